@@ -1,0 +1,1 @@
+"""The operator: runs MapReduceJob resources on a Kubernetes cluster."""
