@@ -1,0 +1,12 @@
+"""MapReduce on Kubernetes, in Python: what a job is written with.
+
+Import it as `import mapreduce as mr`; see `mapreduce.api.Job`.
+"""
+
+from mapreduce.api import Job
+from mapreduce.errors import MapReduceError
+from mapreduce.reducers import Sum
+
+__all__ = ["Job", "MapReduceError", "Sum", "__version__"]
+
+__version__ = "0.1.0"

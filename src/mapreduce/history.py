@@ -1,0 +1,165 @@
+"""What is kept of a job for ever: its events, and the journal frames that carry them.
+
+A journal is a sequence of frames: length and CRC-32 of the body, each 4 bytes big-endian,
+then the body in msgpack: (epoch, sequence, entry). A torn frame at the end is cut off.
+`_history/events.ndjson` is rendered from the `HistoryEvent` entries, one JSON object a line
+with a CRC-32 of the rest of the line in the field `crc`.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from mapreduce.errors import CorruptionError
+from mapreduce.ids import AttemptId, TaskId
+from mapreduce.plan import PlanHeader, Split
+
+VERSION = 1
+MAX_FRAME = 64 << 20
+
+EventWord = Literal[
+    "EpochOpened",
+    "Planned",
+    "Assigned",
+    "Started",
+    "Finished",
+    "Held",
+    "Lost",
+    "Failed",
+    "Cancelled",
+    "Consumed",
+    "Staged",
+    "Charged",
+    "WorkerLost",
+    "Publishing",
+    "JobFailed",
+]
+"""Assigned/Started/Finished/Failed/Cancelled/Lost: of an attempt. Held: a map output announced
+at a registration (proof that its map finished). Lost also says that a finished map output is
+gone (`reason` tells). Consumed: which map outputs a reduce read (digest). Staged: a part is
+durable under the staging directory. Charged: a budget was used. WorkerLost: a worker is gone."""
+
+Budget = Literal["", "user", "disruption", "segments"]
+
+
+class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="event"):
+    """One thing that happened. `wall` is Unix time in seconds, for people only."""
+
+    event: EventWord
+    wall: float
+    version: int = VERSION
+    task: TaskId | None = None
+    attempt: AttemptId | None = None
+    worker: str = ""
+    worker_uid: str = ""
+    reason: str = ""
+    message: str = ""
+    budget: Budget = ""
+    checksum: str = ""
+    """Of a map output (Finished, Held), of a part (Staged); the digest for Consumed."""
+    rows: int = 0
+    size: int = 0
+
+
+class PlanPage(msgspec.Struct, frozen=True, tag_field="type", tag="page"):
+    """Some splits of the plan, in order; pages are numbered from 0."""
+
+    number: int
+    splits: tuple[Split, ...]
+
+
+class PlanMade(msgspec.Struct, frozen=True, tag_field="type", tag="plan"):
+    """The plan is complete: `pages` pages came before."""
+
+    header: PlanHeader
+    pages: int
+
+
+Entry = HistoryEvent | PlanPage | PlanMade
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True):
+    """One journal frame. `sequence` counts from 1 within an epoch and never repeats there.
+
+    Frames that the gateway writes itself (Staged) have sequence 0: the master never numbered
+    them, so they take no part in its acknowledgements.
+    """
+
+    epoch: int
+    sequence: int
+    entry: Entry
+
+
+_HEAD = struct.Struct(">II")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Frame).decode
+
+
+def pack(frame: Frame) -> bytes:
+    """Return the bytes of one frame."""
+    body = _encode(frame)
+    return _HEAD.pack(len(body), zlib.crc32(body)) + body
+
+
+def unpack(data: bytes) -> tuple[list[Frame], int]:
+    """Return the whole frames at the beginning of `data` and the length they take.
+
+    Bytes after that length are a torn tail. A frame that is damaged with whole frames behind
+    it is no torn tail: raises `CorruptionError`.
+    """
+    frames: list[Frame] = []
+    at = 0
+    while at + _HEAD.size <= len(data):
+        length, crc = _HEAD.unpack_from(data, at)
+        body = data[at + _HEAD.size : at + _HEAD.size + length]
+        if length > MAX_FRAME or len(body) < length or zlib.crc32(body) != crc:
+            if _frame_follows(data, at + 1):
+                raise CorruptionError(f"the journal is damaged at byte {at}, before its end")
+            break
+        frames.append(_decode(body))
+        at += _HEAD.size + length
+    return frames, at
+
+
+def _frame_follows(data: bytes, at: int) -> bool:
+    """Tell whether a whole frame begins anywhere at or after `at`."""
+    while at + _HEAD.size < len(data):
+        length, crc = _HEAD.unpack_from(data, at)
+        end = at + _HEAD.size + length
+        if 0 < length <= MAX_FRAME and end <= len(data) and zlib.crc32(data[at + _HEAD.size : end]) == crc:
+            return True
+        at += 1
+    return False
+
+
+def render(frames: Iterable[Frame]) -> Iterator[bytes]:
+    """Yield the lines of `events.ndjson`, numbered in journal order."""
+    encode = msgspec.json.encode
+    number = 0
+    for frame in frames:
+        if not isinstance(frame.entry, HistoryEvent):
+            continue
+        number += 1
+        fields = {"sequence": number, "epoch": frame.epoch} | msgspec.to_builtins(frame.entry)
+        for name in ("task", "attempt"):
+            value = getattr(frame.entry, name)
+            if value is not None:
+                fields[name] = str(value)
+        body = encode(fields)
+        yield body[:-1] + b',"crc":%d}\n' % zlib.crc32(body)
+
+
+def parse(text: bytes) -> list[dict[str, object]]:
+    """Read `events.ndjson` back, checking every CRC; raises `CorruptionError`."""
+    events = []
+    for number, row in enumerate(text.split(b"\n")[:-1], 1):
+        body, separator, crc = row.rpartition(b',"crc":')
+        if not separator or zlib.crc32(body + b"}") != int(crc.rstrip(b"}") or b"-1"):
+            raise CorruptionError(f"line {number} of the history is damaged")
+        events.append(msgspec.json.decode(body + b"}", type=dict[str, object]))
+    return events

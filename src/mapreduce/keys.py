@@ -1,0 +1,195 @@
+"""Keys: which types may be one, and the one encoding that serves hash, sort and segments.
+
+The encoding preserves order: comparing encoded keys as bytes gives the order of the keys
+(numbers by value, str by code point, bytes by bytes, tuples element by element). It carries
+no type tag, because one step has one exact key type; the type travels beside it as a
+string such as ``str`` or ``tuple[str,int]``.
+
+    str    its UTF-8 bytes
+    bytes  themselves
+    bool   one byte, 0 or 1
+    int    64 bits, big-endian, sign bit flipped
+    float  64 bits in total order; -0.0 is 0.0; every NaN is one key and sorts last
+    tuple  its elements one after the other; str and bytes inside a tuple are escaped
+           (00 becomes 00 FF) and closed by 00 00, so that a prefix sorts first
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from mapreduce.errors import UnsupportedKeyError
+
+KeyType = str
+"""A key type as text: `str`, `bytes`, `bool`, `int`, `float` or `tuple[…]` of these."""
+
+INT_MIN = -(2**63)
+INT_MAX = 2**63 - 1
+
+_SIGN = 1 << 63
+_ALL = (1 << 64) - 1
+_NAN = struct.unpack(">Q", struct.pack(">d", math.nan))[0] & (_ALL >> 1)
+_SCALARS = {str: "str", bytes: "bytes", bool: "bool", int: "int", float: "float"}
+_FIXED = {"bool": 1, "int": 8, "float": 8}
+
+
+def type_of(key: object) -> KeyType:
+    """Return the exact type of a key as text.
+
+    Raises `UnsupportedKeyError` for any other type, subclasses included: a subclass may
+    compare differently than its base, and would come back as the base.
+    """
+    name = _SCALARS.get(type(key))
+    if name is not None:
+        return name
+    if type(key) is tuple:
+        return f"tuple[{','.join(type_of(element) for element in key)}]"
+    raise UnsupportedKeyError(
+        f"a key must be str, bytes, bool, int, float or a tuple of these, not {type(key).__name__}: "
+        f"{_short(key)}; convert it, for example with str(key)"
+    )
+
+
+def encode(key: object, key_type: KeyType | None = None) -> bytes:
+    """Encode one key; with `key_type` given, a key of another type is refused."""
+    actual = type_of(key)
+    if key_type is not None and actual != key_type:
+        raise UnsupportedKeyError(f"key {_short(key)} is {actual}, not {key_type}")
+    return encoder(actual)(key)
+
+
+def decode(data: bytes, key_type: KeyType) -> Any:
+    """Return the key that `encode` made `data` from."""
+    return decoder(key_type)(data)
+
+
+@lru_cache(maxsize=64)
+def encoder(key_type: KeyType) -> Callable[[Any], bytes]:
+    """Return the function that encodes keys of exactly this type (the caller has checked it)."""
+    if key_type in _ENCODERS:
+        return _ENCODERS[key_type]
+    elements = [(name, encoder(name)) for name in _elements(key_type)]
+
+    def encode_tuple(key: tuple[Any, ...]) -> bytes:
+        parts = []
+        for (name, encode_element), element in zip(elements, key, strict=True):
+            data = encode_element(element)
+            parts.append(data.replace(b"\0", b"\0\xff") + b"\0\0" if name in ("str", "bytes") else data)
+        return b"".join(parts)
+
+    return encode_tuple
+
+
+@lru_cache(maxsize=64)
+def decoder(key_type: KeyType) -> Callable[[bytes], Any]:
+    """Return the function that decodes keys of this type."""
+    if key_type in _DECODERS:
+        return _DECODERS[key_type]
+
+    def decode_tuple(data: bytes) -> tuple[Any, ...]:
+        key, end = _decode_tuple(data, 0, key_type)
+        if end != len(data):
+            raise ValueError(f"{len(data) - end} bytes left over after a key of type {key_type}")
+        return key
+
+    return decode_tuple
+
+
+def _decode_tuple(data: bytes, at: int, key_type: KeyType) -> tuple[tuple[Any, ...], int]:
+    key = []
+    for name in _elements(key_type):
+        if name.startswith("tuple"):
+            element, at = _decode_tuple(data, at, name)
+        elif name in _FIXED:
+            element, at = _DECODERS[name](data[at : at + _FIXED[name]]), at + _FIXED[name]
+        else:
+            raw, at = _unescape(data, at)
+            element = _DECODERS[name](raw)
+        key.append(element)
+    return tuple(key), at
+
+
+def _unescape(data: bytes, at: int) -> tuple[bytes, int]:
+    """Return the escaped bytes that begin at `at`, and the position after their end mark."""
+    start = at
+    while True:
+        at = data.index(b"\0", at)
+        if data[at + 1] == 0:
+            return data[start:at].replace(b"\0\xff", b"\0"), at + 2
+        at += 2
+
+
+@lru_cache(maxsize=64)
+def _elements(key_type: KeyType) -> tuple[KeyType, ...]:
+    """Split `tuple[str,tuple[int,int]]` into its element types."""
+    if not (key_type.startswith("tuple[") and key_type.endswith("]")):
+        raise ValueError(f"not a key type: {key_type!r}")
+    inner, elements, depth, start = key_type[6:-1], [], 0, 0
+    for position, character in enumerate(inner):
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth == 0:
+            elements.append(inner[start:position])
+            start = position + 1
+    return (*elements, inner[start:]) if inner else ()
+
+
+def _encode_str(key: str) -> bytes:
+    try:
+        return key.encode()
+    except UnicodeEncodeError as error:
+        raise UnsupportedKeyError(
+            f"the key {_short(key)} holds an unpaired surrogate, which has no UTF-8 form; "
+            "decode the input with another error handler, or replace the character"
+        ) from error
+
+
+def _encode_int(key: int) -> bytes:
+    if not INT_MIN <= key <= INT_MAX:
+        raise UnsupportedKeyError(f"the key {_short(key)} does not fit in 64 bits; use str({_short(key)})")
+    return (key + _SIGN).to_bytes(8, "big")
+
+
+def _decode_int(data: bytes) -> int:
+    return int.from_bytes(data, "big") - _SIGN
+
+
+def _encode_float(key: float) -> bytes:
+    bits: int
+    if key != key:
+        bits = _NAN
+    else:
+        (bits,) = struct.unpack(">Q", struct.pack(">d", key + 0.0))
+    return ((bits ^ _ALL) if bits & _SIGN else bits | _SIGN).to_bytes(8, "big")
+
+
+def _decode_float(data: bytes) -> float:
+    bits = int.from_bytes(data, "big")
+    bits = bits & ~_SIGN if bits & _SIGN else bits ^ _ALL
+    value: float = struct.unpack(">d", bits.to_bytes(8, "big"))[0]
+    return value
+
+
+_ENCODERS: dict[KeyType, Callable[[Any], bytes]] = {
+    "str": _encode_str,
+    "bytes": bytes,
+    "bool": lambda key: b"\1" if key else b"\0",
+    "int": _encode_int,
+    "float": _encode_float,
+}
+
+_DECODERS: dict[KeyType, Callable[[bytes], Any]] = {
+    "str": lambda data: data.decode(),
+    "bytes": bytes,
+    "bool": lambda data: data == b"\1",
+    "int": _decode_int,
+    "float": _decode_float,
+}
+
+
+def _short(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"

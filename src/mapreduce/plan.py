@@ -1,0 +1,129 @@
+"""The plan of a job: which bytes each map task reads. A pure function of the listing.
+
+Neighbours: the gateway (or `--sequential`) makes the listing; the master journals the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from mapreduce.errors import UsageError
+from mapreduce.spec import MIB, JobSpec
+
+MAX_SPLIT = 64 * MIB
+MIN_SPLIT = MIB
+TARGET_SPLITS = 32
+
+
+class ListedFile(msgspec.Struct, frozen=True, array_like=True):
+    """One input file.
+
+    `path` is relative to the root of its store; `name` is what user code and errors see:
+    relative to the part of its pattern before the first wildcard. `identity` changes when the
+    content may have changed: `mtime:<ns>` for a volume, `sha256:<hex>` for a ConfigMap.
+    """
+
+    path: str
+    name: str
+    size: int
+    identity: str
+
+
+class FileRange(msgspec.Struct, frozen=True, array_like=True):
+    """The records of `file` that begin in [start, end)."""
+
+    file: ListedFile
+    start: int
+    end: int
+
+
+class Split(msgspec.Struct, frozen=True, array_like=True):
+    """The input of one map task: a range of one file, or several small files."""
+
+    index: int
+    ranges: tuple[FileRange, ...]
+
+    @property
+    def size(self) -> int:
+        """The bytes in the ranges."""
+        return sum(part.end - part.start for part in self.ranges)
+
+
+class PlanHeader(msgspec.Struct, frozen=True):
+    """Everything in a plan but the splits themselves."""
+
+    files: int
+    size: int
+    splits: int
+    partitions: int
+    split_size: int
+    flush_bytes: int
+    program_digest: str
+    engine_version: str
+    worker_image: str = ""
+
+
+def default_split_size(total: int) -> int:
+    """Return min(64 MiB, max(1 MiB, total / 32)): from the input alone."""
+    return min(MAX_SPLIT, max(MIN_SPLIT, total // TARGET_SPLITS))
+
+
+def split_files(listing: Iterable[ListedFile], split_size: int) -> Iterator[Split]:
+    """Divide files, in their order, into splits of about `split_size` bytes.
+
+    A file larger than `split_size` becomes ranges of that size, the last one shorter; smaller
+    files are packed together while they fit. An empty file has no records and no split.
+    """
+    pack: list[FileRange] = []
+    packed = 0
+    index = 0
+    for file in listing:
+        if packed and packed + file.size > split_size:
+            yield Split(index, tuple(pack))
+            pack, packed, index = [], 0, index + 1
+        if file.size > split_size:
+            for start in range(0, file.size, split_size):
+                yield Split(index, (FileRange(file, start, min(start + split_size, file.size)),))
+                index += 1
+        elif file.size:
+            pack.append(FileRange(file, 0, file.size))
+            packed += file.size
+    if pack:
+        yield Split(index, tuple(pack))
+
+
+def make_plan(listing: list[ListedFile], spec: JobSpec, engine_version: str) -> tuple[PlanHeader, list[Split]]:
+    """Return the plan of a job; raises `UsageError` where it would be too large to schedule."""
+    total = sum(file.size for file in listing)
+    size = spec.split_size or default_split_size(total)
+    splits = list(split_files(listing, size))
+    limits = spec.limits
+    if len(splits) > limits.max_splits:
+        raise UsageError(
+            f"the input of {total} bytes makes {len(splits)} splits of {size} bytes, more than {limits.max_splits}; "
+            f"use a splitSize of at least {_fitting(total, limits.max_splits)}"
+        )
+    if len(splits) * spec.reducers > limits.max_cells:
+        fitting = _fitting(total, max(1, limits.max_cells // spec.reducers))
+        raise UsageError(
+            f"{len(splits)} splits x {spec.reducers} reducers is more than {limits.max_cells} segments; "
+            f"use a splitSize of at least {fitting}, or fewer reducers"
+        )
+    header = PlanHeader(
+        files=len(listing),
+        size=total,
+        splits=len(splits),
+        partitions=spec.reducers,
+        split_size=size,
+        flush_bytes=limits.flush_bytes,
+        program_digest=spec.program.digest,
+        engine_version=engine_version,
+        worker_image=spec.worker_image,
+    )
+    return header, splits
+
+
+def _fitting(total: int, splits: int) -> str:
+    return f"{-(-total // splits // MIB) + 1}Mi"

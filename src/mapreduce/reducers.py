@@ -1,0 +1,114 @@
+"""Reducers that come with the package: what `reduce = mr.Sum()` names.
+
+A built-in reducer is four small functions over an accumulator. The engine folds values into
+accumulators where they are produced (the combiner), carries accumulators to the reducers in
+their packed form, merges them there, and finishes once. The result must not depend on how the
+values were divided among accumulators.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+
+class Reducer:
+    """The base of the built-in reducers; `acc` is any value that the value codec carries."""
+
+    def start(self, value: Any) -> Any:
+        """Return the accumulator of one value."""
+        raise TypeError(f"{type(self).__name__} is not a complete reducer")
+
+    def add(self, acc: Any, value: Any) -> Any:
+        """Return the accumulator with one more value."""
+        return self.merge(acc, self.start(value))
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        """Return the accumulator of both: associative and, in value, commutative."""
+        raise TypeError(f"{type(self).__name__} is not a complete reducer")
+
+    def finish(self, acc: Any) -> Any:
+        """Return the result that the user sees."""
+        return acc
+
+    def __call__(self, key: Any, values: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """Reduce plain values, as a user's own `reduce` would: what the reference runs."""
+        rest = iter(values)
+        acc = self.start(next(rest))
+        for value in rest:
+            acc = self.add(acc, value)
+        yield key, self.finish(acc)
+
+
+class Sum(Reducer):
+    """The sum of the values, exact: integers never wrap, floats are rounded once at the end.
+
+    An accumulator is an int while only integers were seen, else a list: [integer sum,
+    non-overlapping float partials…] (Shewchuk, "Adaptive Precision Floating-Point
+    Arithmetic", 1997, as in `math.fsum`).
+    """
+
+    def start(self, value: Any) -> Any:
+        """Return the accumulator of one number; raises `TypeError` for anything else."""
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, float):
+            return [0, value]
+        raise TypeError(f"Sum adds numbers, not {type(value).__name__}: {value!r:.80}")
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        """Return the accumulator of both."""
+        if isinstance(acc, int) and isinstance(other, int):
+            return acc + other
+        left, right = _as_list(acc), _as_list(other)
+        partials = list(left[1:])
+        for value in right[1:]:
+            _grow(partials, value)
+        return [left[0] + right[0], *partials]
+
+    def finish(self, acc: Any) -> int | float:
+        """Return an int if all values were integers, else the correctly rounded float."""
+        if isinstance(acc, int):
+            return acc
+        whole, partials = acc[0], acc[1:]
+        special = [value for value in partials if not math.isfinite(value)]
+        if special:
+            return math.nan if any(value != value for value in special) or len(set(special)) > 1 else float(special[0])
+        if whole == 0:
+            return math.fsum(partials)
+        exact = sum((Fraction(value) for value in partials), Fraction(whole))
+        try:
+            return float(exact)
+        except OverflowError:
+            return math.copysign(math.inf, exact)
+
+
+def _as_list(acc: Any) -> list[Any]:
+    return acc if isinstance(acc, list) else [acc]
+
+
+def _grow(partials: list[float], value: float) -> None:
+    """Add `value` to the non-overlapping partials in place, without rounding error."""
+    if not math.isfinite(value):
+        partials.append(value)
+        return
+    kept = 0
+    for index in range(len(partials)):
+        other = partials[index]
+        if not math.isfinite(other):
+            partials[kept], kept = other, kept + 1
+            continue
+        if abs(value) < abs(other):
+            value, other = other, value
+        high = value + other
+        if not math.isfinite(high):
+            # The running sum left the range of a float: keep both terms, `finish` adds exactly.
+            partials[kept], kept = other, kept + 1
+            continue
+        low = other - (high - value)
+        if low:
+            partials[kept], kept = low, kept + 1
+        value = high
+    partials[kept:] = [value]

@@ -1,0 +1,62 @@
+"""What one job asks for, as every part of the system sees it: a frozen value.
+
+The command line and the Kubernetes resource are two ways to write one down.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from mapreduce.program import Program
+
+EncodingErrors = Literal["strict", "replace"]
+
+MIB = 1 << 20
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers that bound work; times in seconds, sizes in bytes."""
+
+    attempts_per_task: int = 4
+    disruptions_in_a_row: int = 20
+    task_timeout: float = 600.0
+    pre_running_deadline: float = 300.0
+    slot_memory: int = 512 * MIB
+    flush_bytes: int = 64 * MIB
+    """Bytes of encoded pairs after which a map attempt combines and sorts what it holds. Part
+    of the plan: combine boundaries must not depend on the memory that happens to be free."""
+    max_splits: int = 200_000
+    max_cells: int = 2_000_000_000
+    """The cap on maps x reduces."""
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """The clockwork of one master, in seconds; see `docs/protocol.md`."""
+
+    beat: float = 3.0
+    lease: float = 15.0
+    worker_without_master: float = 600.0
+
+
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One job. `inputs` are patterns and `output` a path, relative to the root of their store."""
+
+    uid: str
+    name: str
+    namespace: str = ""
+    program: Program
+    inputs: tuple[str, ...]
+    output: str
+    reducers: int = 8
+    workers: int = 2
+    slots: int = 1
+    split_size: int = 0
+    """Bytes a split; 0 lets the planner choose from the input alone."""
+    encoding_errors: EncodingErrors = "strict"
+    separate_input: bool = False
+    """The input is on another store than the output: two gateways instead of one."""
+    worker_image: str = ""
+    limits: Limits = Limits()
+    timing: Timing = Timing()

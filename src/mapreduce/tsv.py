@@ -1,0 +1,45 @@
+"""Output as text: one record a line, `key TAB value`.
+
+In a str, tab, newline, carriage return and backslash are escaped as in C. Every other type is
+JSON, with NaN and Infinity spelled so; bytes are base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def line(key: Any, value: Any) -> bytes:
+    """Return one output line, with its newline, as UTF-8."""
+    return f"{field(key)}\t{field(value)}\n".encode()
+
+
+def field(value: Any) -> str:
+    """Return one field: a str escaped, anything else as JSON on one line."""
+    kind = type(value)
+    if kind is str:
+        return value.translate(_ESCAPES) if _needs_escape(value) else str(value)
+    if kind is int:
+        return str(value)
+    if kind is bytes:
+        return base64.b64encode(value).decode()
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _needs_escape(text: str) -> bool:
+    return "\\" in text or "\t" in text or "\n" in text or "\r" in text
+
+
+def _plain(value: Any) -> Any:
+    """Replace bytes by base64 and every container by one that JSON has."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, (list, tuple)):
+        return [_plain(element) for element in value]
+    if isinstance(value, dict):
+        return {(key if isinstance(key, str) else field(key)): _plain(element) for key, element in value.items()}
+    return value

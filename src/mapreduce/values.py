@@ -1,0 +1,53 @@
+"""The codec of values between map and reduce: msgpack, with integers of any size.
+
+Every mode passes values through it, `--sequential` too, so that a tuple that comes back as a
+list does so everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mapreduce.errors import ValueEncodingError
+
+_BIG_INT = 1
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(value: object) -> bytes:
+    """Encode one value; raises `ValueEncodingError` for what msgpack cannot hold."""
+    try:
+        return _encoder.encode(value)
+    except OverflowError:
+        return _encoder.encode(_wrap_big(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueEncodingError(
+            f"a value of type {type(value).__name__} cannot be carried to reduce: {error}"
+        ) from error
+
+
+def decode(data: bytes) -> Any:
+    """Return the value; tuples and sets come back as lists."""
+    return _decoder.decode(data)
+
+
+def _wrap_big(value: object) -> object:
+    """Replace each integer beyond 64 bits by an extension that holds its bytes."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return msgspec.msgpack.Ext(_BIG_INT, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_wrap_big(element) for element in value]
+    if isinstance(value, dict):
+        return {_wrap_big(key): _wrap_big(element) for key, element in value.items()}
+    return value
+
+
+def _unwrap(code: int, data: memoryview) -> object:
+    if code == _BIG_INT:
+        return int.from_bytes(data, "big", signed=True)
+    raise ValueError(f"unknown extension {code} in a value")
+
+
+_decoder = msgspec.msgpack.Decoder(ext_hook=_unwrap)

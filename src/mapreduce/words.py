@@ -1,0 +1,76 @@
+"""Every word that people and programs outside read: labels, reasons, conditions. One meaning each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUP: Final = "mapreduce.dev"
+VERSION: Final = "v1alpha1"
+PLURAL: Final = "mapreducejobs"
+KIND: Final = "MapReduceJob"
+FINALIZER: Final = "mapreduce.dev/cleanup"
+AUDIENCE: Final = "mapreduce.dev"
+
+LABEL_JOB: Final = "mapreduce.dev/job"
+"""The job's name, on everything that is made for it."""
+LABEL_JOB_UID: Final = "mapreduce.dev/job-uid"
+LABEL_ROLE: Final = "mapreduce.dev/role"
+"""worker, or gateway."""
+LABEL_INDEX: Final = "mapreduce.dev/index"
+LABEL_INCARNATION: Final = "mapreduce.dev/incarnation"
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "mapreduce-operator"
+
+REASONS: Final[dict[str, str]] = {
+    # why a job failed, or is waiting
+    "InvalidSpec": "The resource asks for something that cannot be done.",
+    "ProgramNotFound": "The ConfigMap that should hold the program, or its key, does not exist.",
+    "ProgramInvalid": "The program cannot be loaded: syntax error, no job, more than one job, or no reduce.",
+    "InputNotFound": "No file matches the input's patterns.",
+    "InputUnreadable": "An input file cannot be read.",
+    "InputChanged": "An input file changed while the job ran.",
+    "OutputExists": "Something stands under the output's name already.",
+    "OutputReserved": "Another job is writing to the same output.",
+    "PlanTooLarge": "The plan has too many splits or segments; the message names a splitSize that fits.",
+    "ClaimNotFound": "A claim that the job names does not exist.",
+    "ConfigMapNotFound": "A ConfigMap that the job names as input does not exist.",
+    "ImageUnavailable": "The image of a Pod cannot be pulled.",
+    "Unschedulable": "No node can take a Pod of the job.",
+    "QuotaExceeded": "A quota of the namespace forbids a Pod of the job.",
+    "PodRefused": "The API server refused a Pod of the job.",
+    "DeadlineExceeded": "The job did not begin to run within preRunningDeadlineSeconds.",
+    "UserCodeFailed": "The program raised an exception; the message has its traceback.",
+    "UnsupportedKey": "A key has a type or value that cannot be ordered.",
+    "MixedKeys": "Keys of different types were emitted in one job.",
+    "ValueNotEncodable": "A value cannot be carried from map to reduce.",
+    "RecordUndecodable": "A record is not valid in the input's encoding.",
+    "CombinerChangedKey": "The combiner yielded another key than it was given.",
+    "SlotExited": "The process that ran the program ended without a report.",
+    "SlotKilled": "The process that ran the program was killed by a signal.",
+    "SlotOverMemory": "The process that ran the program used more than its share of memory.",
+    "NoProgress": "The program made no progress for taskTimeoutSeconds.",
+    "WorkerLost": "The worker that ran the attempt, or held its output, is gone.",
+    "WorkerSilent": "The worker let its lease run out.",
+    "NotStarted": "The worker never started the attempt.",
+    "SegmentUnreadable": "Segments could not be read from the worker that holds them.",
+    "DisruptionLimit": "One task was disrupted too often without any other finishing.",
+    "NonDeterministicMap": "A map that ran again gave another output: its program is not deterministic.",
+    "StorageFailed": "The gateway could not read or write the volume.",
+    "Preempted": "A reduce that waited for a lost segment made room for the map that makes it again.",
+    "Cancelled": "The master no longer needs the attempt.",
+    "JobDeleted": "The job's resource was deleted.",
+    "InternalError": "A defect of the operator; the message has details.",
+    # what goes well
+    "Planned": "The input is divided into splits.",
+    "Running": "Tasks are running.",
+    "Succeeded": "The output is published.",
+}
+"""PascalCase words for conditions, Events and history, each with its sentence."""
+
+CONDITIONS: Final[dict[str, str]] = {
+    "Complete": "The output is published.",
+    "Failed": "The job will not produce output.",
+    "WorkersReady": "All workers that the job asked for are registered.",
+}
+
+PHASES: Final = ("Pending", "Planning", "Mapping", "Reducing", "Publishing", "Succeeded", "Failed", "Suspended")
