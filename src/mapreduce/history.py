@@ -8,6 +8,7 @@ with a CRC-32 of the rest of the line in the field `crc`.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -96,6 +97,7 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
 
 
 _HEAD = struct.Struct(">II")
+_LINE = re.compile(rb'(.*),"crc":([0-9]{1,10})}')
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Frame).decode
 
@@ -158,8 +160,8 @@ def parse(text: bytes) -> list[dict[str, object]]:
     """Read `events.ndjson` back, checking every CRC; raises `CorruptionError`."""
     events = []
     for number, row in enumerate(text.split(b"\n")[:-1], 1):
-        body, separator, crc = row.rpartition(b',"crc":')
-        if not separator or zlib.crc32(body + b"}") != int(crc.rstrip(b"}") or b"-1"):
+        match = _LINE.fullmatch(row)
+        if match is None or zlib.crc32(match[1] + b"}") != int(match[2]):
             raise CorruptionError(f"line {number} of the history is damaged")
-        events.append(msgspec.json.decode(body + b"}", type=dict[str, object]))
+        events.append(msgspec.json.decode(match[1] + b"}", type=dict[str, object]))
     return events

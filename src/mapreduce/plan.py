@@ -100,16 +100,11 @@ def make_plan(listing: list[ListedFile], spec: JobSpec, engine_version: str) -> 
     size = spec.split_size or default_split_size(total)
     splits = list(split_files(listing, size))
     limits = spec.limits
-    if len(splits) > limits.max_splits:
+    allowed = min(limits.max_splits, limits.max_cells // spec.reducers)
+    if len(splits) > allowed:
         raise UsageError(
-            f"the input of {total} bytes makes {len(splits)} splits of {size} bytes, more than {limits.max_splits}; "
-            f"use a splitSize of at least {_fitting(total, limits.max_splits)}"
-        )
-    if len(splits) * spec.reducers > limits.max_cells:
-        fitting = _fitting(total, max(1, limits.max_cells // spec.reducers))
-        raise UsageError(
-            f"{len(splits)} splits x {spec.reducers} reducers is more than {limits.max_cells} segments; "
-            f"use a splitSize of at least {fitting}, or fewer reducers"
+            f"the input of {total} bytes makes {len(splits)} splits of {size} bytes, more than the {allowed} "
+            f"that {spec.reducers} reducers allow; use a splitSize of at least {_fitting(listing, size, allowed)}Mi"
         )
     header = PlanHeader(
         files=len(listing),
@@ -125,5 +120,9 @@ def make_plan(listing: list[ListedFile], spec: JobSpec, engine_version: str) -> 
     return header, splits
 
 
-def _fitting(total: int, splits: int) -> str:
-    return f"{-(-total // splits // MIB) + 1}Mi"
+def _fitting(listing: list[ListedFile], size: int, allowed: int) -> int:
+    """Return a split size, in MiB, that makes at most `allowed` splits of the listing."""
+    mebibytes = size // MIB + 1
+    while sum(1 for _ in split_files(listing, mebibytes * MIB)) > allowed:
+        mebibytes += mebibytes // 4 + 1
+    return mebibytes

@@ -1,0 +1,61 @@
+"""The naive reference, and the text of the output."""
+
+import math
+
+import pytest
+
+import mapreduce as mr
+from mapreduce import testing, tsv
+from mapreduce.errors import MixedKeyError
+
+
+class WordCount(mr.Job):
+    def map(self, line):
+        for word in line.split():
+            yield word, 1
+
+    reduce = mr.Sum()
+
+
+class Positions(mr.Job):
+    """Yields two records a key, from values in the order in which they were emitted."""
+
+    def map(self, record):
+        place, word = record
+        yield word, (place, "x")
+
+    def reduce(self, key, values):
+        found = list(values)
+        yield key, found
+        yield key + "!", len(found)
+
+
+def test_words_are_counted_in_the_order_of_the_keys():
+    assert testing.run(WordCount, ["b a", "a", ""]) == [("a", 2), ("b", 1)]
+
+
+def test_values_come_in_emission_order_and_as_the_codec_gives_them():
+    assert testing.run(Positions, [(2, "w"), (1, "w")]) == [("w", [[2, "x"], [1, "x"]]), ("w!", 2)]
+
+
+def test_a_mixture_of_key_types_is_an_error():
+    class Mixed(WordCount):
+        def map(self, record):
+            yield record, 1
+
+    with pytest.raises(MixedKeyError, match="key 'b' is str, the keys before it are int"):
+        testing.run(Mixed, [1, "b"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("a\tb", "c\\\n\r", "a\\tb\tc\\\\\\n\\r\n"),
+        (1, 2.0, "1\t2.0\n"),
+        (("a", 1), [math.nan, math.inf, None], '["a",1]\t[NaN,Infinity,null]\n'),
+        (b"\xff", {"k": b"\0"}, '/w==\t{"k":"AA=="}\n'),
+        (True, "ü", "true\tü\n"),
+    ],
+)
+def test_each_type_has_its_text(key, value, line):
+    assert tsv.line(key, value) == line.encode()

@@ -1,0 +1,39 @@
+"""The codec of values."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapreduce import values
+from mapreduce.errors import ValueEncodingError
+
+plain = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False),
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.binary(),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), inner, max_size=3),
+    ),
+    max_leaves=10,
+)
+
+
+@given(plain)
+def test_a_value_comes_back_with_integers_of_any_size(value):
+    assert values.decode(values.encode(value)) == value
+
+
+def test_tuples_come_back_as_lists():
+    assert values.decode(values.encode((1, ("a", 2**80)))) == [1, ["a", 2**80]]
+
+
+@pytest.mark.parametrize("value", [object(), lambda: 1, 1j])
+def test_what_cannot_be_carried_is_refused_with_its_type(value):
+    with pytest.raises(ValueEncodingError, match=type(value).__name__):
+        values.encode(value)
