@@ -1,0 +1,1 @@
+"""The worker's core: pure state machines that are told what happened and say what to do."""
