@@ -1,0 +1,1 @@
+"""What starts and stops workers: processes of this machine, or Pods."""

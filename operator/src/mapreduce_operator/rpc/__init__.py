@@ -1,0 +1,1 @@
+"""The HTTP side of a master: what workers and gateways dial."""

@@ -1,0 +1,1 @@
+"""Feeds the cores with events and carries out what they ask for."""
