@@ -1,0 +1,141 @@
+"""Check the history of any run, simulated or real, against the rules that make the output trustworthy.
+
+Works on the parsed lines of `events.ndjson` (see `mapreduce.history.parse`), so that the same
+checker serves the simulation, the integration tests, the cluster and the benchmarks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+Events = list[dict[str, Any]]
+
+
+def check(events: Events, *, maps: int, reduces: int, attempts_per_task: int = 4, published: bool = True) -> list[str]:
+    """Return every rule that the history breaks, in words; an empty list is a good history."""
+    return [
+        *_epochs_grow(events),
+        *_budgets_are_respected(events, attempts_per_task),
+        *_each_reduce_is_staged_once(events, reduces if published else 0),
+        *_one_version_of_each_map_is_consumed(events),
+        *(_published_after_all_parts(events) if published else ()),
+        *_every_map_finished(events, maps if published else 0),
+        *_nothing_comes_of_what_was_not_assigned(events),
+    ]
+
+
+def named(events: Events, *words: str) -> Events:
+    """Return the events with one of these names."""
+    return [event for event in events if event["event"] in words]
+
+
+def lost_on(events: Events, worker: str) -> Events:
+    """Return the attempts, and finished outputs, that were lost with one worker."""
+    return [event for event in named(events, "Lost") if event.get("worker") == worker]
+
+
+def finished_more_than_once(events: Events) -> list[str]:
+    """Return the maps that finished (or were found held) in more than one attempt."""
+    attempts: dict[str, set[str]] = defaultdict(set)
+    for event in named(events, "Finished", "Held"):
+        if event["task"].startswith("map-"):
+            attempts[event["task"]].add(event["attempt"])
+    return sorted(task for task, found in attempts.items() if len(found) > 1)
+
+
+def assigned_again_after_finishing(events: Events) -> list[str]:
+    """Return the maps that were assigned again after an attempt of theirs had finished."""
+    finished: set[str] = set()
+    again = []
+    for event in events:
+        task = event.get("task", "")
+        if not task.startswith("map-"):
+            continue
+        if event["event"] in ("Finished", "Held"):
+            finished.add(task)
+        elif event["event"] == "Assigned" and task in finished:
+            again.append(task)
+    return again
+
+
+def most_workers_busy_at_once(events: Events) -> int:
+    """Return the largest number of workers that had an attempt of map or reduce at the same time."""
+    busy: dict[str, set[str]] = defaultdict(set)
+    most = 0
+    for event in events:
+        attempt = event.get("attempt", "")
+        if not attempt.startswith(("map-", "reduce-")):
+            continue
+        if event["event"] == "Assigned":
+            busy[event["worker"]].add(attempt)
+        elif event["event"] in ("Finished", "Failed", "Lost", "Cancelled"):
+            for attempts in busy.values():
+                attempts.discard(attempt)
+        most = max(most, sum(1 for attempts in busy.values() if attempts))
+    return most
+
+
+def _epochs_grow(events: Events) -> Iterable[str]:
+    for before, after in itertools.pairwise(events):
+        if after["epoch"] < before["epoch"]:
+            yield f"epoch {after['epoch']} after epoch {before['epoch']} at event {after['sequence']}"
+
+
+def _budgets_are_respected(events: Events, attempts_per_task: int) -> Iterable[str]:
+    charged = Counter(event["task"] for event in named(events, "Charged") if event.get("budget") == "user")
+    ended = bool(named(events, "JobFailed"))
+    for task, count in charged.items():
+        if count > attempts_per_task or (count == attempts_per_task and not ended):
+            yield f"{task} was charged {count} times with a budget of {attempts_per_task}"
+
+
+def _each_reduce_is_staged_once(events: Events, reduces: int) -> Iterable[str]:
+    staged: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for event in named(events, "Staged"):
+        staged[event["task"]].add((event["attempt"], event["checksum"]))
+    for task, sources in staged.items():
+        if len(sources) > 1:
+            yield f"{task} was staged from more than one attempt: {sorted(sources)}"
+    if reduces and len(staged) != reduces:
+        yield f"{len(staged)} of {reduces} reduces were staged"
+
+
+def _one_version_of_each_map_is_consumed(events: Events) -> Iterable[str]:
+    staged = {event["attempt"] for event in named(events, "Staged")}
+    digests = {event["checksum"] for event in named(events, "Consumed") if event["attempt"] in staged}
+    if len(digests) > 1:
+        yield f"the staged reduces consumed different map outputs: {sorted(digests)}"
+    missing = staged - {event["attempt"] for event in named(events, "Consumed")}
+    if missing:
+        yield f"nobody knows what these staged reduces consumed: {sorted(missing)}"
+
+
+def _published_after_all_parts(events: Events) -> Iterable[str]:
+    positions = [number for number, event in enumerate(events) if event["event"] == "Publishing"]
+    if not positions:
+        yield "the job was published, but its history has no Publishing"
+        return
+    late = list(named(events[positions[0] :], "Staged"))
+    if late:
+        yield f"staged after publishing began: {[event['task'] for event in late]}"
+
+
+def _every_map_finished(events: Events, maps: int) -> Iterable[str]:
+    finished = {event["task"] for event in named(events, "Finished", "Held") if event["task"].startswith("map-")}
+    if len(finished) < maps:
+        yield f"{len(finished)} of {maps} maps finished"
+
+
+def _nothing_comes_of_what_was_not_assigned(events: Events) -> Iterable[str]:
+    """Held counts as proof of an assignment whose own event died with an operator."""
+    known: set[str] = set()
+    opened = 0
+    for event in events:
+        opened += event["event"] == "EpochOpened"
+        if event["event"] in ("Assigned", "Held"):
+            known.add(event["attempt"])
+        elif event["event"] in ("Finished", "Staged") and event["attempt"] not in known and opened < 2:
+            yield f"{event['attempt']} is {event['event']}, but was never assigned"
