@@ -153,18 +153,19 @@ class ExchangeBook:
             slots_rss=slots_rss,
         )
 
-    def answered(self, answer: Answer) -> Fresh | None:
+    def answered(self, answer: Answer, *, accepting: bool = True) -> Fresh | None:
         """Handle an answer of this session; None for one that is old, repeated or of another epoch.
 
         An answer that overtook an older one repeats what that one assigned, so the older one
-        can be dropped.
+        can be dropped. A process that is not `accepting` leaves the assignments alone: seen but
+        not running, they go back to waiting.
         """
         if answer.epoch != self.epoch or answer.number <= self.seen:
             return None
         self.seen = answer.number
         acknowledged = self._acknowledge(answer.acknowledged)
         return Fresh(
-            assignments=tuple(new for new in answer.assignments if self.adopt(new.attempt)),
+            assignments=tuple(new for new in answer.assignments if accepting and self.adopt(new.attempt)),
             cancellations=tuple(attempt for attempt in answer.cancellations if attempt in self._active),
             acknowledged=acknowledged,
         )

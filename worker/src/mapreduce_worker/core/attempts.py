@@ -1,0 +1,122 @@
+"""One attempt on a worker: its states as a table, and how its failures are told.
+
+    queued ──> fetching (a map waits for its input) ──────┐
+       │ └───> gathering (a reduce waits for segments) ───┤
+       └──────────────────────────────────────────────────┴─> running ──> ended
+                                                                └─> stopping ──┘
+
+Neighbours: `worker.py`, which owns one `Attempt` for each that has not ended.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from mapreduce.errors import InvalidTransition
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import ErrorInfo, LoadProgram, RunMap, RunReduce
+from mapreduce_worker.core.events import SlotDied
+from mapreduce_worker.core.locations import Gathering
+
+State = Literal["queued", "fetching", "gathering", "running", "stopping", "ended"]
+Step = Literal["fetch", "gather", "run", "finish", "drop", "kill"]
+
+TABLE: Final[dict[tuple[State, Step], State]] = {
+    ("queued", "fetch"): "fetching",
+    ("queued", "gather"): "gathering",
+    ("queued", "run"): "running",
+    ("queued", "drop"): "ended",
+    ("fetching", "run"): "running",
+    ("fetching", "drop"): "ended",
+    ("gathering", "run"): "running",
+    ("gathering", "drop"): "ended",
+    ("running", "finish"): "ended",
+    ("running", "kill"): "stopping",
+    ("stopping", "finish"): "ended",
+}
+"""drop: it ends before a slot had it. kill: the slot that has it is being killed."""
+
+Work = LoadProgram | RunMap | RunReduce
+
+
+class Attempt:
+    """What the worker knows of one attempt that has not ended.
+
+    slot: the slot that it holds, from the end of queueing on. fetching: whether a fetch of its
+    input is under way; retry_at: when the next may begin.
+    """
+
+    __slots__ = ("fetching", "gathering", "history", "retry_at", "slot", "state", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.state: State = "queued"
+        self.history: list[str] = []
+        self.slot = -1
+        self.fetching = False
+        self.retry_at = 0.0
+        self.gathering: Gathering | None = None
+
+    @property
+    def id(self) -> AttemptId:
+        """The attempt's name."""
+        return self.work.attempt
+
+    def move(self, step: Step) -> None:
+        """Change state by the table; raises `InvalidTransition` with the attempt's history."""
+        after = TABLE.get((self.state, step))
+        if after is None:
+            story = ", ".join((*self.history, self.state))
+            raise InvalidTransition(f"{self.id}: {step} in state {self.state} ({story})")
+        self.history.append(f"{self.state} {step}")
+        self.state = after
+
+
+def death(event: SlotDied, slot_memory: int) -> ErrorInfo:
+    """Tell why a slot died, and to which budget that is charged."""
+    if event.over_memory:
+        return ErrorInfo(
+            kind="user",
+            reason="SlotOverMemory",
+            message=f"the process that ran the program used {event.over_memory} bytes of memory; "
+            f"its share is {slot_memory} bytes",
+            log_tail=event.log_tail,
+        )
+    if event.out_of_memory:
+        return ErrorInfo(
+            kind="user",
+            reason="SlotOverMemory",
+            message="the kernel killed the process that ran the program, because memory ran out",
+            log_tail=event.log_tail,
+        )
+    if event.code >= 0:
+        return ErrorInfo(
+            kind="user",
+            reason="SlotExited",
+            message=f"the process that ran the program ended with exit status {event.code} before it finished",
+            log_tail=event.log_tail,
+        )
+    if -event.code in _OWN_SIGNALS:
+        return ErrorInfo(
+            kind="user",
+            reason="SlotKilled",
+            message=f"the process that ran the program crashed: {_OWN_SIGNALS[-event.code]}",
+            log_tail=event.log_tail,
+        )
+    return ErrorInfo(
+        kind="disruption",
+        reason="SlotKilled",
+        message=f"the process that ran the program was killed by signal {-event.code}",
+        log_tail=event.log_tail,
+    )
+
+
+_OWN_SIGNALS: Final = {
+    4: "illegal instruction",
+    6: "aborted",
+    7: "bus error",
+    8: "arithmetic error",
+    11: "segmentation fault",
+    31: "bad system call",
+}
+"""Signals that a process brings on itself: its code is at fault, nobody killed it."""

@@ -1,0 +1,394 @@
+"""The worker's core: which attempts it has, what each waits for, what the master is told.
+
+`handle(event, now)` returns the commands to carry out, in their order. Neighbours: `exchange.py`
+(reports and answers), `link.py` (when to speak), `attempts.py` (the states of an attempt),
+`locations.py` (what a reduce attempt fetches), `events.py`; `mapreduce_worker.agent` is the shell.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from mapreduce.errors import ProtocolError
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import (
+    Answer,
+    AttemptCancelled,
+    AttemptFailed,
+    ErrorInfo,
+    LoadProgram,
+    MapOutput,
+    MapSucceeded,
+    Outcome,
+    ProgramLoaded,
+    Progress,
+    ReduceSucceeded,
+    Register,
+    RunMap,
+    RunReduce,
+)
+from mapreduce.spec import Limits
+from mapreduce_worker.core import events
+from mapreduce_worker.core.attempts import Attempt, death
+from mapreduce_worker.core.exchange import ExchangeBook
+from mapreduce_worker.core.link import Link
+from mapreduce_worker.core.locations import Gathering, LocationTable
+
+INPUT_RETRY: Final = 0.5
+"""Seconds before a split that could not be fetched is asked for again at the same address."""
+TERMINATION: Final = 30.0
+"""Seconds after SIGTERM at which a worker that nobody killed ends by itself."""
+
+
+class WorkerCore:
+    """One worker of one job, from its first registration to its end.
+
+    `identity` is what it says of itself when it registers, without what it holds and runs.
+    `random` gives numbers in [0, 1).
+    """
+
+    def __init__(self, identity: Register, random: Callable[[], float]) -> None:
+        self._identity = identity
+        self._numbers = itertools.count(1)
+        self._link = Link(random, self._numbers)
+        self._book = ExchangeBook()
+        self._attempts: dict[AttemptId, Attempt] = {}
+        self._slots: list[AttemptId | None] = [None] * identity.slots
+        self._held: dict[AttemptId, MapOutput] = {}
+        self._locations = LocationTable()
+        self._limits = Limits()
+        self._direct = False
+        self._input_address = ""
+        self._rss: tuple[int, ...] = ()
+        self._terminated: float | None = None
+        self._exiting = False
+        self._commands: list[events.Command] = []
+
+    @property
+    def held(self) -> tuple[MapOutput, ...]:
+        """The finished map outputs on this worker's disk."""
+        return tuple(self._held.values())
+
+    def handle(self, event: events.Event, now: float) -> tuple[events.Command, ...]:
+        """Take one event at `now`, in seconds of this worker's monotonic clock."""
+        self._commands = []
+        if not self._exiting:
+            _HANDLERS[type(event)](self, event, now)
+            self._advance(now)
+            self._speak(now)
+        return tuple(self._commands)
+
+    # --- the master ---------------------------------------------------------------------
+
+    def _session_opened(self, event: events.SessionOpened, now: float) -> None:
+        body = event.body
+        if not self._link.awaits(event.serial):
+            return
+        try:
+            self._book.registered(body.epoch)
+        except ProtocolError:
+            # An old master that does not know yet that it was replaced: ask again later.
+            self._link.lost(event.serial, now)
+            return
+        self._link.opened(body, now)
+        self._limits = body.limits
+        self._direct = body.job.read_input_directly
+        self._locations = LocationTable()
+        for attempt in self._attempts.values():
+            if attempt.gathering is not None:
+                attempt.gathering.look_again()
+
+    def _answered(self, event: events.Answered, now: float) -> None:
+        answer = event.body
+        if not self._link.answered(event.serial, answer.beat, now):
+            return
+        if answer.finished:
+            self._exit(0, "the job is over")
+            return
+        fresh = self._book.answered(answer, accepting=self._terminated is None)
+        if fresh is None:
+            return
+        self._take_state(answer)
+        for assignment in fresh.assignments:
+            self._assign(assignment)
+        for cancelled in fresh.cancellations:
+            if attempt := self._attempts.get(cancelled):
+                self._cancel(attempt)
+        for unwanted in answer.discard:
+            if not self._book.is_active(unwanted):
+                self._held.pop(unwanted, None)
+                self._do(events.DeleteFiles(unwanted))
+
+    def _take_state(self, answer: Answer) -> None:
+        """Take what an answer says of the rest of the job: where outputs and the input are."""
+        if answer.input_address != self._input_address:
+            self._input_address = answer.input_address
+            for attempt in self._attempts.values():
+                attempt.retry_at = 0.0
+        delta = answer.locations
+        if delta is None or delta.version <= self._locations.version:
+            return
+        changed = self._locations.apply(delta)
+        for attempt in self._attempts.values():
+            if attempt.gathering is not None and attempt.gathering.step == delta.step:
+                attempt.gathering.placed(self._locations, changed)
+
+    def _refused(self, event: events.Refused, now: float) -> None:
+        match event.status:
+            case 401:
+                self._link.expired(event.serial)
+            case 409:
+                self._link.released(event.serial, now)
+            case 410:
+                self._exit(0, f"the master does not want this worker: {event.message}")
+            case 400 | 403 | 426:
+                self._exit(1, f"the master refused this worker ({event.status} {event.reason}): {event.message}")
+            case _:
+                self._link.lost(event.serial, now)
+
+    def _unanswered(self, event: events.Unanswered, now: float) -> None:
+        self._link.lost(event.serial, now)
+
+    # --- attempts: assigned, cancelled --------------------------------------------------
+
+    def _assign(self, work: Any) -> None:
+        if isinstance(work, (LoadProgram, RunMap, RunReduce)):
+            self._attempts[work.attempt] = Attempt(work)
+            return
+        error = ErrorInfo(
+            kind="disruption", reason="InternalError", message=f"a worker cannot do {type(work).__name__}"
+        )
+        self._report(AttemptFailed(attempt=work.attempt, error=error))
+
+    def _cancel(self, attempt: Attempt) -> None:
+        if attempt.state == "running":
+            attempt.move("kill")
+            self._do(events.KillSlot(attempt.slot, attempt.id))
+        elif attempt.state != "stopping":
+            self._drop(attempt, AttemptCancelled(attempt=attempt.id))
+
+    def _drop(self, attempt: Attempt, outcome: Outcome) -> None:
+        """End an attempt that no slot process has."""
+        self._do(events.StopFetching(attempt.id))
+        attempt.move("drop")
+        self._end(attempt, outcome)
+
+    def _end(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Report the end of an attempt, free its slot, and delete what is of no use any more."""
+        del self._attempts[attempt.id]
+        if attempt.slot >= 0:
+            self._slots[attempt.slot] = None
+        if isinstance(outcome, (MapSucceeded, ReduceSucceeded)):
+            self._do(events.ClearScratch(attempt.id))
+        else:
+            self._do(events.DeleteFiles(attempt.id))
+        self._report(outcome)
+
+    def _report(self, outcome: Outcome) -> None:
+        self._book.report(outcome)
+        self._link.tell()
+
+    # --- attempts: input and segments ---------------------------------------------------
+
+    def _input_arrived(self, event: events.InputArrived, now: float) -> None:
+        attempt = self._attempts.get(event.attempt)
+        if attempt is None or attempt.state != "fetching" or not isinstance(attempt.work, RunMap):
+            return
+        attempt.fetching = False
+        self._run(attempt, event.input)
+
+    def _input_unreachable(self, event: events.InputUnreachable, now: float) -> None:
+        attempt = self._attempts.get(event.attempt)
+        if attempt is not None and attempt.state == "fetching":
+            attempt.fetching = False
+            attempt.retry_at = now + INPUT_RETRY
+
+    def _input_refused(self, event: events.InputRefused, now: float) -> None:
+        attempt = self._attempts.get(event.attempt)
+        if attempt is not None and attempt.state == "fetching":
+            self._drop(attempt, AttemptFailed(attempt=attempt.id, error=event.error))
+
+    def _segments_arrived(self, event: events.SegmentsArrived, now: float) -> None:
+        attempt = self._attempts.get(event.attempt)
+        if attempt is None or attempt.gathering is None or attempt.state != "gathering":
+            return
+        complaint = attempt.gathering.fetched(self._locations, event, now)
+        if complaint is not None:
+            self._report(complaint)
+
+    # --- attempts: in a slot ------------------------------------------------------------
+
+    def _progressed(self, event: events.Progressed, now: float) -> None:
+        self._book.progress(Progress(attempt=event.attempt, records=event.records, size=event.size))
+
+    def _loaded(self, event: events.Loaded, now: float) -> None:
+        self._finish(event.attempt, ProgramLoaded(attempt=event.attempt, shape=event.shape))
+
+    def _map_done(self, event: events.MapDone, now: float) -> None:
+        if self._finish(event.attempt, MapSucceeded(output=event.output, records=event.records)):
+            self._held[event.attempt] = event.output
+
+    def _reduce_done(self, event: events.ReduceDone, now: float) -> None:
+        attempt = self._attempts.get(event.attempt)
+        if attempt is None or attempt.gathering is None:
+            return
+        outcome = ReduceSucceeded(
+            attempt=event.attempt,
+            checksum=event.checksum,
+            rows=event.rows,
+            size=event.size,
+            consumed=attempt.gathering.digest(),
+        )
+        self._finish(event.attempt, outcome)
+
+    def _broke(self, event: events.Broke, now: float) -> None:
+        self._finish(event.attempt, AttemptFailed(attempt=event.attempt, error=event.error))
+
+    def _slot_died(self, event: events.SlotDied, now: float) -> None:
+        error = death(event, self._limits.slot_memory)
+        self._finish(event.attempt, AttemptFailed(attempt=event.attempt, error=error))
+
+    def _finish(self, name: AttemptId, outcome: Outcome) -> bool:
+        """End an attempt that a slot had; returns whether `outcome` is what is reported."""
+        attempt = self._attempts.get(name)
+        if attempt is None:
+            return False
+        cancelled = attempt.state == "stopping"
+        attempt.move("finish")
+        self._end(attempt, AttemptCancelled(attempt=name) if cancelled else outcome)
+        return not cancelled
+
+    # --- the process --------------------------------------------------------------------
+
+    def _measured(self, event: events.SlotsMeasured, now: float) -> None:
+        self._rss = event.rss
+
+    def _terminate(self, event: events.Terminated, now: float) -> None:
+        if self._terminated is not None:
+            return
+        self._terminated = now
+        error = ErrorInfo(kind="disruption", reason="WorkerLost", message="the worker was told to stop")
+        for attempt in list(self._attempts.values()):
+            if attempt.state not in ("running", "stopping"):
+                self._drop(attempt, AttemptFailed(attempt=attempt.id, error=error))
+
+    def _ticked(self, event: events.Ticked, now: float) -> None:
+        if self._terminated is not None and now - self._terminated > TERMINATION:
+            self._exit(0, "the worker was told to stop")
+        elif self._link.given_up(now):
+            self._exit(1, f"no word from the master for {self._link.timing.worker_without_master:.0f} s")
+
+    def _exit(self, status: int, message: str) -> None:
+        self._exiting = True
+        self._do(events.Exit(status, message))
+
+    # --- what follows from the state ----------------------------------------------------
+
+    def _advance(self, now: float) -> None:
+        """Begin whatever can begin: attempts in free slots, fetches that are due."""
+        if self._exiting:
+            return
+        for attempt in list(self._attempts.values()):
+            if attempt.state == "queued":
+                self._begin(attempt)
+            if attempt.state == "fetching":
+                self._fetch_input(attempt, now)
+            if attempt.state == "gathering":
+                self._gather(attempt, now)
+
+    def _begin(self, attempt: Attempt) -> None:
+        if None not in self._slots:
+            return
+        attempt.slot = self._slots.index(None)
+        self._slots[attempt.slot] = attempt.id
+        work = attempt.work
+        if isinstance(work, RunReduce):
+            attempt.gathering = Gathering(work.attempt.task.step, work.partition, work.maps)
+            attempt.gathering.placed(self._locations, self._locations.known(work.attempt.task.step))
+            attempt.move("gather")
+        elif isinstance(work, RunMap) and not self._direct:
+            attempt.move("fetch")
+        else:
+            self._run(attempt, None)
+        if attempt.state != "running":
+            self._book.progress(Progress(attempt=attempt.id, waiting=True))
+
+    def _fetch_input(self, attempt: Attempt, now: float) -> None:
+        work = attempt.work
+        if attempt.fetching or not self._input_address or now < attempt.retry_at or not isinstance(work, RunMap):
+            return
+        attempt.fetching = True
+        self._do(events.FetchInput(attempt.id, self._input_address, work.ticket, work.split))
+
+    def _gather(self, attempt: Attempt, now: float) -> None:
+        work, gathering = attempt.work, attempt.gathering
+        if gathering is None or not isinstance(work, RunReduce):
+            return
+        for fetch, holder, request in gathering.begin(self._locations, self._numbers, now):
+            self._do(events.FetchSegments(attempt.id, fetch, holder, work.ticket, request))
+        if gathering.complete:
+            self._do(events.StopFetching(attempt.id))
+            self._run(attempt, None)
+
+    def _run(self, attempt: Attempt, fetched: events.FetchedInput | None) -> None:
+        attempt.move("run")
+        self._book.progress(Progress(attempt=attempt.id))
+        work = attempt.work
+        if isinstance(work, LoadProgram):
+            self._do(events.LoadInSlot(attempt.slot, attempt.id))
+        elif isinstance(work, RunMap):
+            self._do(events.MapInSlot(slot=attempt.slot, attempt=attempt.id, split=work.split, input=fetched))
+        elif attempt.gathering is not None:
+            self._do(
+                events.ReduceInSlot(
+                    slot=attempt.slot,
+                    attempt=attempt.id,
+                    partition=work.partition,
+                    key_type=work.key_type,
+                    segments=attempt.gathering.segments(),
+                )
+            )
+
+    def _speak(self, now: float) -> None:
+        """Send what is due to the master."""
+        if self._exiting:
+            return
+        if serial := self._link.next_register(now):
+            body = msgspec.structs.replace(self._identity, held=self.held, running=self._book.running())
+            self._do(events.SendRegister(serial, body))
+        if serial := self._link.next_exchange(now):
+            busy = len(self._attempts)
+            exchange = self._book.exchange(
+                free_slots=0 if self._terminated is not None else max(0, len(self._slots) - busy),
+                locations_seen=self._locations.version,
+                slots_rss=self._rss,
+            )
+            self._do(events.SendExchange(serial, self._link.session, exchange, self._link.patience))
+
+    def _do(self, command: events.Command) -> None:
+        self._commands.append(command)
+
+
+_HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
+    events.SessionOpened: WorkerCore._session_opened,
+    events.Answered: WorkerCore._answered,
+    events.Refused: WorkerCore._refused,
+    events.Unanswered: WorkerCore._unanswered,
+    events.InputArrived: WorkerCore._input_arrived,
+    events.InputUnreachable: WorkerCore._input_unreachable,
+    events.InputRefused: WorkerCore._input_refused,
+    events.SegmentsArrived: WorkerCore._segments_arrived,
+    events.Progressed: WorkerCore._progressed,
+    events.Loaded: WorkerCore._loaded,
+    events.MapDone: WorkerCore._map_done,
+    events.ReduceDone: WorkerCore._reduce_done,
+    events.Broke: WorkerCore._broke,
+    events.SlotDied: WorkerCore._slot_died,
+    events.SlotsMeasured: WorkerCore._measured,
+    events.Terminated: WorkerCore._terminate,
+    events.Ticked: WorkerCore._ticked,
+}
