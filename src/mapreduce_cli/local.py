@@ -1,0 +1,182 @@
+"""A job on this machine with worker processes: master and RPC server live in this process.
+
+The composition root of the local mode: core, runtime, RPC server, driver. Everything below this
+process may be killed at any time; at the end, whatever the end, nothing of it is left. Neighbours:
+`run.py` (calls it), `mapreduce_operator` (all the work), `progress.py` (what people see).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import mapreduce
+from mapreduce import paths
+from mapreduce.protocol import OutputSummary
+from mapreduce.spec import JobSpec
+from mapreduce_cli import localjobs
+from mapreduce_cli.failures import FAILED, JobFailed
+from mapreduce_cli.progress import Display, Snapshot, display
+from mapreduce_operator.core.events import Announce, JobStatus, LiveJobsListed, WorkersListed
+from mapreduce_operator.core.master import Master, MasterContext
+from mapreduce_operator.drivers.local import HOST, LocalAuthenticator, LocalDriver, LocalSettings
+from mapreduce_operator.drivers.orphans import Orphans
+from mapreduce_operator.rpc.server import make_app, serve
+from mapreduce_operator.runtime.jobs import JobRuntime, Phase
+from mapreduce_operator.runtime.registry import Registry
+from mapreduce_worker.gateway.formats import EngineFormats
+from mapreduce_worker.gateway.storage import Output
+from mapreduce_worker.gateway.store import PosixStore
+
+EPOCH = 1
+"""A local job has one master in its life."""
+
+
+LOGS_TELL_MORE = frozenset({"InternalError", "StorageFailed", "WorkerLost", "DisruptionLimit", "DeadlineExceeded"})
+"""Reasons for which the logs of the worker processes are kept and named."""
+
+
+def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary:
+    """Run the job to its end; raises `JobFailed`, or `KeyboardInterrupt` for SIGINT and SIGTERM."""
+    show = show or display()
+    folder = Path(tempfile.mkdtemp(prefix="mapreduce-"))
+    keep_logs = False
+    try:
+        return asyncio.run(_until_interrupted(spec, root, folder, show))
+    except JobFailed as failure:
+        _tidy(spec, root, keep_history=failure.status == FAILED)
+        keep_logs = failure.reason in LOGS_TELL_MORE
+        failure.notes = _notes(spec, root, folder if keep_logs else None)
+        raise
+    except BaseException:
+        # Interrupted, or a defect: nothing of the job stays.
+        _tidy(spec, root, keep_history=False)
+        raise
+    finally:
+        show.close()
+        if not keep_logs:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tidy(spec: JobSpec, root: Path, *, keep_history: bool) -> None:
+    """Do what the gateway may not have come to: every process is gone now, so this one is the gateway."""
+    store = PosixStore(root)
+    output = Output(store, EngineFormats(store), uid=spec.uid, path=spec.output, partitions=spec.reducers)
+    if keep_history:
+        output.clean_failed()
+    else:
+        output.clean_deleted()
+
+
+def _notes(spec: JobSpec, root: Path, logs: Path | None) -> tuple[str, ...]:
+    """Tell where the history and the logs are."""
+    history = root / paths.staging(spec.output, spec.uid) / paths.EVENTS
+    found = {"history": history, "logs": logs}
+    return tuple(f"{name}: {path}" for name, path in found.items() if path is not None and path.exists())
+
+
+async def _until_interrupted(spec: JobSpec, root: Path, folder: Path, show: Display) -> OutputSummary:
+    """Run the job; SIGTERM and SIGHUP end it as SIGINT does."""
+    loop = asyncio.get_running_loop()
+    job = loop.create_task(_job(spec, root, folder, show))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, job.cancel)
+    try:
+        return await job
+    except asyncio.CancelledError as error:
+        job.cancel()
+        await asyncio.wait([job])
+        raise KeyboardInterrupt from error
+
+
+async def _job(spec: JobSpec, root: Path, folder: Path, show: Display) -> OutputSummary:
+    registry, authenticator, watcher = Registry(), LocalAuthenticator(), _Watcher(show)
+    server = await serve(make_app(registry, authenticator), HOST)
+    settings = LocalSettings(
+        job_uid=spec.uid,
+        master=f"http://{HOST}:{server.port}",
+        folder=folder,
+        root=root,
+        slots=spec.slots,
+        slot_memory=spec.limits.slot_memory,
+    )
+    driver = LocalDriver(settings, authenticator, lambda event: runtime.post(event), Orphans())  # noqa: PLW0108 - bound below
+    runtime = JobRuntime(spec, _core(spec), driver, watcher)
+    registry.add(runtime)
+    try:
+        # Nothing was started before this process, so the truth about its workers is that there are none.
+        runtime.post(WorkersListed(()))
+        runtime.post(LiveJobsListed(localjobs.living(root, spec.output, spec.uid)))
+        runtime.begin()
+        phase = await watcher.end
+    finally:
+        await runtime.close()
+        await driver.close()
+        await server.close()
+    return _result(phase, watcher.status)
+
+
+def _core(spec: JobSpec) -> Master:
+    context = MasterContext(
+        ticket_key=secrets.token_bytes(32),
+        previous_ticket_key=None,
+        engine_version=mapreduce.__version__,
+        read_input_directly=True,
+        resumed=False,
+    )
+    return Master(spec, context, EPOCH)
+
+
+def _result(phase: Phase, status: JobStatus | None) -> OutputSummary:
+    if phase == "Succeeded" and status is not None and status.output is not None:
+        return status.output
+    failed = [condition for condition in (status.conditions if status else ()) if condition.type == "Failed"]
+    reason, message = (failed[-1].reason, failed[-1].message) if failed else ("InternalError", "the job ended early")
+    last = status.last_failures[-1] if status and status.last_failures else None
+    if last is None or last.reason != reason:
+        raise JobFailed(reason, message)
+    raise JobFailed(reason, message, where=last.where, traceback=last.traceback)
+
+
+class _Watcher:
+    """Observes the job: shows it to people, and knows how it ended."""
+
+    def __init__(self, show: Display) -> None:
+        self._show = show
+        self.status: JobStatus | None = None
+        self.end: asyncio.Future[Phase] = asyncio.get_running_loop().create_future()
+
+    def status_changed(self, uid: str, status: JobStatus) -> None:
+        """Draw the progress."""
+        self.status = status
+        maps, reduces = status.maps, status.reduces
+        self._show.show(
+            Snapshot(
+                phase=status.phase,
+                maps=(maps.succeeded, maps.total),
+                reduces=(reduces.succeeded, reduces.total),
+                records=status.records,
+                size=status.size,
+                message=status.message,
+            )
+        )
+
+    def announced(self, uid: str, announcement: Announce) -> None:
+        """Say what went wrong; the rest is seen from the bars."""
+        if announcement.kind == "Warning":
+            self._show.say(f"{announcement.reason}: {announcement.message}")
+
+    def ended(self, uid: str, phase: Phase) -> None:
+        """Let the command end."""
+        if not self.end.done():
+            self.end.set_result(phase)
+
+    def broken(self, uid: str, error: Exception) -> None:
+        """A defect of the master ends the command."""
+        if not self.end.done():
+            message = f"a defect of the master: {type(error).__name__}: {error}"
+            self.end.set_exception(JobFailed("InternalError", message))

@@ -1,0 +1,70 @@
+"""The uids of jobs that run on this machine, and which of them live.
+
+A uid names the process that runs the job, so that a later run can tell whether the files which
+an earlier one left beside the output belong to a job that still runs. Neighbours: `local.py` and
+`sequential.py`; the gateway's storage sweeps what belongs to none of the living.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+
+from mapreduce import paths
+
+
+def new_uid() -> str:
+    """Return a uid that is never used twice: random, machine, process, start of the process."""
+    return f"{secrets.token_hex(4)}-{_machine()}-{os.getpid()}-{_started(os.getpid())}"
+
+
+def lives(uid: str) -> bool:
+    """Tell whether the job with this uid may still run.
+
+    A uid of another machine (or of a cluster) says nothing about its job here, so it counts as
+    living: taking away the output of a running job is worse than asking the user.
+    """
+    fields = uid.split("-")
+    if len(fields) != 4 or fields[1] != _machine() or not fields[2].isdigit():
+        return True
+    return _started(int(fields[2])) == fields[3]
+
+
+def living(root: Path, output: str, own: str) -> tuple[str, ...]:
+    """Return `own` and the uids of the other living jobs that left something beside `output`."""
+    return tuple(sorted({own, *filter(lives, _left_beside(root, output))}))
+
+
+def _left_beside(root: Path, output: str) -> set[str]:
+    found = set()
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        found.add((root / paths.lock(output)).read_text().strip())
+    staging = root / paths.staging(output, "")
+    try:
+        names = os.listdir(staging.parent)
+    except OSError:
+        names = []
+    found.update(name.removeprefix(staging.name) for name in names if name.startswith(staging.name))
+    return {uid for uid in found if uid and uid != "lock"}
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Return a name of this boot of this machine and its space of process numbers."""
+    try:
+        parts = [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
+    except OSError:
+        parts = [os.uname().nodename]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+
+
+def _started(pid: int) -> str:
+    """Return when the process started, in ticks since boot; empty if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

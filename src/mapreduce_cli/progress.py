@@ -1,0 +1,160 @@
+"""What a running job shows: bars on a terminal, plain lines elsewhere. All of it on stderr.
+
+Neighbours: `local.py` and `sequential.py` make a `Snapshot` whenever something changed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from mapreduce_cli import sizes
+
+PAUSE = 5.0
+"""Seconds between two plain lines of the same phase."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a job is. records and size: input records and bytes of the maps that are done."""
+
+    phase: str
+    maps: tuple[int, int] = (0, 0)
+    """(done, total)"""
+    reduces: tuple[int, int] = (0, 0)
+    records: int = 0
+    size: int = 0
+    message: str = ""
+    """Why the job waits; empty while it moves."""
+
+
+class Display(Protocol):
+    """Shows snapshots and lines of text."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show how far the job is."""
+
+    def say(self, text: str) -> None:
+        """Show one line about something that happened."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+def display() -> Display:
+    """Return bars if stderr is a terminal, else plain lines."""
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+class Rate:
+    """Records and bytes per second since the first map began to count."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began: float | None = None
+        self._text = ""
+
+    def text(self, snapshot: Snapshot) -> str:
+        """Return the rate of the map phase; after it, the one that it had."""
+        now = self._clock()
+        if self._began is None:
+            if snapshot.phase in ("Pending", "Planning"):
+                return ""
+            self._began = now
+        done, total = snapshot.maps
+        elapsed = now - self._began
+        if snapshot.records and elapsed > 0 and (done < total or not self._text):
+            records, size = sizes.count(snapshot.records / elapsed), sizes.render(snapshot.size / elapsed)
+            self._text = f"{records} records/s, {size}/s"
+        return self._text
+
+
+class Lines:
+    """Plain lines: one a phase, then one every few seconds while something changes."""
+
+    def __init__(self, write: Callable[[str], None] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._write = write or (lambda text: click.echo(text, err=True))
+        self._clock = clock
+        self._rate = Rate(clock)
+        self._phase = ""
+        self._last = ""
+        self._at = 0.0
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Print a line if the phase is new, or if the last one is old and says something else."""
+        rate = self._rate.text(snapshot)
+        parts = [snapshot.phase.lower()]
+        for word, (done, total) in (("maps", snapshot.maps), ("reduces", snapshot.reduces)):
+            if total:
+                parts.append(f"{word} {done}/{total}")
+        if rate:
+            parts.append(rate)
+        if snapshot.message:
+            parts.append(snapshot.message)
+        text = "  ".join(parts)
+        now = self._clock()
+        if snapshot.phase == self._phase and (text == self._last or now - self._at < PAUSE):
+            return
+        self._phase, self._last, self._at = snapshot.phase, text, now
+        self._write(text)
+
+    def say(self, text: str) -> None:
+        """Print the line."""
+        self._write(text)
+
+    def close(self) -> None:
+        """There is nothing to leave behind."""
+
+
+class Bars:
+    """Two bars of a terminal, map and reduce, with rate and time left."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._rate = Rate()
+        self._progress = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}"),
+            console=console or Console(stderr=True),
+            transient=False,
+        )
+        self._bars: dict[str, TaskID] = {}
+        self._progress.start()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Move the bars."""
+        waiting = snapshot.message or ("" if snapshot.phase in ("Mapping", "Reducing") else snapshot.phase.lower())
+        self._move("map", snapshot.maps, self._rate.text(snapshot) or waiting)
+        if snapshot.maps[1] and (snapshot.reduces[0] or snapshot.maps[0] == snapshot.maps[1]):
+            self._move("reduce", snapshot.reduces, waiting)
+
+    def say(self, text: str) -> None:
+        """Print the line above the bars."""
+        self._progress.console.print(text, markup=False, highlight=False)
+
+    def close(self) -> None:
+        """Stop drawing; the last state of the bars stays."""
+        self._progress.stop()
+
+    def _move(self, name: str, counts: tuple[int, int], note: str) -> None:
+        done, total = counts
+        if name not in self._bars:
+            self._bars[name] = self._progress.add_task(name, total=None, note=note)
+        self._progress.update(self._bars[name], completed=done, total=total or None, note=note)

@@ -1,0 +1,234 @@
+"""`--sequential`: the same engine in one process, one task after the other, no master.
+
+The oracle that the other modes are compared with, and the mode for a debugger: the user's code
+runs in this process, on this terminal. Neighbours: `mapreduce_worker.engine` (every task),
+`mapreduce_worker.gateway.storage` (the output directory), `run.py` (calls it).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+import mapreduce
+from mapreduce import digests, paths
+from mapreduce.api import Job
+from mapreduce.errors import ProgramError
+from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
+from mapreduce.ids import AttemptId, Kind, TaskId
+from mapreduce.keys import KeyType
+from mapreduce.plan import FileRange, Split, make_plan
+from mapreduce.protocol import PAGE_SPLITS, MapOutput, OutputSummary
+from mapreduce.spec import JobSpec
+from mapreduce_cli import localjobs
+from mapreduce_cli.failures import JobFailed
+from mapreduce_cli.progress import Display, Snapshot, display
+from mapreduce_worker.engine import failure as engine_failure
+from mapreduce_worker.engine import map_output, map_task, program, ranges, reduce_task
+from mapreduce_worker.gateway.formats import EngineFormats
+from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
+from mapreduce_worker.gateway.store import PosixStore
+
+EPOCH = 1
+WORKER = "sequential"
+"""What history says instead of a worker's name."""
+HASH_SEED = "0"
+
+
+def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary:
+    """Run the job to its end; raises `UsageError`, `JobFailed` or `KeyboardInterrupt`."""
+    fix_hash_seed()
+    show = show or display()
+    store = PosixStore(root)
+    output = Output(store, EngineFormats(store), uid=spec.uid, path=spec.output, partitions=spec.reducers)
+    try:
+        output.open(localjobs.living(root, spec.output, spec.uid))
+        with tempfile.TemporaryDirectory(prefix="mapreduce-") as scratch:
+            return _Sequential(spec, root, store, output, Path(scratch), show).run()
+    except JobFailed as failed:
+        output.clean_failed()
+        failed.notes = (*failed.notes, f"history: {root / paths.staging(spec.output, spec.uid) / paths.EVENTS}")
+        raise
+    except BaseException:
+        # Refused, interrupted, or a defect: nothing of the job stays.
+        output.clean_deleted()
+        raise
+    finally:
+        show.close()
+
+
+def fix_hash_seed() -> None:
+    """Start this command again with the fixed hash seed, unless it has it: user code iterates over sets."""
+    if os.environ.get("PYTHONHASHSEED") == HASH_SEED:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.environ["PYTHONHASHSEED"] = HASH_SEED
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - there is no shell to want
+
+
+class _Sequential:
+    """One run: the output is open."""
+
+    def __init__(
+        self, spec: JobSpec, root: Path, store: PosixStore, output: Output, scratch: Path, show: Display
+    ) -> None:
+        self._spec = spec
+        self._root = root
+        self._store = store
+        self._output = output
+        self._scratch = scratch
+        self._show = show
+        self._sequence = 0
+        self._snapshot = Snapshot(phase="Planning")
+        self._key_type: KeyType = ""
+        self._key_at = ""
+
+    def run(self) -> OutputSummary:
+        """Plan, map, reduce, publish."""
+        self._note("EpochOpened")
+        job_class = self._load()
+        splits = self._plan()
+        outputs = [self._map(job_class, split) for split in splits]
+        for partition in range(self._spec.reducers):
+            self._reduce(job_class, partition, outputs)
+        return self._publish()
+
+    def _load(self) -> type[Job]:
+        job_class = program.load(self._spec.program, self._scratch)
+        if not program.shape(job_class).has_reduce:
+            raise ProgramError(f"{job_class.__name__} has no reduce; map-only jobs are not supported yet")
+        return job_class
+
+    def _plan(self) -> list[Split]:
+        self._draw(phase="Planning")
+        listing = ranges.list_files(self._root, self._spec.inputs)
+        header, splits = make_plan(listing, self._spec, mapreduce.__version__)
+        pages = [tuple(splits[at : at + PAGE_SPLITS]) for at in range(0, len(splits), PAGE_SPLITS)]
+        for number, page in enumerate(pages):
+            self._journal(PlanPage(number, page))
+        self._journal(PlanMade(header, len(pages)))
+        self._note("Planned", rows=len(splits), size=header.size)
+        self._manifest = {"job": {"name": self._spec.name, "uid": self._spec.uid}, "plan": header}
+        self._draw(phase="Mapping", maps=(0, len(splits)), reduces=(0, self._spec.reducers))
+        return splits
+
+    def _map(self, job_class: type[Job], split: Split) -> tuple[Path, MapOutput]:
+        attempt = _attempt("map", split.index)
+        out = self._scratch / paths.map_output(attempt)
+        before = self._snapshot
+        self._begin(attempt)
+
+        def progress(records: int, size: int) -> None:
+            self._draw(records=before.records + records, size=before.size + size)
+
+        try:
+            made, records = map_task.run_map(
+                job_class,
+                split,
+                self._source,
+                partitions=self._spec.reducers,
+                encoding_errors=self._spec.encoding_errors,
+                flush_bytes=self._spec.limits.flush_bytes,
+                memory=self._spec.limits.slot_memory,
+                attempt=attempt,
+                out=out,
+                progress=progress,
+            )
+        except Exception as error:
+            raise self._failed(attempt, error) from error
+        self._check_key_type(attempt, made)
+        self._note("Finished", attempt, checksum=made.checksum, rows=made.rows, size=made.size)
+        maps = (before.maps[0] + 1, before.maps[1])
+        self._draw(maps=maps, records=before.records + records, size=before.size + split.size)
+        return out, made
+
+    def _source(self, part: FileRange, _position: int) -> tuple[int, Iterator[bytes]]:
+        return ranges.read_range(self._root, part)
+
+    def _check_key_type(self, attempt: AttemptId, made: MapOutput) -> None:
+        if made.key_type in ("", self._key_type):
+            return
+        if self._key_type:
+            message = (
+                f"keys of type {self._key_type} (first at {self._key_at}) and of type {made.key_type} "
+                f"(first at {made.key_at}) in one job"
+            )
+            self._note("Failed", attempt, reason="MixedKeys", message=message)
+            raise JobFailed("MixedKeys", message, where=made.key_at)
+        self._key_type, self._key_at = made.key_type, made.key_at
+
+    def _reduce(self, job_class: type[Job], partition: int, outputs: list[tuple[Path, MapOutput]]) -> None:
+        attempt = _attempt("reduce", partition)
+        out = self._scratch / paths.reduce_output(attempt)
+        self._draw(phase="Reducing")
+        self._begin(attempt)
+        try:
+            part = reduce_task.run_reduce(
+                job_class,
+                [_segment(path, partition) for path, _ in outputs],
+                key_type=self._key_type,
+                partition=partition,
+                memory=self._spec.limits.slot_memory,
+                attempt=attempt,
+                out=out,
+                scratch=self._scratch,
+                progress=lambda _records, _size: self._draw(),
+            )
+        except Exception as error:
+            raise self._failed(attempt, error) from error
+        self._note("Finished", attempt, checksum=part.checksum, rows=part.rows, size=part.size)
+        consumed = digests.consumed((made.attempt.task.index, made.checksum) for _, made in outputs)
+        self._note("Consumed", attempt, checksum=consumed)
+        facts = PartFacts(part.checksum, part.rows, part.size)
+        stage = PartToStage(attempt=_attempt("stage", partition), partition=partition, source=attempt, facts=facts)
+        temporary = self._output.incoming(stage)
+        self._store.adopt(out, temporary)
+        self._output.stage(stage, temporary, time.time())
+        out.unlink()
+        self._draw(reduces=(self._snapshot.reduces[0] + 1, self._snapshot.reduces[1]))
+
+    def _publish(self) -> OutputSummary:
+        self._draw(phase="Publishing")
+        summary = self._output.publish(_attempt("publish", 0), msgspec.json.encode(self._manifest), time.time())
+        self._draw(phase="Succeeded")
+        return summary
+
+    def _failed(self, attempt: AttemptId, error: Exception) -> JobFailed:
+        """Say what the engine says of an exception, and note it."""
+        info = engine_failure.describe(error)
+        self._note("Failed", attempt, reason=info.reason, message=info.message)
+        return JobFailed(info.reason, info.message, where=info.where, traceback=info.traceback)
+
+    def _begin(self, attempt: AttemptId) -> None:
+        self._note("Assigned", attempt)
+        self._note("Started", attempt)
+
+    def _note(self, word: str, attempt: AttemptId | None = None, **fields: object) -> None:
+        event = {"type": "event", "event": word, "wall": time.time()} | fields
+        if attempt is not None:
+            event |= {"task": attempt.task, "attempt": attempt, "worker": WORKER}
+        self._journal(msgspec.convert(event, HistoryEvent))
+
+    def _journal(self, entry: HistoryEvent | PlanPage | PlanMade) -> None:
+        self._sequence += 1
+        self._output.append([Frame(EPOCH, self._sequence, entry)])
+
+    def _draw(self, **changes: object) -> None:
+        self._snapshot = msgspec.structs.replace(self._snapshot, **changes)
+        self._show.show(self._snapshot)
+
+
+def _attempt(kind: Kind, index: int) -> AttemptId:
+    return AttemptId(TaskId(0, kind, index), EPOCH, 0)
+
+
+def _segment(path: Path, partition: int) -> reduce_task.SegmentFile:
+    segment = map_output.read_index(path).segments[partition]
+    return reduce_task.SegmentFile(path, segment.offset, segment.length, segment.rows, segment.crc)
