@@ -119,11 +119,15 @@ def unpack(data: bytes) -> tuple[list[Frame], int]:
     while at + _HEAD.size <= len(data):
         length, crc = _HEAD.unpack_from(data, at)
         body = data[at + _HEAD.size : at + _HEAD.size + length]
-        if length > MAX_FRAME or len(body) < length or zlib.crc32(body) != crc:
+        # Length 0 is no frame: a file that was extended but not written ends in zeros.
+        if not 0 < length <= MAX_FRAME or len(body) < length or zlib.crc32(body) != crc:
             if _frame_follows(data, at + 1):
                 raise CorruptionError(f"the journal is damaged at byte {at}, before its end")
             break
-        frames.append(_decode(body))
+        try:
+            frames.append(_decode(body))
+        except msgspec.DecodeError as error:
+            raise CorruptionError(f"the journal's frame at byte {at} is of another version: {error}") from error
         at += _HEAD.size + length
     return frames, at
 

@@ -1,0 +1,183 @@
+"""From staged parts to the output's final name.
+
+`prepare` puts everything that will be published into the staging directory, durable, the marker
+`_SUCCESS` last. `finish` takes away what is not to be published and renames the directory. Whoever
+finds the marker may finish; whoever does not finds everything that it needs to prepare again.
+Neighbours: `storage.py`, the only caller; `merge_process.py`, which merges.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mapreduce import paths
+from mapreduce.errors import CorruptionError, SystemFault
+from mapreduce.history import Frame, HistoryEvent, render
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import OutputSummary
+from mapreduce_worker.gateway import durable, reservation
+from mapreduce_worker.gateway.reservation import OutputExists
+from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store
+
+if TYPE_CHECKING:
+    from mapreduce_worker.gateway.storage import Formats, Merged
+
+_PUBLISHED = frozenset({paths.OUTPUT_FILE, paths.MANIFEST, paths.SUCCESS, paths.HISTORY})
+
+
+class Abandoned(SystemFault):
+    """The master does not want the output any more."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose output it is, its final name, and where it is prepared."""
+
+    uid: str
+    path: str
+    staging: str
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes into the output beside the merged parts; `staged` in the order of partitions."""
+
+    frames: Iterator[Frame]
+    staged: tuple[HistoryEvent, ...]
+    manifest: bytes
+    attempt: AttemptId
+    wall: float
+
+
+class _Manifest(msgspec.Struct):
+    """What is read back from a manifest."""
+
+    uid: str
+    output: OutputSummary
+
+
+def is_complete(store: Store, staging: str) -> bool:
+    """Tell whether the marker stands: everything else was durable before it."""
+    return store.kind(posixpath.join(staging, paths.SUCCESS)) == "file"
+
+
+def prepare(
+    store: Store, formats: Formats, target: Target, content: Content, wanted: Callable[[], bool]
+) -> OutputSummary:
+    """Write output, history, manifest and marker into the staging directory, each one durable."""
+    mark = str(content.attempt)
+    merged = _merge(store, formats, target, content, wanted)
+    write_events(store, target.staging, render(_with_last_event(content)), mark)
+    summary = OutputSummary(
+        path=target.path, files=1, records=merged.records, size=merged.size, checksum=merged.checksum
+    )
+    durable.write(store, posixpath.join(target.staging, paths.MANIFEST), _manifest(target, content, summary), mark)
+    if not wanted():
+        raise Abandoned("the publication was cancelled")
+    durable.write(store, posixpath.join(target.staging, paths.SUCCESS), b"", mark)
+    return summary
+
+
+def finish(store: Store, target: Target) -> OutputSummary:
+    """Remove what is not published and rename; needs the marker, and may be done again."""
+    store.sync(target.staging)
+    result = summary(store, target.staging, target.path)
+    for entry in store.list(target.staging):
+        if entry.name not in _PUBLISHED:
+            durable.remove_tree(store, posixpath.join(target.staging, entry.name))
+    store.sync(target.staging)
+    try:
+        store.rename(target.staging, target.path)
+    except AlreadyThere as error:
+        raise OutputExists(f"{target.path!r} was made by someone else while the job ran") from error
+    except NotThere:
+        # Another gateway of this job may have been faster.
+        if reservation.published_by(store, target.path) != target.uid:
+            raise
+    store.sync(posixpath.dirname(target.path))
+    reservation.release(store, target.path, target.uid)
+    return result
+
+
+def summary(store: Store, directory: str, path: str) -> OutputSummary:
+    """Return what the manifest in a directory says of the output."""
+    name = posixpath.join(directory, paths.MANIFEST)
+    try:
+        return msgspec.structs.replace(msgspec.json.decode(store.read(name), type=_Manifest).output, path=path)
+    except msgspec.DecodeError as error:
+        raise CorruptionError(f"{name} is damaged: {error}") from error
+
+
+def write_events(store: Store, staging: str, lines: Iterable[bytes], mark: str = "new") -> None:
+    """Write `_history/events.ndjson`, whole and durable."""
+    durable.make_directories(store, posixpath.join(staging, paths.HISTORY))
+    name = posixpath.join(staging, paths.EVENTS)
+    # Not beside the final name: what stands in that directory is published.
+    temporary = durable.temporary_name(posixpath.join(staging, paths.HISTORY), mark)
+    durable.discard(store, temporary)
+    for block in _blocks(lines):
+        store.append(temporary, block)
+    durable.commit(store, temporary, name)
+
+
+def _merge(store: Store, formats: Formats, target: Target, content: Content, wanted: Callable[[], bool]) -> Merged:
+    out = posixpath.join(target.staging, paths.OUTPUT_FILE)
+    temporary = durable.temporary_name(out, str(content.attempt))
+    durable.discard(store, temporary)
+    parts = [_part_name(target, event) for event in content.staged]
+    merged = formats.merge(parts, temporary, wanted)
+    durable.commit(store, temporary, out)
+    return merged
+
+
+def _part_name(target: Target, event: HistoryEvent) -> str:
+    if event.task is None:
+        raise CorruptionError("a staged part in the journal names no task")
+    return paths.part(target.staging, event.task.step, event.task.index)
+
+
+def _with_last_event(content: Content) -> Iterator[Frame]:
+    """Yield the journal's frames; the history of a published job ends with `Publishing`."""
+    last: HistoryEvent | None = None
+    epoch = content.attempt.epoch
+    for frame in content.frames:
+        if isinstance(frame.entry, HistoryEvent):
+            last = frame.entry
+        yield frame
+    if last is None or last.event != "Publishing":
+        event = HistoryEvent(event="Publishing", wall=content.wall, task=content.attempt.task, attempt=content.attempt)
+        yield Frame(epoch, 0, event)
+
+
+def _manifest(target: Target, content: Content, output: OutputSummary) -> bytes:
+    """Return the manifest: what the master knows, and what the gateway has seen with its own eyes."""
+    known = msgspec.json.decode(content.manifest or b"{}", type=dict[str, object])
+    parts = [_part_fields(number, event) for number, event in enumerate(content.staged)]
+    files = [{"name": paths.OUTPUT_FILE, "records": output.records, "size": output.size, "checksum": output.checksum}]
+    own = {"version": 1, "uid": target.uid, "output": output, "files": files, "parts": parts}
+    return msgspec.json.format(msgspec.json.encode(known | own), indent=1) + b"\n"
+
+
+def _part_fields(partition: int, event: HistoryEvent) -> dict[str, object]:
+    return {
+        "partition": partition,
+        "attempt": str(event.attempt),
+        "rows": event.rows,
+        "size": event.size,
+        "checksum": event.checksum,
+    }
+
+
+def _blocks(lines: Iterable[bytes], size: int = 1 << 20) -> Iterator[bytes]:
+    """Join lines into blocks of about `size` bytes; at least one, so that the file is made."""
+    block: list[bytes] = []
+    room = size
+    for line in lines:
+        block.append(line)
+        room -= len(line)
+        if room <= 0:
+            yield b"".join(block)
+            block, room = [], size
+    yield b"".join(block)

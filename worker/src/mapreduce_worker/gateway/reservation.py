@@ -1,0 +1,157 @@
+"""Who may write an output: a lock file that holds the uid of the one job that does.
+
+The lock is made exclusively, so of two jobs one wins before either has planned anything. A lock
+whose job no longer lives is swept, with what that job left in its staging directory. Two sweepers
+may meet, and a volume may make the lock and its content in two steps; so a lock is looked at again
+after it was made, and once more before publishing.
+Neighbours: `storage.py`, which reserves first and releases last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import re
+from collections.abc import Collection
+from typing import Final
+
+import msgspec
+
+from mapreduce import paths
+from mapreduce.errors import OutputError
+from mapreduce_worker.gateway import durable
+from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store
+
+_TRIES: Final = 16
+_UID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class OutputReserved(OutputError):
+    """Another job that lives holds the output's name."""
+
+
+class OutputExists(OutputError):
+    """Something stands under the output's name."""
+
+
+def reserve(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> None:
+    """Take the output's name for the job `uid`, durably; again if it has it already.
+
+    Raises `OutputReserved` where a job of `live_jobs` has it.
+    """
+    if not _UID.fullmatch(uid):
+        raise OutputError(f"the job's uid {uid!r} cannot be part of a file name")
+    lock = paths.lock(output)
+    _finish_sweep(store, output, uid, live_jobs)
+    for _ in range(_TRIES):
+        owner = holder(store, output)
+        if owner == uid:
+            store.sync(lock)
+            store.sync(posixpath.dirname(lock))
+            return
+        if owner is None:
+            _try_create(store, lock, uid)
+        elif owner in live_jobs:
+            raise OutputReserved(f"another job (uid {owner}) is writing to {output!r}")
+        else:
+            _sweep(store, output, uid, live_jobs)
+    raise OutputReserved(f"other jobs are taking the name {output!r} at this moment")
+
+
+def holder(store: Store, output: str) -> str | None:
+    """Return the uid in the lock; empty for a lock that was never finished, None for no lock."""
+    data = durable.read_if_there(store, paths.lock(output))
+    return None if data is None else _owner(data)
+
+
+def release(store: Store, output: str, uid: str) -> None:
+    """Give the name back if the job holds it; doing it twice is harmless."""
+    lock = paths.lock(output)
+    durable.discard(store, _aside(output, uid))
+    if holder(store, output) == uid:
+        durable.discard(store, lock)
+    if store.kind(posixpath.dirname(lock)) == "directory" or not posixpath.dirname(lock):
+        store.sync(posixpath.dirname(lock))
+
+
+def sweep_orphans(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> None:
+    """Remove the staging directories that dead jobs left beside this output."""
+    parent, name = posixpath.split(output)
+    prefix = f".{name}."
+    for entry in store.list(parent) if not parent or store.kind(parent) == "directory" else ():
+        owner = entry.name.removeprefix(prefix)
+        if entry.kind == "directory" and entry.name.startswith(prefix) and owner != uid and owner not in live_jobs:
+            remove_staging(store, output, owner)
+
+
+def remove_staging(store: Store, output: str, owner: str) -> None:
+    """Remove a dead job's staging directory, if it is one: a user's own hidden folder stays."""
+    if not _UID.fullmatch(owner):
+        return
+    staging = paths.staging(output, owner)
+    if store.kind(staging) == "directory" and _is_staging(store, staging, owner):
+        durable.remove_tree(store, staging, last=(paths.JOURNAL, paths.MANIFEST))
+
+
+def published_by(store: Store, directory: str) -> str | None:
+    """Return the uid in the manifest of a directory; None where there is no such manifest."""
+    if store.kind(directory) != "directory":
+        return None
+    data = durable.read_if_there(store, posixpath.join(directory, paths.MANIFEST))
+    try:
+        manifest = msgspec.json.decode(data or b"{}", type=dict[str, object])
+    except msgspec.DecodeError:
+        return None
+    uid = manifest.get("uid")
+    return uid if isinstance(uid, str) else None
+
+
+def _is_staging(store: Store, staging: str, owner: str) -> bool:
+    """Tell by its content: a journal, our manifest, or no more than a history."""
+    names = {entry.name for entry in store.list(staging)}
+    if paths.MANIFEST in names:
+        return published_by(store, staging) == owner
+    return paths.JOURNAL in names or names <= {paths.HISTORY}
+
+
+def _try_create(store: Store, lock: str, uid: str) -> None:
+    parent = posixpath.dirname(lock)
+    durable.make_directories(store, parent)
+    with contextlib.suppress(AlreadyThere):
+        store.create(lock, uid.encode() + b"\n")
+
+
+def _sweep(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> None:
+    """Take a dead job's lock away by a rename, which only one of several sweepers wins."""
+    try:
+        store.rename(paths.lock(output), _aside(output, uid))
+    except NotThere:
+        return
+    _finish_sweep(store, output, uid, live_jobs)
+
+
+def _finish_sweep(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> None:
+    """Look at the lock that was taken away: of a live job it goes back, of a dead one it goes."""
+    aside = _aside(output, uid)
+    data = durable.read_if_there(store, aside)
+    if data is None:
+        return
+    owner = _owner(data)
+    if owner in live_jobs and owner != uid:
+        # A third job may be faster: the live one will see before it publishes that it has lost its name.
+        with contextlib.suppress(AlreadyThere):
+            store.create(paths.lock(output), data)
+        store.sync(posixpath.dirname(aside))
+    elif owner and owner != uid:
+        remove_staging(store, output, owner)
+    durable.discard(store, aside)
+
+
+def _aside(output: str, uid: str) -> str:
+    return f"{paths.lock(output)}.{uid}"
+
+
+def _owner(data: bytes) -> str:
+    """Return the uid in a lock's bytes, empty unless they are whole (the newline is the end)."""
+    text = data.decode("utf-8", "replace")
+    return text[:-1] if text.endswith("\n") else ""

@@ -1,0 +1,274 @@
+"""What a job does to its output's store: reserve, journal, stage, publish, clean.
+
+Synchronous; used by the gateway (in threads) and by `--sequential`. Every operation may be broken off
+at any step and begun again, by this process or by the next gateway: it looks at what stands and does the
+rest. Neighbours: `reservation.py` (the name), `journal.py`, `publishing.py` (from parts to the final
+name), `store.py` (the only door to the disk), `core.py` (decides which operation runs when).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from mapreduce import paths
+from mapreduce.errors import CorruptionError, SystemFault
+from mapreduce.history import Frame, HistoryEvent, render
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import OutputSummary
+from mapreduce_worker.gateway import durable, publishing, reservation
+from mapreduce_worker.gateway.journal import Journal
+from mapreduce_worker.gateway.reservation import OutputExists, OutputReserved
+from mapreduce_worker.gateway.store import Store
+
+
+class PartFacts(msgspec.Struct, frozen=True):
+    """What a part is, by its worker's word or by looking: the checksum is the engine's."""
+
+    checksum: str
+    rows: int
+    size: int
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """What a merge wrote; the checksum is `sha256:<hex>` of the file's bytes."""
+
+    records: int
+    size: int
+    checksum: str
+
+
+class Formats(Protocol):
+    """What the engine knows of parts: `formats.EngineFormats`, or a fake one in a simulation."""
+
+    def inspect(self, path: str) -> PartFacts:
+        """Read a part to its end; raises `CorruptionError` if it is not what was written."""
+
+    def merge(self, parts: Sequence[str], out: str, wanted: Callable[[], bool]) -> Merged:
+        """Merge parts, by group key, into a new file; raises `Abandoned` once `wanted` says no."""
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What opening found: the journal's frames, or the output itself, published before."""
+
+    pages: tuple[tuple[Frame, ...], ...] = ()
+    published: OutputSummary | None = None
+
+
+class PartToStage(msgspec.Struct, frozen=True, kw_only=True):
+    """One part: which attempt `stage` runs for it, which reduce attempt made it, what it must be."""
+
+    attempt: AttemptId
+    partition: int
+    source: AttemptId
+    facts: PartFacts
+
+
+class Output:
+    """The output of one job on a store, from reservation to its final name.
+
+    `open` comes first. Operations on different partitions may run at once (`stage`), the others
+    alone; `append` may run beside `stage`.
+    """
+
+    def __init__(self, store: Store, formats: Formats, *, uid: str, path: str, partitions: int) -> None:
+        """`path` is the output's final name, relative to the store's root."""
+        self.uid = uid
+        self.path = path.rstrip("/")
+        self.staging = paths.staging(self.path, uid)
+        self._journal_path = posixpath.join(self.staging, paths.JOURNAL)
+        self._partitions = partitions
+        self._store = store
+        self._formats = formats
+        self._journal: Journal | None = None
+        self._lock = threading.Lock()
+
+    # --- open -----------------------------------------------------------------------------
+
+    def open(self, live_jobs: Collection[str]) -> Opening:
+        """Reserve the name and open the journal, or find that all is published.
+
+        Finishes a publication that was broken off after its last file was durable. Raises
+        `OutputExists`, `OutputReserved`, `CorruptionError` (the journal).
+        """
+        self._journal = None
+        summary = self.published()
+        if summary is not None:
+            return Opening(published=summary)
+        reservation.reserve(self._store, self.path, self.uid, live_jobs)
+        if self._store.kind(self.path) is not None:
+            reservation.release(self._store, self.path, self.uid)
+            raise OutputExists(f"{self.path!r} exists already; remove it or choose another output")
+        reservation.sweep_orphans(self._store, self.path, self.uid, live_jobs)
+        if publishing.is_complete(self._store, self.staging):
+            return Opening(published=publishing.finish(self._store, self._target()))
+        durable.make_directories(self._store, self.staging)
+        self._store.sync(posixpath.dirname(self.staging))
+        journal = Journal(self._store, self._journal_path)
+        pages = journal.recover()
+        self._journal = journal
+        return Opening(pages=pages)
+
+    def published(self) -> OutputSummary | None:
+        """Return what was published if the final directory carries this job's uid.
+
+        A lock that outlived the rename is removed.
+        """
+        if reservation.published_by(self._store, self.path) != self.uid:
+            return None
+        self._store.sync(posixpath.dirname(self.path))
+        reservation.release(self._store, self.path, self.uid)
+        return publishing.summary(self._store, self.path, self.path)
+
+    # --- journal --------------------------------------------------------------------------
+
+    def append(self, frames: Iterable[Frame]) -> int:
+        """Make the master's frames durable; return the highest sequence of their epoch that is."""
+        with self._lock:
+            return self._opened().append(frames)
+
+    def written(self, epoch: int) -> int:
+        """Return the highest sequence of that epoch in the journal."""
+        with self._lock:
+            return self._opened().written(epoch)
+
+    # --- stage ----------------------------------------------------------------------------
+
+    def staged(self, partition: int) -> HistoryEvent | None:
+        """Return the event of a part that is staged already."""
+        with self._lock:
+            return self._opened().staged.get(partition)
+
+    def incoming(self, part: PartToStage) -> str:
+        """Make room for a part and return the temporary name under which to put its bytes."""
+        name = paths.part(self.staging, part.source.task.step, part.partition)
+        durable.make_directories(self._store, posixpath.dirname(name))
+        temporary = durable.temporary_name(name, str(part.attempt))
+        durable.discard(self._store, temporary)
+        return temporary
+
+    def receive(self, temporary: str, data: bytes) -> None:
+        """Write some bytes of a part that arrives."""
+        self._store.append(temporary, data)
+
+    def discard(self, temporary: str) -> None:
+        """Forget a part whose fetch failed."""
+        durable.discard(self._store, temporary)
+
+    def stage(self, part: PartToStage, temporary: str, wall: float) -> HistoryEvent:
+        """Check the part that was put under `temporary`, make it durable, and journal it.
+
+        Returns the event of what is staged: once a partition, so a second part of a partition is
+        dropped. Raises `CorruptionError` if the bytes are not those that the worker promised.
+        """
+        before = self.staged(part.partition)
+        if before is not None:
+            durable.discard(self._store, temporary)
+            return before
+        try:
+            self._check(part, temporary)
+        except CorruptionError:
+            durable.discard(self._store, temporary)
+            raise
+        name = paths.part(self.staging, part.source.task.step, part.partition)
+        with self._lock:
+            before = self._opened().staged.get(part.partition)
+            if before is not None:
+                durable.discard(self._store, temporary)
+                return before
+            durable.commit(self._store, temporary, name)
+            event = HistoryEvent(
+                event="Staged",
+                wall=wall,
+                task=part.source.task,
+                attempt=part.source,
+                checksum=part.facts.checksum,
+                rows=part.facts.rows,
+                size=part.facts.size,
+            )
+            self._opened().append([Frame(max(part.attempt.epoch, self._opened().epoch), 0, event)])
+        return event
+
+    def _check(self, part: PartToStage, temporary: str) -> None:
+        found = self._formats.inspect(temporary)
+        if found != part.facts:
+            raise CorruptionError(f"part {part.partition} of {part.source} is {found}, but should be {part.facts}")
+
+    # --- publish --------------------------------------------------------------------------
+
+    def publish(
+        self, attempt: AttemptId, manifest: bytes, wall: float, wanted: Callable[[], bool] = lambda: True
+    ) -> OutputSummary:
+        """Merge the parts and give the whole directory its final name, by one rename.
+
+        `manifest` is JSON: what the master knows. Raises `Abandoned` once `wanted` says no, if that
+        is before everything is durable; `OutputReserved` if the name was lost.
+        """
+        summary = self.published()
+        if summary is not None:
+            return summary
+        if reservation.holder(self._store, self.path) != self.uid:
+            raise OutputReserved(f"the reservation of {self.path!r} was taken by another job")
+        if self._store.kind(self.path) is not None:
+            raise OutputExists(f"{self.path!r} was made by someone else while the job ran")
+        target = self._target()
+        if not publishing.is_complete(self._store, self.staging):
+            journal = self._opened()
+            content = publishing.Content(
+                frames=journal.read(),
+                staged=self._all_staged(journal),
+                manifest=manifest,
+                attempt=attempt,
+                wall=wall,
+            )
+            publishing.prepare(self._store, self._formats, target, content, wanted)
+        self._journal = None
+        return publishing.finish(self._store, target)
+
+    def _all_staged(self, journal: Journal) -> tuple[HistoryEvent, ...]:
+        staged = journal.staged
+        missing = [partition for partition in range(self._partitions) if partition not in staged]
+        if missing:
+            raise SystemFault(f"{len(missing)} of {self._partitions} parts are not staged, the first is {missing[0]}")
+        return tuple(staged[partition] for partition in range(self._partitions))
+
+    # --- clean ----------------------------------------------------------------------------
+
+    def clean_failed(self) -> None:
+        """Keep only the history, in the staging directory, and give the name back."""
+        if self.published() is not None:
+            return
+        self._keep_history()
+        reservation.release(self._store, self.path, self.uid)
+
+    def clean_deleted(self) -> None:
+        """Remove all that an unfinished job made. An output that was published stays."""
+        self._journal = None
+        if self.published() is not None:
+            return
+        durable.remove_tree(self._store, self.staging, last=(paths.JOURNAL, paths.MANIFEST))
+        reservation.release(self._store, self.path, self.uid)
+
+    def _keep_history(self) -> None:
+        if self._store.kind(self.staging) != "directory":
+            return
+        if self._store.kind(self._journal_path) is not None:
+            publishing.write_events(self._store, self.staging, render(Journal(self._store, self._journal_path).read()))
+        self._journal = None
+        for entry in self._store.list(self.staging):
+            if entry.name not in (paths.HISTORY, paths.JOURNAL):
+                durable.remove_tree(self._store, posixpath.join(self.staging, entry.name))
+        durable.discard(self._store, self._journal_path)
+        self._store.sync(self.staging)
+
+    def _target(self) -> publishing.Target:
+        return publishing.Target(uid=self.uid, path=self.path, staging=self.staging)
+
+    def _opened(self) -> Journal:
+        if self._journal is None:
+            raise SystemFault("the output was not opened")
+        return self._journal
