@@ -1,0 +1,194 @@
+"""Requests to the API server: JSON objects in and out, a timeout on each, our errors.
+
+The only module that imports the Kubernetes client; it uses its configuration, credentials and
+transport, not its models: what the operator reads is decoded by the module that needs it.
+Neighbours: everything in `kube` that reads; `fencing.py` for everything that writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import msgspec
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.exceptions import OpenApiException
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from mapreduce import words
+from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, NotFound, Rejected, Unavailable
+
+TIMEOUT: Final = 15.0
+"""Seconds that a request may take."""
+PAGE: Final = 500
+"""Objects in one page of a list."""
+
+_GROUPS: Final[Mapping[str, str]] = {
+    "configmaps": "/api/v1",
+    "events": "/api/v1",
+    "persistentvolumeclaims": "/api/v1",
+    "pods": "/api/v1",
+    "deployments": "/apis/apps/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
+    "tokenreviews": "/apis/authentication.k8s.io/v1",
+    words.PLURAL: f"/apis/{words.GROUP}/{words.VERSION}",
+}
+
+_KINDS_OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
+    400: Rejected,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    422: Rejected,
+    429: Unavailable,
+}
+
+JsonObject = dict[str, Any]
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """Where an object, or a list of objects, is. An empty namespace means all of them, or a
+    resource without namespaces; an empty name means the list."""
+
+    resource: str
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+    def __str__(self) -> str:
+        """Return `pods team-a/wordcount-0`, for messages."""
+        return f"{self.resource} {'/'.join(part for part in (self.namespace, self.name, self.subresource) if part)}"
+
+    @property
+    def path(self) -> str:
+        """The path of the URL."""
+        parts = [_GROUPS[self.resource]]
+        if self.namespace:
+            parts += ["namespaces", quote(self.namespace, safe="")]
+        parts += [self.resource]
+        if self.name:
+            parts += [quote(self.name, safe="")]
+        if self.subresource:
+            parts += [self.subresource]
+        return "/".join(parts)
+
+
+class Api:
+    """One connection pool to one API server; used on one loop only."""
+
+    def __init__(self, client: ApiClient, timeout: float = TIMEOUT) -> None:
+        self._client = client
+        self._timeout = timeout
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()  # type: ignore[no-untyped-call]  # the library's
+
+    async def get(self, ref: Ref) -> JsonObject:
+        """Return one object; raises `NotFound`."""
+        return await self._request("GET", ref)
+
+    async def list_all(self, ref: Ref, selector: str = "") -> list[JsonObject]:
+        """Return every object that the label selector picks, page by page."""
+        items: list[JsonObject] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._request("GET", ref, query=query)
+            items += page.get("items") or []
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return items
+            query["continue"] = token
+
+    async def list_in(self, resource: str, namespaces: Iterable[str], selector: str = "") -> list[JsonObject]:
+        """Return the objects of these namespaces, or of all where none is given."""
+        items: list[JsonObject] = []
+        for namespace in list(namespaces) or [""]:
+            items += await self.list_all(Ref(resource, namespace), selector)
+        return items
+
+    async def create(self, ref: Ref, body: JsonObject) -> JsonObject:
+        """Create an object in a list; raises `Conflict` if one of that name exists."""
+        return await self._request("POST", ref, body=body)
+
+    async def replace(self, ref: Ref, body: JsonObject) -> JsonObject:
+        """Put an object; its resourceVersion makes this compare-and-swap (`Conflict`)."""
+        return await self._request("PUT", ref, body=body)
+
+    async def merge_patch(self, ref: Ref, body: JsonObject) -> JsonObject:
+        """Apply a JSON merge patch."""
+        return await self._request("PATCH", ref, body=body, content_type="application/merge-patch+json")
+
+    async def delete(self, ref: Ref, uid: str = "") -> None:
+        """Delete an object, only if it has this uid (else `Conflict`); raises `NotFound`."""
+        body: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        await self._request("DELETE", ref, body=body)
+
+    async def _request(
+        self,
+        method: str,
+        ref: Ref,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: JsonObject | None = None,
+        content_type: str = "application/json",
+    ) -> JsonObject:
+        path = f"{ref.path}?{urlencode(query)}" if query else ref.path
+        try:
+            # Anything but a timeout of ours would let a dead connection hold a job for ever.
+            async with asyncio.timeout(self._timeout):
+                method, url, headers, sent, _ = await self._client.param_serialize(
+                    method,
+                    path,
+                    header_params={"Accept": "application/json", "Content-Type": content_type},
+                    body=body,
+                    auth_settings=["BearerToken"],
+                )
+                response = await self._client.call_api(method, url, headers, sent, _request_timeout=self._timeout)
+                content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"{method} {ref}: {str(error) or type(error).__name__}") from error
+        except (OpenApiException, ConfigException) as error:
+            raise ApiError(f"{method} {ref}: {error}") from error
+        return _decoded(f"{method} {ref}", response.status, content)
+
+
+def _decoded(what: str, status: int, content: bytes) -> JsonObject:
+    try:
+        answer: JsonObject = msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        if status >= 500 or 200 <= status < 300:
+            raise Unavailable(f"{what}: status {status}, and no JSON object in the answer", status=status) from error
+        answer = {}
+    if 200 <= status < 300:
+        return answer
+    kind = _KINDS_OF_STATUS.get(status, Unavailable if status >= 500 else ApiError)
+    reason = str(answer.get("reason") or "")
+    raise kind(str(answer.get("message") or f"{what}: status {status}"), status=status, reason=reason)
+
+
+async def connect() -> Api:
+    """Return a client with the Pod's own credentials, or, outside of one, with those of KUBECONFIG.
+
+    Raises `ApiError` where there are none.
+    """
+    configuration = Configuration()
+    # The default is a handful; a burst of jobs creates many Pods at once.
+    configuration.connection_pool_maxsize = 32
+    try:
+        if os.environ.get("KUBERNETES_SERVICE_HOST"):
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the library's
+        else:
+            path = os.environ.get("KUBECONFIG")
+            await load_kube_config(  # type: ignore[no-untyped-call]  # the library's
+                config_file=path, client_configuration=configuration, persist_config=False
+            )
+    except (ConfigException, OSError) as error:
+        raise ApiError(f"no way to reach a cluster: {error}") from error
+    return Api(ApiClient(configuration))

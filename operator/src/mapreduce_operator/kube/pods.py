@@ -1,0 +1,237 @@
+"""Manifests of what is made for a job: worker Pods, gateway Pods, the ConfigMap of the CA.
+
+Pure. Every Pod passes the `restricted` Pod Security Standard, whatever the user chose: the
+choices are an allow-list (`choices.py`) and nothing else of the resource comes here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from mapreduce import words
+from mapreduce.protocol import Role
+from mapreduce_operator.core.events import StartWorker
+from mapreduce_operator.kube import choices, quantity
+from mapreduce_operator.kube.choices import Resources
+from mapreduce_operator.kube.resource import Owner, ParsedJob
+
+DATA_PORT: Final = 8444
+GRACE_SECONDS: Final = 10
+USER: Final = 65532
+TOKEN_SECONDS: Final = 3600
+LABEL_NAME: Final = "app.kubernetes.io/name"
+NAMES: Final[dict[Role, str]] = {"worker": "mapreduce-worker", "gateway": "mapreduce-gateway"}
+CA_KEY: Final = "ca.crt"
+
+_SCRATCH: Final = "/scratch"
+_TEMPORARY: Final = "/tmp"  # noqa: S108 - a mount point of the Pod's own, not a shared directory
+_INPUT: Final = "/mnt/input"
+_OUTPUT: Final = "/mnt/output"
+_TOKEN: Final = "/var/run/mapreduce/token"
+_CA: Final = "/var/run/mapreduce/ca"
+
+Json = dict[str, Any]
+
+
+class Platform(msgspec.Struct, frozen=True):
+    """What all Pods of this operator share.
+
+    master: URL of the operator's RPC. ca: its CA certificate in PEM. pull_policy: of the image.
+    """
+
+    master: str
+    ca: str
+    pull_policy: str = "IfNotPresent"
+
+
+def selector(job_uid: str = "") -> str:
+    """Return the label selector of all Pods that operators made, or of one job's."""
+    made = f"{words.LABEL_MANAGED_BY}={words.MANAGED_BY},{words.LABEL_ROLE}"
+    return f"{made},{words.LABEL_JOB_UID}={job_uid}" if job_uid else made
+
+
+def labels(owner: Owner) -> dict[str, str]:
+    """Return the labels of everything that is made for a job."""
+    return {
+        words.LABEL_JOB: owner.name,
+        words.LABEL_JOB_UID: owner.uid,
+        words.LABEL_MANAGED_BY: words.MANAGED_BY,
+    }
+
+
+def owner_references(owner: Owner) -> list[Json]:
+    """Return the reference that makes the garbage collector delete an object with its job.
+
+    `controller`: without one a drain of a node refuses the Pod.
+    """
+    return [
+        {
+            "apiVersion": f"{words.GROUP}/{words.VERSION}",
+            "kind": words.KIND,
+            "name": owner.name,
+            "uid": owner.uid,
+            "controller": True,
+        }
+    ]
+
+
+def ca_name(owner: Owner) -> str:
+    """Return the name of the job's ConfigMap with the CA certificate."""
+    return f"{owner.prefix}-ca"
+
+
+def ca_config_map(owner: Owner, platform: Platform) -> Json:
+    """Return the ConfigMap by which a job's Pods know the operator's certificate."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": ca_name(owner),
+            "namespace": owner.namespace,
+            "labels": labels(owner),
+            "ownerReferences": owner_references(owner),
+        },
+        "data": {CA_KEY: platform.ca},
+    }
+
+
+def pod(job: ParsedJob, command: StartWorker, platform: Platform) -> Json:
+    """Return the manifest of the Pod that `command` asks for."""
+    worker = command.role == "worker"
+    fields = choices.EVERY_POD + (choices.WORKERS_ONLY if worker else ())
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": command.name,
+            "namespace": job.owner.namespace,
+            "labels": job.workers.labels | labels(job.owner) | _own_labels(command),
+            "annotations": dict(job.workers.annotations),
+            "ownerReferences": owner_references(job.owner),
+        },
+        "spec": choices.pod_fields(job.workers, fields)
+        | {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "fsGroup": USER,
+                # A claim with many files is not walked again for every Pod.
+                "fsGroupChangePolicy": "OnRootMismatch",
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [_container(job, command, platform)],
+            "volumes": _volumes(job, command),
+        },
+    }
+
+
+def _own_labels(command: StartWorker) -> dict[str, str]:
+    return {
+        LABEL_NAME: NAMES[command.role],
+        words.LABEL_ROLE: command.role,
+        words.LABEL_INDEX: str(command.index),
+        words.LABEL_INCARNATION: command.incarnation,
+    }
+
+
+def _container(job: ParsedJob, command: StartWorker, platform: Platform) -> Json:
+    return {
+        "name": command.role,
+        "image": job.spec.worker_image,
+        "imagePullPolicy": platform.pull_policy,
+        "env": _environment(job, command, platform),
+        "ports": [{"name": "data", "containerPort": DATA_PORT, "protocol": "TCP"}],
+        "resources": msgspec.to_builtins(_resources(job, command)),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": _mounts(job, command),
+    }
+
+
+def _resources(job: ParsedJob, command: StartWorker) -> Resources:
+    return job.worker_resources if command.role == "worker" else job.gateway_resources
+
+
+def _environment(job: ParsedJob, command: StartWorker, platform: Platform) -> list[Json]:
+    settings = {
+        "MAPREDUCE_MASTER": platform.master,
+        "MAPREDUCE_ROLE": command.role,
+        "MAPREDUCE_CA": f"{_CA}/{CA_KEY}",
+        "MAPREDUCE_TOKEN_FILE": f"{_TOKEN}/token",
+        "MAPREDUCE_SCRATCH": _SCRATCH,
+        # The Pod's own network; what may reach it is for tickets and NetworkPolicy to say.
+        "MAPREDUCE_DATA_HOST": "0.0.0.0",  # noqa: S104
+        "MAPREDUCE_DATA_PORT": str(DATA_PORT),
+        "MAPREDUCE_SLOT_MEMORY": str(job.spec.limits.slot_memory),
+        # Equal input must give equal bytes on every worker, in an image of the user's too.
+        "PYTHONHASHSEED": "0",
+        "HOME": _TEMPORARY,
+    }
+    if command.role == "worker":
+        settings["MAPREDUCE_SLOTS"] = str(job.spec.slots)
+    else:
+        settings["MAPREDUCE_SLOTS"] = "0"
+        if command.serves_output:
+            settings["MAPREDUCE_ROOT_OUTPUT"] = _OUTPUT
+        if command.serves_input:
+            settings["MAPREDUCE_ROOT_INPUT"] = _OUTPUT if _shares_claim(job, command) else _INPUT
+    chosen = {variable.name: variable.value for variable in job.workers.env} if command.role == "worker" else {}
+    return [{"name": name, "value": value} for name, value in (chosen | settings).items()]
+
+
+def _shares_claim(job: ParsedJob, command: StartWorker) -> bool:
+    """Input and output on one claim, served by one gateway: it is mounted once."""
+    return command.serves_output and job.input.claim == job.output.claim
+
+
+def _mounts(job: ParsedJob, command: StartWorker) -> list[Json]:
+    mounts: list[Json] = [
+        {"name": "scratch", "mountPath": _SCRATCH},
+        {"name": "tmp", "mountPath": _TEMPORARY},
+        {"name": "token", "mountPath": _TOKEN, "readOnly": True},
+        {"name": "ca", "mountPath": _CA, "readOnly": True},
+    ]
+    if command.serves_output:
+        mounts.append({"name": "output", "mountPath": _OUTPUT})
+    if command.serves_input and not _shares_claim(job, command):
+        mounts.append({"name": "input", "mountPath": _INPUT, "readOnly": True})
+    return mounts
+
+
+def _volumes(job: ParsedJob, command: StartWorker) -> list[Json]:
+    room = _room(_resources(job, command))
+    token = {"audience": words.AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
+    volumes: list[Json] = [
+        {"name": "scratch", "emptyDir": room},
+        {"name": "tmp", "emptyDir": room},
+        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+        {"name": "ca", "configMap": {"name": ca_name(job.owner)}},
+    ]
+    if command.serves_output:
+        volumes.append({"name": "output", "persistentVolumeClaim": {"claimName": job.output.claim}})
+    if command.serves_input and not _shares_claim(job, command):
+        source: Json = (
+            {"configMap": {"name": job.input.config_map}}
+            if job.input.config_map
+            # Read-only is the mount: a claim that is attached read-only could not serve a job that writes to it.
+            else {"persistentVolumeClaim": {"claimName": job.input.claim}}
+        )
+        volumes.append({"name": "input"} | source)
+    return volumes
+
+
+def _room(resources: Resources) -> Json:
+    limit = resources.limits.get("ephemeral-storage")
+    if limit is None:
+        return {}
+    return {"sizeLimit": str(quantity.whole(limit, "ephemeral-storage"))}

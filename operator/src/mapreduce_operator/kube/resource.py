@@ -1,0 +1,310 @@
+"""A `MapReduceJob` as the API server has it → what the core and the Pods need to know.
+
+Pure. The rules of the CRD refuse most mistakes before they come here; whatever passed them, or
+an older version of them, is refused with `InvalidSpec` and harms no other job.
+Neighbours: `choices.py` (fields of Pods), `reconcile.py` (reads objects), `pods.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from mapreduce import words
+from mapreduce.program import MAX_SOURCE_BYTES, Program
+from mapreduce.spec import MIB, EncodingErrors, JobSpec, Limits, Timing
+from mapreduce_operator.kube import quantity
+from mapreduce_operator.kube.choices import Quantity, Resources, Workers
+from mapreduce_operator.kube.errors import InvalidSpec
+
+NAME_LIMIT: Final = 40
+INLINE_FILE: Final = "job.py"
+AGENT_MEMORY: Final = 192 * MIB
+"""Bytes of a worker's memory limit that are kept for its agent."""
+SLOT_MINIMUM: Final = 128 * MIB
+ANNOTATION_IMAGE: Final = f"{words.GROUP}/worker-image"
+"""The worker image that the job began with: an upgrade of the operator must not change it."""
+
+_RESERVED = re.compile(r"(.+\.)?(mapreduce\.dev|kubernetes\.io|k8s\.io)")
+_ENCODING_ERRORS: Final[dict[str, EncodingErrors]] = {"Strict": "strict", "Replace": "replace"}
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """The resource that everything made for a job belongs to."""
+
+    name: str
+    namespace: str
+    uid: str
+
+    @property
+    def prefix(self) -> str:
+        """What the names of the job's objects begin with."""
+        return f"{self.name[:NAME_LIMIT]}-{self.uid[:8]}"
+
+
+class ConfigMapKey(msgspec.Struct, frozen=True):
+    """Where a program is that is not in the resource itself."""
+
+    name: str
+    key: str
+
+
+class Volume(msgspec.Struct, frozen=True):
+    """A claim or a ConfigMap; one of the two is empty."""
+
+    claim: str = ""
+    config_map: str = ""
+
+
+class Defaults(msgspec.Struct, frozen=True):
+    """What the chart says where the resource says nothing."""
+
+    worker_image: str
+    worker: Resources = Resources()
+    gateway: Resources = Resources()
+    timing: Timing = Timing()
+
+
+class ParsedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One job, ready to run."""
+
+    owner: Owner
+    spec: JobSpec
+    workers: Workers
+    worker_resources: Resources
+    gateway_resources: Resources
+    input: Volume
+    output: Volume
+
+
+# --- the resource as it is written ------------------------------------------------------
+
+
+class _Field(msgspec.Struct, frozen=True, rename="camel"):
+    """Reads camelCase; unknown fields were pruned by the API server."""
+
+
+class _Program(_Field, frozen=True):
+    inline: str | None = None
+    config_map: ConfigMapKey | None = None
+    class_name: str = msgspec.field(default="", name="class")
+
+
+class _ClaimRef(_Field, frozen=True):
+    claim_name: str
+
+
+class _ConfigMapRef(_Field, frozen=True):
+    name: str
+
+
+class _Volume(_Field, frozen=True):
+    persistent_volume_claim: _ClaimRef | None = None
+    config_map: _ConfigMapRef | None = None
+
+
+class _Input(_Field, frozen=True):
+    paths: list[str]
+    volume: _Volume
+    encoding_errors: Literal["Strict", "Replace"] = "Strict"
+    split_size: Quantity | None = None
+
+
+class _Output(_Field, frozen=True):
+    path: str
+    volume: _Volume
+
+
+class _Spec(_Field, frozen=True):
+    program: _Program
+    input: _Input
+    output: _Output
+    image: str = ""
+    reducers: int = 8
+    workers: Workers = Workers()
+    pre_running_deadline_seconds: int = 300
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+def owner(body: Mapping[str, Any]) -> Owner:
+    """Return whose resource this is; raises `InvalidSpec` for an object without identity."""
+    metadata = body.get("metadata") or {}
+    try:
+        return Owner(str(metadata["name"]), str(metadata["namespace"]), str(metadata["uid"]))
+    except (KeyError, TypeError) as error:
+        raise InvalidSpec(f"the object has no {error}") from error
+
+
+def finished(body: Mapping[str, Any]) -> Literal["", "Complete", "Failed"]:
+    """Return the final condition of a job, or nothing while it has none."""
+    for condition in (body.get("status") or {}).get("conditions") or ():
+        if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
+            return "Complete" if condition["type"] == "Complete" else "Failed"
+    return ""
+
+
+def touched(body: Mapping[str, Any]) -> bool:
+    """Tell whether some operator may have begun to run this job already."""
+    finalizers = (body.get("metadata") or {}).get("finalizers") or ()
+    return words.FINALIZER in finalizers or bool(body.get("status"))
+
+
+def program_at(body: Mapping[str, Any]) -> ConfigMapKey | None:
+    """Return where the program is, or None if it is inline; raises `InvalidSpec`."""
+    program = _spec(body).program
+    if (program.inline is None) == (program.config_map is None):
+        raise InvalidSpec("exactly one of program.inline and program.configMap must be given")
+    return program.config_map
+
+
+def parse(body: Mapping[str, Any], source: bytes | None, defaults: Defaults) -> ParsedJob:
+    """Return the job; `source` is the program where it is not inline. Raises `InvalidSpec`."""
+    whose = owner(body)
+    spec = _spec(body)
+    if len(whose.name) > NAME_LIMIT:
+        raise InvalidSpec(f"the name {whose.name!r} has more than {NAME_LIMIT} characters")
+    if spec.reducers < 1:
+        raise InvalidSpec("reducers must be at least 1; leave it out for 8. A job without reduce is not supported")
+    if spec.workers.replicas < 1 or spec.workers.slots < 1:
+        raise InvalidSpec("workers.replicas and workers.slots must be at least 1")
+    _check_paths(spec)
+    _check_choices(spec.workers)
+    source_volume, target = _volume(spec.input.volume, "input.volume"), _volume(spec.output.volume, "output.volume")
+    if not target.claim:
+        raise InvalidSpec("output.volume.persistentVolumeClaim must be given")
+    resources = _worker_resources(spec.workers, defaults.worker)
+    image = spec.image or _pinned_image(body) or defaults.worker_image
+    return ParsedJob(
+        owner=whose,
+        workers=spec.workers,
+        worker_resources=resources,
+        gateway_resources=defaults.gateway,
+        input=source_volume,
+        output=target,
+        spec=JobSpec(
+            uid=whose.uid,
+            name=whose.name,
+            namespace=whose.namespace,
+            program=_program(body, spec.program, source),
+            inputs=tuple(spec.input.paths),
+            output=spec.output.path,
+            reducers=spec.reducers,
+            workers=spec.workers.replicas,
+            slots=spec.workers.slots,
+            split_size=_split_size(spec.input.split_size),
+            encoding_errors=_ENCODING_ERRORS[spec.input.encoding_errors],
+            separate_input=bool(source_volume.claim) and source_volume.claim != target.claim,
+            worker_image=image,
+            limits=Limits(
+                pre_running_deadline=float(spec.pre_running_deadline_seconds),
+                slot_memory=_slot_memory(resources, spec.workers.slots),
+            ),
+            timing=defaults.timing,
+        ),
+    )
+
+
+def pre_running_deadline(body: Mapping[str, Any]) -> float:
+    """Return the seconds within which the job must begin to run."""
+    return float(_spec(body).pre_running_deadline_seconds)
+
+
+def _spec(body: Mapping[str, Any]) -> _Spec:
+    try:
+        return msgspec.convert(body.get("spec"), _Spec)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise InvalidSpec(f"spec: {error}") from error
+
+
+def _pinned_image(body: Mapping[str, Any]) -> str:
+    annotations = (body.get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(ANNOTATION_IMAGE) or "")
+
+
+def _program(body: Mapping[str, Any], program: _Program, source: bytes | None) -> Program:
+    place = program_at(body)
+    text = source if place is not None else (program.inline or "").encode()
+    if text is None:
+        raise InvalidSpec("the program's ConfigMap was not read")
+    if len(text) > MAX_SOURCE_BYTES:
+        raise InvalidSpec(f"the program has {len(text)} bytes, more than {MAX_SOURCE_BYTES}")
+    return Program(place.key if place is not None else INLINE_FILE, text, program.class_name)
+
+
+def _check_paths(spec: _Spec) -> None:
+    if not spec.input.paths:
+        raise InvalidSpec("input.paths must name at least one file, folder or pattern")
+    for field, path in [*(("input.paths", path) for path in spec.input.paths), ("output.path", spec.output.path)]:
+        if not path or path.startswith("/") or ".." in path.split("/") or "\0" in path:
+            raise InvalidSpec(f"{field}: {path!r} must be relative to the root of its volume, without '..'")
+
+
+def _check_choices(workers: Workers) -> None:
+    for field, names in (("labels", workers.labels), ("annotations", workers.annotations)):
+        for name in names:
+            prefix, slash, _ = name.partition("/")
+            if slash and _RESERVED.fullmatch(prefix):
+                raise InvalidSpec(
+                    f"workers.{field}: {name!r} is below mapreduce.dev, kubernetes.io or k8s.io, which are reserved"
+                )
+    for variable in workers.env:
+        if variable.name.startswith("MAPREDUCE_") or variable.name == "PYTHONHASHSEED":
+            raise InvalidSpec(f"workers.env: {variable.name} is set by the operator")
+
+
+def _volume(volume: _Volume, field: str) -> Volume:
+    claim, config_map = volume.persistent_volume_claim, volume.config_map
+    if claim is not None and config_map is None:
+        return Volume(claim=claim.claim_name)
+    if config_map is not None and claim is None:
+        return Volume(config_map=config_map.name)
+    raise InvalidSpec(f"{field}: exactly one of persistentVolumeClaim and configMap must be given")
+
+
+def _split_size(value: Quantity | None) -> int:
+    if value is None:
+        return 0
+    size = quantity.whole(value, "input.splitSize")
+    if size < 1:
+        raise InvalidSpec("input.splitSize must be at least 1")
+    return size
+
+
+def _worker_resources(workers: Workers, defaults: Resources) -> Resources:
+    """Merge the user's numbers over the defaults, which are for one slot, so that limit ≥ request holds."""
+    chosen = workers.resources
+    requests = dict(defaults.requests) | chosen.requests
+    limits = dict(defaults.limits) | chosen.limits
+    # Native threads and map outputs grow with the slots; so must a default that nobody chose.
+    for amounts, own in ((requests, chosen.requests), (limits, chosen.limits)):
+        if "memory" in amounts and "memory" not in own:
+            one = quantity.whole(amounts["memory"], "memory")
+            amounts["memory"] = one + (workers.slots - 1) * max(0, one - AGENT_MEMORY)
+    for name in requests.keys() & limits.keys():
+        request = quantity.parse(requests[name], f"workers.resources.requests.{name}")
+        limit = quantity.parse(limits[name], f"workers.resources.limits.{name}")
+        if request <= limit:
+            continue
+        if name in chosen.requests and name in chosen.limits:
+            raise InvalidSpec(f"workers.resources: the request of {name} is greater than its limit")
+        if name in chosen.limits:
+            requests[name] = limits[name]
+        else:
+            limits[name] = requests[name]
+    return Resources(requests, limits)
+
+
+def _slot_memory(resources: Resources, slots: int) -> int:
+    if "memory" not in resources.limits:
+        raise InvalidSpec("workers.resources.limits.memory must be given")
+    limit = quantity.whole(resources.limits["memory"], "workers.resources.limits.memory")
+    share = (limit - AGENT_MEMORY) // slots
+    if share < SLOT_MINIMUM:
+        least = (AGENT_MEMORY + slots * SLOT_MINIMUM) // MIB
+        raise InvalidSpec(f"workers.resources.limits.memory must be at least {least}Mi for {slots} slots")
+    return share
