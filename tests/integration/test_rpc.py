@@ -1,0 +1,244 @@
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import msgspec
+import pytest
+
+from mapreduce import protocol
+from mapreduce.program import Program
+from mapreduce.protocol import Answer, Exchange, Refusal, Register, Registered
+from mapreduce_operator.core.events import (
+    Command,
+    Disconnected,
+    Event,
+    Exchanged,
+    Refuse,
+    Reply,
+    Welcome,
+    WorkerRegistered,
+)
+from mapreduce_operator.drivers.local import LocalAuthenticator
+from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Identity
+from mapreduce_operator.rpc.server import make_app, serve
+from mapreduce_operator.runtime.jobs import JobRuntime
+from mapreduce_operator.runtime.registry import Registry
+from tests.support.runtimes import NotedDriver, NotedObserver, ScriptedCore, answer, registered, spec
+
+REGISTER = Register(version=1, engine="0.1.0", role="worker", boot="b", slots=1, data_port=77)
+EXCHANGE = Exchange(epoch=1, seen=0)
+BINARY = {"Content-Type": "application/msgpack"}
+
+
+class Server:
+    """A server of one job with a scripted core, and a client."""
+
+    def __init__(
+        self, url: str, core: ScriptedCore, client: aiohttp.ClientSession, authenticator: LocalAuthenticator
+    ) -> None:
+        self.url = url
+        self.core = core
+        self.client = client
+        self.token = authenticator.issue(Identity("uid-1", "w-0", "pod", "127.0.0.1"))
+
+    async def post(self, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
+        async with self.client.post(self.url + path, data=io.BytesIO(body), headers=BINARY | headers) as response:
+            return response.status, await response.read()
+
+    async def register(self, body: object = REGISTER, token: str | None = None) -> tuple[int, bytes]:
+        return await self.post(protocol.REGISTER, protocol.encode(body), Authorization=f"Bearer {token or self.token}")
+
+    async def exchange(self, session: str) -> tuple[int, bytes]:
+        return await self.post(protocol.EXCHANGE, protocol.encode(EXCHANGE), **{protocol.SESSION_HEADER: session})
+
+
+def welcoming(event: Event) -> tuple[Command, ...]:
+    """Welcome every registration and answer every exchange at once."""
+    match event:
+        case WorkerRegistered():
+            return (Welcome(event.request, registered(event.session, event.worker)),)
+        case Exchanged():
+            return (Reply(event.request, answer()),)
+    return ()
+
+
+@asynccontextmanager
+async def serving(script: Callable[[Event], tuple[Command, ...]] = welcoming) -> AsyncIterator[Server]:
+    core, registry, authenticator = ScriptedCore(script), Registry(), LocalAuthenticator()
+    registry.add(JobRuntime(spec(), core, NotedDriver(), NotedObserver()))
+    server = await serve(make_app(registry, authenticator), "127.0.0.1")
+    async with aiohttp.ClientSession() as client:
+        yield Server(f"http://127.0.0.1:{server.port}", core, client, authenticator)
+    await server.close()
+
+
+def run(scene: Callable[[Server], Awaitable[None]], script: Callable[[Event], tuple[Command, ...]] = welcoming) -> None:
+    async def serve_it() -> None:
+        async with serving(script) as server:
+            await scene(server)
+
+    asyncio.run(serve_it())
+
+
+def refusal(body: bytes) -> str:
+    return protocol.decode(body, Refusal).reason
+
+
+def test_a_worker_registers_gets_the_program_and_exchanges() -> None:
+    async def scene(server: Server) -> None:
+        status, body = await server.register()
+        assert status == 200
+        session = protocol.decode(body, Registered).session
+        assert server.core.events[0] == WorkerRegistered(
+            request=1, worker="w-0", uid="pod", session=session, address="127.0.0.1:77", body=REGISTER
+        )
+        digest = protocol.encode(spec().program.digest)
+        status, body = await server.post(protocol.PROGRAM, digest, **{protocol.SESSION_HEADER: session})
+        assert (status, protocol.decode(body, Program)) == (200, spec().program)
+        status, body = await server.exchange(session)
+        assert (status, protocol.decode(body, Answer)) == (200, answer())
+
+    run(scene)
+
+
+def test_a_token_that_was_not_issued_is_refused_with_403() -> None:
+    async def scene(server: Server) -> None:
+        status, body = await server.register(token="forged")
+        assert (status, refusal(body)) == (403, "TokenRejected")
+        status, body = await server.post(protocol.REGISTER, protocol.encode(REGISTER))
+        assert (status, refusal(body)) == (403, "TokenRejected")
+        assert server.core.events == []
+
+    run(scene)
+
+
+def test_an_unknown_session_is_refused_with_401() -> None:
+    async def scene(server: Server) -> None:
+        status, body = await server.exchange("unknown")
+        assert (status, refusal(body)) == (401, "SessionUnknown")
+
+    run(scene)
+
+
+def test_a_second_registration_ends_the_first_session() -> None:
+    async def scene(server: Server) -> None:
+        first = protocol.decode((await server.register())[1], Registered).session
+        second = protocol.decode((await server.register())[1], Registered).session
+        assert (await server.exchange(first))[0] == 401
+        assert (await server.exchange(second))[0] == 200
+
+    run(scene)
+
+
+def test_another_version_of_the_protocol_is_refused_with_426_whatever_else_it_holds() -> None:
+    async def scene(server: Server) -> None:
+        status, body = await server.register({"version": 2, "role": ["something", "new"]})
+        assert (status, refusal(body)) == (426, "ProtocolVersion")
+
+    run(scene)
+
+
+@pytest.mark.parametrize("body", [b"", b"\xc1", msgspec.msgpack.encode({"version": 1})])
+def test_a_body_that_makes_no_sense_is_refused_with_400(body: bytes) -> None:
+    async def scene(server: Server) -> None:
+        status, answer_body = await server.post(protocol.REGISTER, body, Authorization=f"Bearer {server.token}")
+        assert (status, refusal(answer_body)) == (400, "ProtocolError")
+
+    run(scene)
+
+
+def test_a_body_over_the_limit_is_refused() -> None:
+    async def scene(server: Server) -> None:
+        session = protocol.decode((await server.register())[1], Registered).session
+        body = b"\0" * (protocol.MAX_BODY + 1)
+        status, answer_body = await server.post(protocol.EXCHANGE, body, **{protocol.SESSION_HEADER: session})
+        assert (status, refusal(answer_body)) == (413, "ProtocolError")
+
+    run(scene)
+
+
+def test_what_the_core_refuses_arrives_with_its_status() -> None:
+    def refusing(event: Event) -> tuple[Command, ...]:
+        if isinstance(event, WorkerRegistered):
+            return (Refuse(request=event.request, status=410, reason="Cancelled", message="not wanted"),)
+        return ()
+
+    async def scene(server: Server) -> None:
+        status, body = await server.register()
+        assert (status, protocol.decode(body, Refusal)) == (410, Refusal(reason="Cancelled", message="not wanted"))
+
+    run(scene, refusing)
+
+
+def test_a_client_that_disconnects_while_parked_is_told_to_the_core() -> None:
+    parked, disconnected = asyncio.Event(), asyncio.Event()
+
+    def parking(event: Event) -> tuple[Command, ...]:
+        match event:
+            case Exchanged():
+                parked.set()
+                return ()
+            case Disconnected():
+                disconnected.set()
+        return welcoming(event)
+
+    async def scene(server: Server) -> None:
+        session = protocol.decode((await server.register())[1], Registered).session
+        request = asyncio.create_task(server.exchange(session))
+        await asyncio.wait_for(parked.wait(), 10)
+        request.cancel()
+        await asyncio.wait_for(disconnected.wait(), 10)
+        assert server.core.events[2:] == [Disconnected(2)]
+
+    run(scene, parking)
+
+
+def test_a_job_with_a_defect_answers_503() -> None:
+    def broken(event: Event) -> tuple[Command, ...]:
+        raise ZeroDivisionError("defect")
+
+    async def scene(server: Server) -> None:
+        status, body = await server.register()
+        assert (status, refusal(body)) == (503, "Unavailable")
+
+    run(scene, broken)
+
+
+def test_a_job_that_is_not_run_here_yet_answers_503() -> None:
+    async def scene() -> None:
+        authenticator = LocalAuthenticator()
+        server = await serve(make_app(Registry(), authenticator), "127.0.0.1")
+        async with aiohttp.ClientSession() as client:
+            it = Server(f"http://127.0.0.1:{server.port}", ScriptedCore(), client, authenticator)
+            status, body = await it.register()
+            assert (status, refusal(body)) == (503, "JobUnknown")
+        await server.close()
+
+    asyncio.run(scene())
+
+
+def test_authentication_that_cannot_be_asked_answers_503() -> None:
+    class Away(LocalAuthenticator):
+        async def authenticate(self, token: str, remote: str) -> Identity:
+            raise AuthenticationUnavailable("the API server is away")
+
+    async def scene() -> None:
+        authenticator = Away()
+        server = await serve(make_app(Registry(), authenticator), "127.0.0.1")
+        async with aiohttp.ClientSession() as client:
+            it = Server(f"http://127.0.0.1:{server.port}", ScriptedCore(), client, authenticator)
+            status, body = await it.register()
+            assert (status, refusal(body)) == (503, "AuthenticationUnavailable")
+        await server.close()
+
+    asyncio.run(scene())
+
+
+def test_anything_else_than_the_three_paths_is_refused_in_the_same_form() -> None:
+    async def scene(server: Server) -> None:
+        status, body = await server.post("/v1/other", b"")
+        assert (status, refusal(body)) == (404, "ProtocolError")
+
+    run(scene)
