@@ -1,0 +1,46 @@
+import subprocess
+import sys
+from pathlib import Path
+
+from mapreduce_cli import localjobs
+
+
+def dead_uid() -> str:
+    """Return the uid of a job whose process has ended."""
+    code = "from mapreduce_cli import localjobs; print(localjobs.new_uid())"
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_job_lives_as_long_as_its_process() -> None:
+    assert localjobs.lives(localjobs.new_uid())
+    assert not localjobs.lives(dead_uid())
+
+
+def test_a_number_that_another_process_has_now_brings_no_job_back() -> None:
+    fields = localjobs.new_uid().split("-")
+    assert not localjobs.lives("-".join([*fields[:3], "1"]))
+
+
+def test_a_job_of_elsewhere_counts_as_living() -> None:
+    assert localjobs.lives("0b9c1a52-4d55-4c3e-9d0b-6f7b1c2d3e4f")
+    assert localjobs.lives("something")
+    fields = localjobs.new_uid().split("-")
+    assert localjobs.lives("-".join([fields[0], "00000000", *fields[2:]]))
+
+
+def test_uids_differ() -> None:
+    assert localjobs.new_uid() != localjobs.new_uid()
+
+
+def test_the_living_are_found_by_lock_and_by_staging_directory(tmp_path: Path) -> None:
+    own, locked, staging, dead = localjobs.new_uid(), localjobs.new_uid(), localjobs.new_uid(), dead_uid()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".out.lock").write_text(locked + "\n")
+    (tmp_path / "a" / f".out.{staging}").mkdir()
+    (tmp_path / "a" / f".out.{dead}").mkdir()
+    (tmp_path / "a" / f".other.{localjobs.new_uid()}").mkdir()
+    assert set(localjobs.living(tmp_path, "a/out", own)) == {own, locked, staging}
+
+
+def test_where_nothing_was_left_only_the_job_itself_lives(tmp_path: Path) -> None:
+    assert localjobs.living(tmp_path, "missing/out", "own") == ("own",)
