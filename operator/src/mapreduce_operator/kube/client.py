@@ -33,6 +33,7 @@ _GROUPS: Final[Mapping[str, str]] = {
     "persistentvolumeclaims": "/api/v1",
     "pods": "/api/v1",
     "deployments": "/apis/apps/v1",
+    "networkpolicies": "/apis/networking.k8s.io/v1",
     "leases": "/apis/coordination.k8s.io/v1",
     "tokenreviews": "/apis/authentication.k8s.io/v1",
     words.PLURAL: f"/apis/{words.GROUP}/{words.VERSION}",

@@ -6,6 +6,7 @@ choices are an allow-list (`choices.py`) and nothing else of the resource comes 
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final
 
 import msgspec
@@ -77,9 +78,12 @@ def owner_references(owner: Owner) -> list[Json]:
     ]
 
 
-def ca_name(owner: Owner) -> str:
-    """Return the name of the job's ConfigMap with the CA certificate."""
-    return f"{owner.prefix}-ca"
+def ca_name(owner: Owner, platform: Platform) -> str:
+    """Return the name of the job's ConfigMap with the CA certificate.
+
+    It changes with the certificate: what is never changed in place needs no right to change it.
+    """
+    return f"{owner.prefix}-ca-{hashlib.sha256(platform.ca.encode()).hexdigest()[:8]}"
 
 
 def ca_config_map(owner: Owner, platform: Platform) -> Json:
@@ -88,12 +92,32 @@ def ca_config_map(owner: Owner, platform: Platform) -> Json:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": ca_name(owner),
+            "name": ca_name(owner, platform),
             "namespace": owner.namespace,
             "labels": labels(owner),
             "ownerReferences": owner_references(owner),
         },
         "data": {CA_KEY: platform.ca},
+    }
+
+
+def network_policy(owner: Owner) -> Json:
+    """Return the policy that lets only Pods of the same job reach a job's Pods."""
+    same_job = {"matchLabels": {words.LABEL_JOB_UID: owner.uid}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": owner.prefix,
+            "namespace": owner.namespace,
+            "labels": labels(owner),
+            "ownerReferences": owner_references(owner),
+        },
+        "spec": {
+            "podSelector": same_job,
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [{"podSelector": same_job}], "ports": [{"port": DATA_PORT, "protocol": "TCP"}]}],
+        },
     }
 
 
@@ -127,7 +151,7 @@ def pod(job: ParsedJob, command: StartWorker, platform: Platform) -> Json:
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containers": [_container(job, command, platform)],
-            "volumes": _volumes(job, command),
+            "volumes": _volumes(job, command, platform),
         },
     }
 
@@ -208,14 +232,14 @@ def _mounts(job: ParsedJob, command: StartWorker) -> list[Json]:
     return mounts
 
 
-def _volumes(job: ParsedJob, command: StartWorker) -> list[Json]:
+def _volumes(job: ParsedJob, command: StartWorker, platform: Platform) -> list[Json]:
     room = _room(_resources(job, command))
     token = {"audience": words.AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
     volumes: list[Json] = [
         {"name": "scratch", "emptyDir": room},
         {"name": "tmp", "emptyDir": room},
         {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
-        {"name": "ca", "configMap": {"name": ca_name(job.owner)}},
+        {"name": "ca", "configMap": {"name": ca_name(job.owner, platform)}},
     ]
     if command.serves_output:
         volumes.append({"name": "output", "persistentVolumeClaim": {"claimName": job.output.claim}})

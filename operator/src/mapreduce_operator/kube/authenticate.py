@@ -1,0 +1,83 @@
+"""Who calls: a projected token, checked by TokenReview, and the Pod that it is bound to.
+
+A token counts only if it was made for our audience and is bound to a Pod that exists, that an
+operator made for a job, and whose uid it names. The address of the Pod is what the API says.
+Neighbours: `rpc.server` (asks at each registration), `observe.py` (reads the Pod).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mapreduce import words
+from mapreduce_operator.kube import observe
+from mapreduce_operator.kube.client import Api, JsonObject, Ref
+from mapreduce_operator.kube.errors import ApiError, NotFound
+from mapreduce_operator.kube.observe import PodSeen
+from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Identity, TokenRejected
+
+_POD_NAME: Final = "authentication.kubernetes.io/pod-name"
+_POD_UID: Final = "authentication.kubernetes.io/pod-uid"
+
+
+class TokenReviewAuthenticator:
+    """The `Authenticator` on Kubernetes.
+
+    namespace_of: the namespace of a job that is run here, by its uid, or None. Without it a Pod
+    of another namespace could claim to belong to the job by its labels alone.
+    """
+
+    def __init__(self, api: Api, namespace_of: Callable[[str], str | None]) -> None:
+        self._api = api
+        self._namespace_of = namespace_of
+
+    async def authenticate(self, token: str, remote: str) -> Identity:
+        """Return who holds the token; raises `TokenRejected` or `AuthenticationUnavailable`."""
+        try:
+            namespace, name, uid = _bound_pod(await self._review(token), remote)
+            pod = await self._api.get(Ref("pods", namespace, name))
+        except NotFound as error:
+            raise TokenRejected(f"the token sent from {remote} is bound to a Pod that is gone") from error
+        except ApiError as error:
+            raise AuthenticationUnavailable(str(error)) from error
+        return self._identity(pod, uid, remote)
+
+    async def _review(self, token: str) -> JsonObject:
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [words.AUDIENCE]},
+        }
+        return await self._api.create(Ref("tokenreviews"), body)
+
+    def _identity(self, pod: JsonObject, uid: str, remote: str) -> Identity:
+        seen = observe.seen(pod)
+        if seen is None or seen.worker.uid != uid:
+            raise TokenRejected(f"the token sent from {remote} belongs to no Pod of a job")
+        self._check_namespace(seen)
+        if not seen.ip:
+            raise AuthenticationUnavailable(f"Pod {seen.worker.name} has no address yet")
+        return Identity(seen.job_uid, seen.worker.name, uid, seen.ip)
+
+    def _check_namespace(self, seen: PodSeen) -> None:
+        namespace = self._namespace_of(seen.job_uid)
+        if namespace is None:
+            raise AuthenticationUnavailable(f"no job with the uid {seen.job_uid} is run here now")
+        if namespace != seen.namespace:
+            raise TokenRejected(f"Pod {seen.worker.name} is not in the namespace of its job")
+
+
+def _bound_pod(review: JsonObject, remote: str) -> tuple[str, str, str]:
+    """Return namespace, name and uid of the Pod that a reviewed token is bound to."""
+    status: dict[str, Any] = review.get("status") or {}
+    if not status.get("authenticated") or words.AUDIENCE not in (status.get("audiences") or ()):
+        raise TokenRejected(f"the token sent from {remote} is not valid: {status.get('error') or 'another audience'}")
+    user = status.get("user") or {}
+    kind, _, account = str(user.get("username") or "").partition("system:serviceaccount:")
+    namespace = account.partition(":")[0]
+    extra = user.get("extra") or {}
+    name, uid = (str((extra.get(key) or [""])[0]) for key in (_POD_NAME, _POD_UID))
+    if kind or not namespace or not name or not uid:
+        raise TokenRejected(f"the token sent from {remote} is not bound to a Pod")
+    return namespace, name, uid

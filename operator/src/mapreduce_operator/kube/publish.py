@@ -1,0 +1,123 @@
+"""Sends what people see of one job: its status, at most one patch a second, and its Events.
+
+Neighbours: `status.py` and `events.py` (what is sent), `reconcile.py` (owns one of these a job).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mapreduce import words
+from mapreduce_operator.core.events import Announce, JobStatus
+from mapreduce_operator.kube import events, status
+from mapreduce_operator.kube.client import Ref
+from mapreduce_operator.kube.errors import ApiError, LeaseLost, NotFound, Unavailable
+from mapreduce_operator.kube.resource import Owner
+from mapreduce_operator.kube.writer import Writer
+
+INTERVAL: Final = 1.0
+"""Seconds between two patches of one job's status."""
+RETRY: Final = 2.0
+MAX_EVENTS: Final = 100
+"""Events that wait to be sent; older ones are dropped: they are a courtesy, the status is not."""
+
+_log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """The outgoing side of one job."""
+
+    def __init__(self, writer: Writer, owner: Owner, generation: int, previous: Mapping[str, Any]) -> None:
+        self._writer = writer
+        self._owner = owner
+        self._generation = generation
+        self._previous = previous
+        self._status: JobStatus | None = None
+        self._events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
+        self._work = asyncio.Event()
+        self._final = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._sent_at = -INTERVAL
+        self._task: asyncio.Task[None] | None = None
+
+    def set_status(self, new: JobStatus) -> None:
+        """Show this status soon; one that was not sent yet is skipped."""
+        self._status = new
+        if status.is_final(new):
+            self._final.set()
+        self._wake()
+
+    def announce(self, announcement: Announce) -> None:
+        """Send an Event soon."""
+        self._events.append(events.manifest(self._owner, announcement, time.time(), secrets.token_hex(6)))
+        self._wake()
+
+    async def flush(self) -> None:
+        """Wait until everything was sent, or the job is gone."""
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        """Stop sending."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _wake(self) -> None:
+        self._idle.clear()
+        self._work.set()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                await self._send_events()
+                await self._send_status()
+            except LeaseLost:
+                return
+            except ApiError as error:
+                _log.warning("job %s/%s: not published: %s", self._owner.namespace, self._owner.name, error)
+                await asyncio.sleep(RETRY)
+                self._work.set()
+                continue
+            if not self._work.is_set():
+                self._idle.set()
+
+    async def _send_events(self) -> None:
+        while self._events:
+            try:
+                await self._writer.create(Ref("events", self._owner.namespace), self._events[0])
+            except Unavailable:
+                raise
+            except ApiError as error:
+                # The namespace is going away, say. The job does not wait for it.
+                _log.warning("an Event was refused: %s", error)
+            self._events.popleft()
+
+    async def _send_status(self) -> None:
+        pause = self._sent_at + INTERVAL - time.monotonic()
+        if self._status is not None and pause > 0 and not self._final.is_set():
+            # A final status ends the wait; what comes meanwhile is newer than what would be sent now.
+            await asyncio.wait([asyncio.ensure_future(self._final.wait())], timeout=pause)
+        current = self._status
+        if current is None:
+            return
+        ref = Ref(words.PLURAL, self._owner.namespace, self._owner.name, "status")
+        body = status.patch(current, self._generation, self._previous) | {"metadata": {"uid": self._owner.uid}}
+        try:
+            answer = await self._writer.merge_patch(ref, body)
+        except NotFound:
+            answer = {}
+        self._previous = answer.get("status") or self._previous
+        self._sent_at = time.monotonic()
+        if self._status is current:
+            self._status = None
