@@ -17,8 +17,8 @@ from mapreduce.protocol import Answer, ErrorInfo, Exchange, Holder, MapOutput, R
 
 
 class FetchedRange(msgspec.Struct, frozen=True, array_like=True):
-    """One input range in a scratch file: `length` bytes at `at`; the first one's offset in its
-    input file is `offset`."""
+    """One input range in a scratch file: its chunks of whole records, each behind its length (4
+    bytes, big-endian), take `length` bytes at `at`; the first record is at `offset` of its file."""
 
     offset: int
     at: int
@@ -93,8 +93,9 @@ class InputUnreachable(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class InputRefused(msgspec.Struct, frozen=True):
-    """The gateway says that the input cannot be read at all."""
+class FetchFailed(msgspec.Struct, frozen=True):
+    """What the attempt needs cannot be had at all: the gateway says that the input cannot be read,
+    or the scratch disk is full."""
 
     attempt: AttemptId
     error: ErrorInfo
@@ -113,7 +114,7 @@ class SegmentsArrived(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[tuple[AttemptId, str], ...] = ()
 
 
-class Progressed(msgspec.Struct, frozen=True):
+class Progressed(msgspec.Struct, frozen=True, tag=True):
     """A slot tells how far its attempt is."""
 
     attempt: AttemptId
@@ -121,14 +122,14 @@ class Progressed(msgspec.Struct, frozen=True):
     size: int
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True, tag=True):
     """A slot imported the program."""
 
     attempt: AttemptId
     shape: Shape
 
 
-class MapDone(msgspec.Struct, frozen=True):
+class MapDone(msgspec.Struct, frozen=True, tag=True):
     """A slot finished a map attempt; its output is on the disk under its final name."""
 
     attempt: AttemptId
@@ -136,7 +137,7 @@ class MapDone(msgspec.Struct, frozen=True):
     records: int
 
 
-class ReduceDone(msgspec.Struct, frozen=True, kw_only=True):
+class ReduceDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A slot finished a reduce attempt; its part is on the disk under its final name."""
 
     attempt: AttemptId
@@ -145,7 +146,7 @@ class ReduceDone(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
-class Broke(msgspec.Struct, frozen=True):
+class Broke(msgspec.Struct, frozen=True, tag=True):
     """A slot says that its attempt ended without a result; the slot lives."""
 
     attempt: AttemptId
@@ -177,6 +178,12 @@ class Terminated(msgspec.Struct, frozen=True):
     """SIGTERM: this worker will be killed soon. Serve on, start nothing."""
 
 
+class Crashed(msgspec.Struct, frozen=True):
+    """A task of the agent met a defect: nobody knows what was left undone, so the worker ends."""
+
+    message: str
+
+
 class Ticked(msgspec.Struct, frozen=True):
     """Time went by; sent at least every quarter of a second."""
 
@@ -188,7 +195,7 @@ Event = (
     | Unanswered
     | InputArrived
     | InputUnreachable
-    | InputRefused
+    | FetchFailed
     | SegmentsArrived
     | Progressed
     | Loaded
@@ -198,6 +205,7 @@ Event = (
     | SlotDied
     | SlotsMeasured
     | Terminated
+    | Crashed
     | Ticked
 )
 
@@ -249,14 +257,14 @@ class StopFetching(msgspec.Struct, frozen=True):
     attempt: AttemptId
 
 
-class LoadInSlot(msgspec.Struct, frozen=True):
+class LoadInSlot(msgspec.Struct, frozen=True, tag=True):
     """Import the program in a slot."""
 
     slot: int
     attempt: AttemptId
 
 
-class MapInSlot(msgspec.Struct, frozen=True, kw_only=True):
+class MapInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Run a map attempt; without `input` the slot opens the input files by path."""
 
     slot: int
@@ -265,7 +273,7 @@ class MapInSlot(msgspec.Struct, frozen=True, kw_only=True):
     input: FetchedInput | None
 
 
-class ReduceInSlot(msgspec.Struct, frozen=True, kw_only=True):
+class ReduceInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Run a reduce attempt over segments in map-index order; empty ones are left out."""
 
     slot: int

@@ -207,9 +207,9 @@ class WorkerCore:
             attempt.fetching = False
             attempt.retry_at = now + INPUT_RETRY
 
-    def _input_refused(self, event: events.InputRefused, now: float) -> None:
+    def _fetch_failed(self, event: events.FetchFailed, now: float) -> None:
         attempt = self._attempts.get(event.attempt)
-        if attempt is not None and attempt.state == "fetching":
+        if attempt is not None and attempt.state in ("fetching", "gathering"):
             self._drop(attempt, AttemptFailed(attempt=attempt.id, error=event.error))
 
     def _segments_arrived(self, event: events.SegmentsArrived, now: float) -> None:
@@ -281,6 +281,9 @@ class WorkerCore:
             self._exit(0, "the worker was told to stop")
         elif self._link.given_up(now):
             self._exit(1, f"no word from the master for {self._link.timing.worker_without_master:.0f} s")
+
+    def _crashed(self, event: events.Crashed, now: float) -> None:
+        self._exit(1, f"a defect of the worker: {event.message}")
 
     def _exit(self, status: int, message: str) -> None:
         self._exiting = True
@@ -380,7 +383,7 @@ _HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
     events.Unanswered: WorkerCore._unanswered,
     events.InputArrived: WorkerCore._input_arrived,
     events.InputUnreachable: WorkerCore._input_unreachable,
-    events.InputRefused: WorkerCore._input_refused,
+    events.FetchFailed: WorkerCore._fetch_failed,
     events.SegmentsArrived: WorkerCore._segments_arrived,
     events.Progressed: WorkerCore._progressed,
     events.Loaded: WorkerCore._loaded,
@@ -390,5 +393,6 @@ _HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
     events.SlotDied: WorkerCore._slot_died,
     events.SlotsMeasured: WorkerCore._measured,
     events.Terminated: WorkerCore._terminate,
+    events.Crashed: WorkerCore._crashed,
     events.Ticked: WorkerCore._ticked,
 }

@@ -1,0 +1,65 @@
+"""`python -m mapreduce_worker`: one worker or one gateway, as the environment says.
+
+Neighbours: `settings.py`, `agent.py` (role worker), `gateway/shell.py` (role gateway).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+from mapreduce.errors import UsageError
+from mapreduce_worker import settings as settings_module
+from mapreduce_worker.settings import Settings
+
+_log = logging.getLogger("mapreduce_worker")
+
+
+def main() -> int:
+    """Run until the job is over; return the exit status."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = settings_module.read(os.environ)
+        token = settings_module.token_source(settings)
+    except (UsageError, OSError) as error:
+        _log.error("%s", error)
+        return 2
+    if settings.parent_fd is not None:
+        _exit_with_parent(settings.parent_fd)
+    return asyncio.run(_run(settings, token))
+
+
+async def _run(settings: Settings, token: Callable[[], str]) -> int:
+    # Each role brings libraries that the other has no use for.
+    if settings.role == "worker":
+        from mapreduce_worker.agent import run_worker  # noqa: PLC0415 - see above
+
+        return await run_worker(settings, token)
+    from mapreduce_worker.client import MasterClient  # noqa: PLC0415 - see above
+    from mapreduce_worker.gateway.shell import run_gateway  # noqa: PLC0415 - see above
+
+    async with MasterClient(settings.master, token, settings.ca) as client:
+        return await run_gateway(settings, client)
+
+
+def _exit_with_parent(fd: int) -> None:
+    """End this process as soon as the pipe's other end closes: the parent is gone, however it went.
+
+    A thread of its own, so that a busy event loop does not keep an orphan alive.
+    """
+
+    def watch() -> None:
+        while os.read(fd, 1):
+            pass
+        os._exit(1)
+
+    os.set_inheritable(fd, False)
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""How much memory a slot takes, and whether the kernel's memory killer struck.
+
+Reads /proc and the control group's files; where there are none, nothing is known: 0.
+Neighbours: `pool.py`, which kills a slot that takes more than its share.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_KILLS: Final = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
+
+
+def resident(pid: int) -> int:
+    """Return the bytes that a process and its descendants hold in memory.
+
+    Pages of files are left out: libraries are shared by all slots, and the kernel can drop them.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_bytes().split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_bytes().split()
+    except OSError:
+        return 0
+    own = (int(fields[1]) - int(fields[2])) * _PAGE
+    return own + sum(resident(int(child)) for child in children)
+
+
+def kernel_kills() -> int:
+    """Return how often the kernel's memory killer struck in this process's control group."""
+    for path in _event_files():
+        try:
+            found = _KILLS.search(path.read_bytes())
+        except OSError:
+            continue
+        if found:
+            return int(found[1])
+    return 0
+
+
+def _event_files() -> tuple[Path, ...]:
+    group = ""
+    try:
+        for row in Path("/proc/self/cgroup").read_text().split("\n"):
+            if row.startswith("0::"):
+                group = row[3:].strip("/")
+    except OSError:
+        pass
+    root = Path("/sys/fs/cgroup")
+    return root / group / "memory.events", root / "memory.events", root / "memory" / "memory.oom_control"

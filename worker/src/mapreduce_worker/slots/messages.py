@@ -1,0 +1,62 @@
+"""What agent and slot process say to each other over the control pipe.
+
+A message is 4 bytes of length (big-endian) and a body in msgpack. The agent sends `Prepare` once,
+then one task at a time; the slot answers `Ready`, then `Progressed` and one end a task. Tasks and
+answers are the commands and events of the worker's core. Neighbours: `process.py`, `pool.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from mapreduce.program import Program
+from mapreduce.spec import EncodingErrors
+from mapreduce_worker.core.events import (
+    Broke,
+    Loaded,
+    LoadInSlot,
+    MapDone,
+    MapInSlot,
+    Progressed,
+    ReduceDone,
+    ReduceInSlot,
+)
+
+HEAD: Final = 4
+
+
+class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What every task of the job needs.
+
+    memory: bytes that the engine may use for data. scratch: where results go; `work/<attempt>`
+    below it is the attempt's own. root_input: where input files are opened by path.
+    """
+
+    program: Program
+    partitions: int
+    encoding_errors: EncodingErrors
+    flush_bytes: int
+    memory: int
+    scratch: str
+    root_input: str
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The slot process has started and waits for a task."""
+
+
+Task = LoadInSlot | MapInSlot | ReduceInSlot
+ToSlot = Prepare | LoadInSlot | MapInSlot | ReduceInSlot
+FromSlot = Ready | Progressed | Loaded | MapDone | ReduceDone | Broke
+
+_encoder: Final = msgspec.msgpack.Encoder()
+to_slot: Final = msgspec.msgpack.Decoder(ToSlot).decode
+from_slot: Final = msgspec.msgpack.Decoder(FromSlot).decode
+
+
+def frame(message: ToSlot | FromSlot) -> bytes:
+    """Return the bytes of one message, with its length."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(HEAD, "big") + body

@@ -1,0 +1,94 @@
+"""All slots of one worker: started together, measured together, ended together.
+
+Neighbours: `slot.py` (one slot), `mapreduce_worker.agent` (the owner).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from mapreduce.ids import AttemptId
+from mapreduce_worker.core.events import Event, SlotsMeasured
+from mapreduce_worker.slots.messages import Prepare, Task
+from mapreduce_worker.slots.slot import Slot, SlotConfig
+
+MEASURE_SECONDS: Final = 0.25
+
+
+class SlotPool:
+    """`count` slots. Use it as an async context manager: they start at once and end with it.
+
+    `post` is called with every event, in the event loop's thread.
+    """
+
+    def __init__(self, count: int, scratch: Path, post: Callable[[Event], None]) -> None:
+        environment = slot_environment(os.environ, count)
+        self._config = SlotConfig(scratch=scratch, environment=environment, post=post)
+        self._slots = [Slot(number, self._config) for number in range(count)]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        (self._config.scratch / "slots").mkdir(parents=True, exist_ok=True)
+        self._tasks = [asyncio.create_task(slot.serve(), name="slot") for slot in self._slots]
+        self._tasks.append(asyncio.create_task(self._measure(), name="slots-memory"))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The slot processes that run."""
+        return tuple(slot.pid for slot in self._slots if slot.pid)
+
+    def prepare(self, prepare: Prepare, limit: int) -> None:
+        """Set what tasks need, and the memory limit of a slot in bytes (0: none)."""
+        self._config.limit = limit
+        if prepare != self._config.prepare:
+            self._config.prepare = prepare
+
+    def run(self, slot: int, task: Task) -> None:
+        """Run a task in a slot that has none; its end is posted."""
+        self._slots[slot].run(task)
+
+    def kill(self, slot: int, attempt: AttemptId) -> None:
+        """Kill the slot's process if it has this attempt; a new one takes its place."""
+        self._slots[slot].kill(attempt)
+
+    async def _measure(self) -> None:
+        while True:
+            await asyncio.sleep(MEASURE_SECONDS)
+            for slot in self._slots:
+                slot.measure()
+            self._config.post(SlotsMeasured(tuple(slot.rss for slot in self._slots)))
+
+
+def slot_environment(inherited: Mapping[str, str], slots: int) -> dict[str, str]:
+    """Return the environment of a slot process: nothing of the worker's own settings is in it.
+
+    The hash seed is fixed, since user code iterates over sets; a slot uses its share of the cores.
+    """
+    kept = {name: value for name, value in inherited.items() if not name.startswith("MAPREDUCE_")}
+    threads = max(1, _cores() // slots)
+    return kept | {
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",
+        "POLARS_MAX_THREADS": str(threads),
+    }
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

@@ -1,0 +1,212 @@
+"""The slot process: it loads the program and runs one attempt after another in its only thread.
+
+    python -m mapreduce_worker.slots.process FD PARENT
+
+FD is the control pipe (a socket), PARENT the agent's process. User code may do to this process
+what it likes: block, leak, crash or exit; `pool.py`, on the other side of the pipe, copes. The
+process ends when the agent does. Neighbours: `messages.py`, `mapreduce_worker.engine`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from mapreduce import paths
+from mapreduce.api import Job
+from mapreduce.ids import AttemptId
+from mapreduce.plan import FileRange
+from mapreduce.protocol import ErrorInfo
+from mapreduce_worker.core.events import (
+    Broke,
+    FetchedInput,
+    Loaded,
+    LoadInSlot,
+    MapDone,
+    MapInSlot,
+    Progressed,
+    ReduceDone,
+    ReduceInSlot,
+)
+from mapreduce_worker.engine import failure, map_task, program, ranges, reduce_task
+from mapreduce_worker.slots.messages import HEAD, FromSlot, Prepare, Ready, Task, frame, to_slot
+
+PROGRESS_SECONDS: Final = 0.5
+_PR_SET_PDEATHSIG: Final = 1
+
+Source = Callable[[FileRange, int], tuple[int, Iterator[bytes]]]
+
+
+class Pipe:
+    """The control pipe. A thread reads it, so that the agent's end is noticed in the midst of a task."""
+
+    def __init__(self, fd: int) -> None:
+        # The user's own child processes must not hold it open.
+        os.set_inheritable(fd, False)
+        self._fd = fd
+        self._inbox: queue.SimpleQueue[Prepare | Task] = queue.SimpleQueue()
+        threading.Thread(target=self._read, name="control-pipe", daemon=True).start()
+
+    def receive(self) -> Prepare | Task:
+        """Wait for the next message."""
+        return self._inbox.get()
+
+    def send(self, message: FromSlot) -> None:
+        """Send a message whole."""
+        data = memoryview(frame(message))
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def _read(self) -> None:
+        with os.fdopen(os.dup(self._fd), "rb") as stream:
+            while body := _body(stream):
+                self._inbox.put(to_slot(body))
+        os._exit(0)
+
+
+def _body(stream: BinaryIO) -> bytes:
+    head = stream.read(HEAD)
+    return stream.read(int.from_bytes(head, "big")) if len(head) == HEAD else b""
+
+
+class Runner:
+    """Runs tasks with the engine; the program is loaded once."""
+
+    def __init__(self, pipe: Pipe, prepare: Prepare) -> None:
+        self._pipe = pipe
+        self._prepare = prepare
+        self._scratch = Path(prepare.scratch)
+        self._job_class: type[Job] | None = None
+
+    def run(self, task: Task) -> FromSlot:
+        """Run one task and return its end, whatever happens in user code."""
+        try:
+            return self._run(task)
+        except SystemExit as error:
+            return Broke(
+                task.attempt,
+                ErrorInfo(kind="user", reason="SlotExited", message=f"the program called sys.exit({error.code!r})"),
+            )
+        except BaseException as error:  # noqa: BLE001 - the task boundary: user code may raise anything
+            return Broke(task.attempt, failure.describe(error))
+        finally:
+            # User code may have closed or replaced them.
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+
+    def _run(self, task: Task) -> FromSlot:
+        work = self._scratch / "work" / str(task.attempt)
+        work.mkdir(parents=True, exist_ok=True)
+        if self._job_class is None:
+            self._job_class = program.load(self._prepare.program, self._scratch / "program")
+        if isinstance(task, LoadInSlot):
+            return Loaded(task.attempt, program.shape(self._job_class))
+        if isinstance(task, MapInSlot):
+            return self._map(self._job_class, task)
+        return self._reduce(self._job_class, task, work)
+
+    def _map(self, job_class: type[Job], task: MapInSlot) -> FromSlot:
+        prepare = self._prepare
+        output, records = map_task.run_map(
+            job_class,
+            task.split,
+            self._source(task.input),
+            partitions=prepare.partitions,
+            encoding_errors=prepare.encoding_errors,
+            flush_bytes=prepare.flush_bytes,
+            memory=prepare.memory,
+            attempt=task.attempt,
+            out=self._scratch / paths.map_output(task.attempt),
+            progress=self._progress(task.attempt),
+        )
+        return MapDone(task.attempt, output, records)
+
+    def _reduce(self, job_class: type[Job], task: ReduceInSlot, work: Path) -> FromSlot:
+        segments = [
+            reduce_task.SegmentFile(Path(place.path), place.offset, place.length, place.rows, place.crc)
+            for place in task.segments
+        ]
+        result = reduce_task.run_reduce(
+            job_class,
+            segments,
+            key_type=task.key_type,
+            partition=task.partition,
+            memory=self._prepare.memory,
+            attempt=task.attempt,
+            out=self._scratch / paths.reduce_output(task.attempt),
+            scratch=work,
+            progress=self._progress(task.attempt),
+        )
+        return ReduceDone(attempt=task.attempt, checksum=result.checksum, rows=result.rows, size=result.size)
+
+    def _source(self, fetched: FetchedInput | None) -> Source:
+        if fetched is None:
+            root = Path(self._prepare.root_input)
+            return lambda part, position: ranges.read_range(root, part)
+        return lambda part, position: _fetched_range(fetched, position)
+
+    def _progress(self, attempt: AttemptId) -> Callable[[int, int], None]:
+        due = time.monotonic() + PROGRESS_SECONDS
+
+        def progress(records: int, size: int) -> None:
+            nonlocal due
+            now = time.monotonic()
+            if now >= due:
+                due = now + PROGRESS_SECONDS
+                self._pipe.send(Progressed(attempt, records, size))
+
+        return progress
+
+
+def _fetched_range(fetched: FetchedInput, position: int) -> tuple[int, Iterator[bytes]]:
+    """Return what `engine.ranges.read_range` would, from the scratch file."""
+    place = fetched.ranges[position]
+
+    def chunks() -> Iterator[bytes]:
+        with Path(fetched.path).open("rb") as file:
+            file.seek(place.at)
+            end = place.at + place.length
+            while file.tell() < end:
+                yield file.read(int.from_bytes(file.read(4), "big"))
+
+    return place.offset, chunks()
+
+
+def _die_with(parent: int) -> None:
+    """Ask the kernel to end this process with its parent; the pipe does it where that is not possible."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the control pipe until it closes."""
+    fd, parent = int(arguments[0]), int(arguments[1])
+    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    pipe = Pipe(fd)
+    pipe.send(Ready())
+    runner: Runner | None = None
+    while True:
+        message = pipe.receive()
+        if isinstance(message, Prepare):
+            runner = Runner(pipe, message)
+        elif runner is not None:
+            pipe.send(runner.run(message))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
