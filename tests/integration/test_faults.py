@@ -1,0 +1,223 @@
+"""Any process below a local run may die or freeze at any time; the output stays the same.
+
+Each test proves by the history that its fault hit.
+"""
+
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import history_checker
+from tests.support.local_runs import (
+    Process,
+    Run,
+    events,
+    hidden,
+    reference,
+    running,
+    slow_program,
+    started,
+    write_texts,
+)
+
+OPTIONS = ("--split-size", "1500", "--reducers", "4", "--workers", "2")
+
+
+class Slow:
+    """A program that takes its time in one phase, its texts, and what the output must be."""
+
+    def __init__(self, folder: Path, *, map_pause: float = 0.0, reduce_pause: float = 0.0) -> None:
+        self.folder = folder
+        self.program, self.marks = slow_program(folder, map_pause=map_pause, reduce_pause=reduce_pause)
+        self.texts = write_texts(folder, lines=20)
+        self.output = folder / "out"
+
+    def arguments(self, *more: str) -> tuple[object, ...]:
+        return (self.program, self.texts, "--output", "out", *OPTIONS, *more)
+
+    def busy(self, run: Run, phase: str) -> Process | None:
+        """Return a slot that is inside the user's map or reduce, once one is."""
+        pids = {int(path.name.partition("-")[2]) for path in self.marks.glob(f"{phase}-*")}
+        return next((slot for slot in run.processes("slot") if slot.pid in pids), None)
+
+    def check(self, run: Run) -> list[dict[str, Any]]:
+        """The run ends well, with the right bytes and a good history; return that."""
+        assert run.wait() == 0, run.stderr
+        # What the reference runs must not pause.
+        source = self.program.read_text()
+        plain = self.program.with_name("plain.py")
+        plain.write_text(source.replace("time.sleep(", "float(").replace("mark(", "str("))
+        assert (self.output / "output.tsv").read_bytes() == reference(plain, *sorted(self.texts.iterdir()))
+        told = events(self.output)
+        maps = len({event["task"] for event in told if event.get("task", "").startswith("map-")})
+        assert history_checker.check(told, maps=maps, reduces=4) == []
+        assert run.processes() == []
+        assert hidden(self.folder, "out") == []
+        return told
+
+
+def parent(run: Run, slot: Process) -> Process:
+    """Return the worker of a slot."""
+    return next(worker for worker in run.processes("worker") if worker.worker == slot.worker)
+
+
+def test_a_worker_killed_in_map_costs_its_attempts_and_nothing_else(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, map_pause=0.03)
+    with running(tmp_path, *slow.arguments()) as run:
+        slot = run.until(lambda: slow.busy(run, "map"))
+        worker = parent(run, slot)
+        worker.send(signal.SIGKILL)
+        told = slow.check(run)
+    lost = [event for event in history_checker.lost_on(told, worker.worker) if event["task"].startswith("map-")]
+    assert lost
+
+
+def test_a_worker_killed_in_reduce_makes_its_finished_maps_run_again(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, reduce_pause=0.06)
+    with running(tmp_path, *slow.arguments()) as run:
+        slot = run.until(lambda: slow.busy(run, "reduce"))
+        worker = parent(run, slot)
+        worker.send(signal.SIGKILL)
+        told = slow.check(run)
+    assert history_checker.lost_on(told, worker.worker)
+    assert history_checker.assigned_again_after_finishing(told)
+
+
+@pytest.mark.parametrize("phase", ["map", "reduce"])
+def test_a_slot_killed_is_no_failure_of_the_program(tmp_path: Path, phase: str) -> None:
+    slow = Slow(tmp_path, map_pause=0.02 if phase == "map" else 0, reduce_pause=0.03 if phase == "reduce" else 0)
+    with running(tmp_path, *slow.arguments()) as run:
+        slot = run.until(lambda: slow.busy(run, phase))
+        slot.send(signal.SIGKILL)
+        told = slow.check(run)
+    hit = [event for event in told if event.get("reason") == "SlotKilled" and event["task"].startswith(phase)]
+    assert hit
+    assert {event["worker"] for event in hit if event.get("worker")} <= {slot.worker}
+    assert not [event for event in history_checker.named(told, "Charged") if event.get("budget") == "user"]
+
+
+@pytest.mark.parametrize("phase", ["map", "reduce"])
+def test_the_gateway_killed_is_replaced_and_no_finished_map_runs_again(tmp_path: Path, phase: str) -> None:
+    slow = Slow(tmp_path, map_pause=0.03 if phase == "map" else 0, reduce_pause=0.05 if phase == "reduce" else 0)
+    with running(tmp_path, *slow.arguments()) as run:
+        run.until(lambda: slow.busy(run, phase))
+        (gateway,) = run.processes("gateway")
+        gateway.send(signal.SIGKILL)
+        told = slow.check(run)
+    assert [event for event in history_checker.named(told, "WorkerLost") if event["worker"] == gateway.worker]
+    assert history_checker.assigned_again_after_finishing(told) == []
+
+
+def fresh(run: Run, role: str, killed: list[Process]) -> Process | None:
+    """Return the oldest process of a role that was not killed yet."""
+    return next((process for process in run.processes(role) if process not in killed), None)
+
+
+def test_ten_kills_of_anything_leave_the_output_as_it_is(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, map_pause=0.02, reduce_pause=0.02)
+    killed: list[Process] = []
+    with running(tmp_path, *slow.arguments("--workers", "3")) as run:
+        for number in range(10):
+            role = ("slot", "worker", "gateway", "worker", "slot")[number % 5]
+            # While user code runs somewhere, and never a process twice: that would prove nothing.
+            run.until(lambda: slow.busy(run, "*"))
+            victim = run.until(partial(fresh, run, role, killed))
+            victim.send(signal.SIGKILL)
+            killed.append(victim)
+        told = slow.check(run)
+    workers = {process.worker for process in killed if process.role != "slot"}
+    assert workers <= {event["worker"] for event in history_checker.named(told, "WorkerLost")}
+
+
+SHORT_LEASE = """
+import sys
+from pathlib import Path
+from mapreduce.program import Program
+from mapreduce.spec import JobSpec, Timing
+from mapreduce_cli import local, localjobs
+
+program, texts, output = map(Path, sys.argv[1:])
+local.run(
+    JobSpec(
+        uid=localjobs.new_uid(),
+        name="frozen",
+        program=Program("job.py", program.read_bytes()),
+        inputs=(str(texts).lstrip("/"),),
+        output=str(output).lstrip("/"),
+        reducers=4,
+        workers=2,
+        split_size=1500,
+        timing=Timing(beat=0.5, lease=2.0),
+    ),
+    Path("/"),
+)
+"""
+
+
+def test_a_worker_frozen_for_longer_than_its_lease_is_lost_and_does_no_harm_when_it_wakes(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, map_pause=0.05)
+    with started(tmp_path, "-c", SHORT_LEASE, slow.program, slow.texts, slow.output) as run:
+        slot = run.until(lambda: slow.busy(run, "map"))
+        worker = parent(run, slot)
+        worker.send(signal.SIGSTOP)
+        slot.send(signal.SIGSTOP)
+        run.until(lambda: any(found.worker not in (slot.worker, "") for found in run.processes("worker")))
+        told = slow.check(run)
+    silent = [event for event in history_checker.lost_on(told, worker.worker) if event["reason"] == "WorkerSilent"]
+    assert silent
+
+
+def test_a_task_several_times_longer_than_the_lease_runs_once(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, map_pause=0.25)
+    with started(tmp_path, "-c", SHORT_LEASE, slow.program, slow.texts, slow.output) as run:
+        told = slow.check(run)
+    assert history_checker.named(told, "Lost", "Failed", "Cancelled", "WorkerLost") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupt_ends_every_process_at_once_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    slow = Slow(tmp_path, map_pause=0.05)
+    with running(tmp_path, *slow.arguments()) as run:
+        run.until(lambda: slow.busy(run, "map"))
+        run.send(number)
+        assert run.wait(10) == 130
+        assert run.processes() == []
+        assert "interrupted" in run.stderr
+        assert "Traceback" not in run.stderr
+    assert not slow.output.exists()
+    assert hidden(tmp_path, "out") == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("mapreduce-")] == []
+
+
+def test_an_interrupted_sequential_run_leaves_nothing(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, map_pause=0.05)
+    with running(tmp_path, *slow.arguments("--sequential")) as run:
+        run.until(lambda: list(slow.marks.glob("map-*")))
+        run.send(signal.SIGINT)
+        assert run.wait(10) == 130
+    assert not slow.output.exists()
+    assert hidden(tmp_path, "out") == []
+
+
+def test_a_command_killed_takes_its_processes_along_and_the_next_run_sweeps_what_it_left(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, map_pause=0.02)
+    with running(tmp_path, *slow.arguments()) as first:
+        first.until(lambda: slow.busy(first, "map"))
+        first.send(signal.SIGKILL)
+        first.wait(10)
+        with running(tmp_path, *slow.arguments()) as second:
+            slow.check(second)
+        assert first.processes() == []
+
+
+def test_two_runs_to_the_same_output_do_not_mix(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, map_pause=0.02)
+    with running(tmp_path, *slow.arguments()) as first:
+        first.until(lambda: slow.busy(first, "map"))
+        with running(tmp_path, *slow.arguments()) as second:
+            assert second.wait() == 2
+            assert "OutputReserved" in second.stderr
+        slow.check(first)
