@@ -65,7 +65,7 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
 def _tidy(spec: JobSpec, root: Path, *, keep_history: bool) -> None:
     """Do what the gateway may not have come to: every process is gone now, so this one is the gateway."""
     store = PosixStore(root)
-    output = Output(store, EngineFormats(store), uid=spec.uid, path=spec.output, partitions=spec.reducers)
+    output = Output(store, EngineFormats(store, child=False), uid=spec.uid, path=spec.output, partitions=spec.reducers)
     if keep_history:
         output.clean_failed()
     else:

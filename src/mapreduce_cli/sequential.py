@@ -46,7 +46,7 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
     fix_hash_seed()
     show = show or display()
     store = PosixStore(root)
-    output = Output(store, EngineFormats(store), uid=spec.uid, path=spec.output, partitions=spec.reducers)
+    output = Output(store, EngineFormats(store, child=False), uid=spec.uid, path=spec.output, partitions=spec.reducers)
     try:
         output.open(localjobs.living(root, spec.output, spec.uid))
         with tempfile.TemporaryDirectory(prefix="mapreduce-") as scratch:

@@ -144,6 +144,8 @@ class LocalDriver:
 
     async def close(self) -> None:
         """Kill every process below this one and remove their scratch directories; logs stay."""
+        if self._closed:
+            return
         self._closed = True
         workers = list(self._workers.values())
         for worker in workers:
