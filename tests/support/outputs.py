@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from mapreduce.errors import CorruptionError
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce_worker.gateway.publishing import Abandoned
-from mapreduce_worker.gateway.storage import Merged, Output, PartFacts, PartToStage
+from mapreduce_worker.gateway.storage import Merged, Output, PartFacts, PartToStage, Watch
 from mapreduce_worker.gateway.store import Store
 
 UID = "uid-1"
@@ -28,10 +28,10 @@ class LineFormats:
             raise CorruptionError(f"{path} is cut off")
         return facts(data)
 
-    def merge(self, parts: Sequence[str], out: str, wanted: Callable[[], bool]) -> Merged:
+    def merge(self, parts: Sequence[str], out: str, watch: Watch) -> Merged:
         lines = sorted(line for part in parts for line in self._store.read(part).splitlines(keepends=True))
         data = b"".join(lines)
-        if not wanted():
+        if not watch(len(lines), len(data)):
             raise Abandoned("cancelled")
         self._store.append(out, data[: len(data) // 2])
         self._store.append(out, data[len(data) // 2 :])

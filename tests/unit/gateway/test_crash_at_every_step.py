@@ -9,7 +9,7 @@ from mapreduce import history, paths
 from mapreduce_worker.gateway.storage import Output
 from mapreduce_worker.gateway.store import Store
 from tests.support.crash_store import Crashed, CrashStore, Disk
-from tests.support.outputs import PATH, UID, attempt, make_output, opened_epoch, stage
+from tests.support.outputs import PATH, UID, attempt, make_output, opened_epoch, part, stage
 
 PARTS = (b"a\t1\nc\t3\n", b"b\t2\nd\t4\n")
 OUTPUT = b"a\t1\nb\t2\nc\t3\nd\t4\n"
@@ -33,7 +33,7 @@ def run_job(store: Store, epoch: int = 1) -> Output:
     known = {frame.sequence for page in opening.pages for frame in page if frame.epoch == epoch}
     output.append([opened_epoch(epoch, max(known, default=0) + 1)])
     for partition, data in enumerate(PARTS):
-        if output.staged(partition) is None:
+        if output.staged(part(partition, data)) is None:
             stage(output, partition, data, epoch)
     output.publish(attempt("publish", epoch=epoch), b'{"job": "wc"}', 9.0)
     return output
@@ -113,7 +113,7 @@ def test_what_was_reported_as_staged_stays_staged(loss):
     LOSSES[loss](disk)
     again = make_output(CrashStore(disk))
     again.open({UID})
-    staged = again.staged(1)
+    staged = again.staged(part(1, PARTS[1]))
     assert staged is not None
     assert staged.attempt == attempt("reduce", 1)
     assert disk.tree()[paths.part(STAGING, 0, 1)] == PARTS[1]

@@ -9,7 +9,7 @@ Neighbours: `storage.py`, the only caller; `merge_process.py`, which merges.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +24,7 @@ from mapreduce_worker.gateway.reservation import OutputExists
 from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store
 
 if TYPE_CHECKING:
-    from mapreduce_worker.gateway.storage import Formats, Merged
+    from mapreduce_worker.gateway.storage import Formats, Merged, Watch
 
 _PUBLISHED = frozenset({paths.OUTPUT_FILE, paths.MANIFEST, paths.SUCCESS, paths.HISTORY})
 
@@ -63,18 +63,16 @@ def is_complete(store: Store, staging: str) -> bool:
     return store.kind(posixpath.join(staging, paths.SUCCESS)) == "file"
 
 
-def prepare(
-    store: Store, formats: Formats, target: Target, content: Content, wanted: Callable[[], bool]
-) -> OutputSummary:
+def prepare(store: Store, formats: Formats, target: Target, content: Content, watch: Watch) -> OutputSummary:
     """Write output, history, manifest and marker into the staging directory, each one durable."""
     mark = str(content.attempt)
-    merged = _merge(store, formats, target, content, wanted)
+    merged = _merge(store, formats, target, content, watch)
     write_events(store, target.staging, render(_with_last_event(content)), mark)
     summary = OutputSummary(
         path=target.path, files=1, records=merged.records, size=merged.size, checksum=merged.checksum
     )
     durable.write(store, posixpath.join(target.staging, paths.MANIFEST), _manifest(target, content, summary), mark)
-    if not wanted():
+    if not watch(merged.records, merged.size):
         raise Abandoned("the publication was cancelled")
     durable.write(store, posixpath.join(target.staging, paths.SUCCESS), b"", mark)
     return summary
@@ -122,12 +120,12 @@ def write_events(store: Store, staging: str, lines: Iterable[bytes], mark: str =
     durable.commit(store, temporary, name)
 
 
-def _merge(store: Store, formats: Formats, target: Target, content: Content, wanted: Callable[[], bool]) -> Merged:
+def _merge(store: Store, formats: Formats, target: Target, content: Content, watch: Watch) -> Merged:
     out = posixpath.join(target.staging, paths.OUTPUT_FILE)
     temporary = durable.temporary_name(out, str(content.attempt))
     durable.discard(store, temporary)
     parts = [_part_name(target, event) for event in content.staged]
-    merged = formats.merge(parts, temporary, wanted)
+    merged = formats.merge(parts, temporary, watch)
     durable.commit(store, temporary, out)
     return merged
 

@@ -70,7 +70,7 @@ def release(store: Store, output: str, uid: str) -> None:
     durable.discard(store, _aside(output, uid))
     if holder(store, output) == uid:
         durable.discard(store, lock)
-    if store.kind(posixpath.dirname(lock)) == "directory" or not posixpath.dirname(lock):
+    if store.kind(posixpath.dirname(lock)) == "directory":
         store.sync(posixpath.dirname(lock))
 
 
@@ -78,7 +78,7 @@ def sweep_orphans(store: Store, output: str, uid: str, live_jobs: Collection[str
     """Remove the staging directories that dead jobs left beside this output."""
     parent, name = posixpath.split(output)
     prefix = f".{name}."
-    for entry in store.list(parent) if not parent or store.kind(parent) == "directory" else ():
+    for entry in store.list(parent):
         owner = entry.name.removeprefix(prefix)
         if entry.kind == "directory" and entry.name.startswith(prefix) and owner != uid and owner not in live_jobs:
             remove_staging(store, output, owner)

@@ -42,14 +42,18 @@ class Merged(msgspec.Struct, frozen=True):
     checksum: str
 
 
+Watch = Callable[[int, int], bool]
+"""Is told now and then how many records and bytes are done; answers whether the result is still wanted."""
+
+
 class Formats(Protocol):
     """What the engine knows of parts: `formats.EngineFormats`, or a fake one in a simulation."""
 
     def inspect(self, path: str) -> PartFacts:
         """Read a part to its end; raises `CorruptionError` if it is not what was written."""
 
-    def merge(self, parts: Sequence[str], out: str, wanted: Callable[[], bool]) -> Merged:
-        """Merge parts, by group key, into a new file; raises `Abandoned` once `wanted` says no."""
+    def merge(self, parts: Sequence[str], out: str, watch: Watch) -> Merged:
+        """Merge parts, by group key, into a new file; raises `Abandoned` once `watch` says no."""
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -138,10 +142,11 @@ class Output:
 
     # --- stage ----------------------------------------------------------------------------
 
-    def staged(self, partition: int) -> HistoryEvent | None:
-        """Return the event of a part that is staged already."""
+    def staged(self, part: PartToStage) -> HistoryEvent | None:
+        """Return the event of a part that is staged already, if it is equal: it need not be fetched."""
         with self._lock:
-            return self._opened().staged.get(partition)
+            before = self._opened().staged.get(part.partition)
+        return before if before is not None and before.checksum == part.facts.checksum else None
 
     def incoming(self, part: PartToStage) -> str:
         """Make room for a part and return the temporary name under which to put its bytes."""
@@ -162,13 +167,10 @@ class Output:
     def stage(self, part: PartToStage, temporary: str, wall: float) -> HistoryEvent:
         """Check the part that was put under `temporary`, make it durable, and journal it.
 
-        Returns the event of what is staged: once a partition, so a second part of a partition is
-        dropped. Raises `CorruptionError` if the bytes are not those that the worker promised.
+        Returns the event of what is staged. A part that is staged already is not replaced by an
+        equal one of another attempt. Raises `CorruptionError` if the bytes are not those that the
+        worker promised.
         """
-        before = self.staged(part.partition)
-        if before is not None:
-            durable.discard(self._store, temporary)
-            return before
         try:
             self._check(part, temporary)
         except CorruptionError:
@@ -177,7 +179,7 @@ class Output:
         name = paths.part(self.staging, part.source.task.step, part.partition)
         with self._lock:
             before = self._opened().staged.get(part.partition)
-            if before is not None:
+            if before is not None and before.checksum == part.facts.checksum:
                 durable.discard(self._store, temporary)
                 return before
             durable.commit(self._store, temporary, name)
@@ -201,11 +203,11 @@ class Output:
     # --- publish --------------------------------------------------------------------------
 
     def publish(
-        self, attempt: AttemptId, manifest: bytes, wall: float, wanted: Callable[[], bool] = lambda: True
+        self, attempt: AttemptId, manifest: bytes, wall: float, watch: Watch = lambda records, size: True
     ) -> OutputSummary:
         """Merge the parts and give the whole directory its final name, by one rename.
 
-        `manifest` is JSON: what the master knows. Raises `Abandoned` once `wanted` says no, if that
+        `manifest` is JSON: what the master knows. Raises `Abandoned` once `watch` says no, if that
         is before everything is durable; `OutputReserved` if the name was lost.
         """
         summary = self.published()
@@ -225,7 +227,7 @@ class Output:
                 attempt=attempt,
                 wall=wall,
             )
-            publishing.prepare(self._store, self._formats, target, content, wanted)
+            publishing.prepare(self._store, self._formats, target, content, watch)
         self._journal = None
         return publishing.finish(self._store, target)
 

@@ -83,7 +83,7 @@ class Store(Protocol):
         """Tell what stands under a name, without following a link; None: nothing."""
 
     def list(self, path: str) -> tuple[Entry, ...]:
-        """Return the names in a directory, sorted; raises `NotThere`."""
+        """Return the names in a directory, sorted; raises `NotThere`. The empty path is the root."""
 
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -123,7 +123,7 @@ class PosixStore:
     def sync(self, path: str) -> None:
         """Make a file's bytes, or the names in a directory, durable."""
         if not path:
-            with self._errors(path), _closing(os.open(self.root, _DIRECTORY)) as fd:
+            with self._errors(path), _closing(self._open(path)) as fd:
                 os.fsync(fd)
             return
         with self._parent(path) as (parent, name), _closing(os.open(name, os.O_RDONLY | _FILE, dir_fd=parent)) as fd:
@@ -131,7 +131,11 @@ class PosixStore:
 
     def rename(self, old: str, new: str) -> None:
         """Move a file or a directory."""
-        with self._parent(old) as (source, old_name), self._parent(new) as (target, new_name):
+        with (
+            self._parent(old) as (source, old_name),
+            self._parent(new) as (target, new_name),
+            self._errors(f"{old} to {new}"),
+        ):
             os.rename(old_name, new_name, src_dir_fd=source, dst_dir_fd=target)
 
     def make_directory(self, path: str) -> None:
@@ -162,6 +166,8 @@ class PosixStore:
 
     def kind(self, path: str) -> Kind | None:
         """Tell what stands under a name."""
+        if not path:
+            return "directory"
         try:
             with self._parent(path) as (parent, name):
                 return _kind(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
@@ -170,7 +176,7 @@ class PosixStore:
 
     def list(self, path: str) -> tuple[Entry, ...]:
         """Return the names in a directory, sorted."""
-        with self._errors(path), _closing(self._open_directory(_names(path))) as fd:
+        with self._errors(path), _closing(self._open(path)) as fd:
             return tuple(Entry(name, self._entry_kind(fd, name)) for name in sorted(os.listdir(fd)))
 
     def adopt(self, source: Path, path: str) -> None:
@@ -242,6 +248,13 @@ class PosixStore:
         if not real.is_relative_to(self.root):
             raise PathRefused(f"the path {path!r} leaves the volume by a symbolic link")
         return real.relative_to(self.root).parts, name
+
+    def _open(self, directory: str) -> int:
+        """Open a directory by its path; the empty one is the root."""
+        if not directory:
+            return self._open_directory(())
+        parents, name = self._resolve(directory)
+        return self._open_directory((*parents, name))
 
     def _open_directory(self, names: tuple[str, ...]) -> int:
         fd = os.open(self.root, _DIRECTORY)

@@ -1,0 +1,172 @@
+"""One job writes an output: others are refused, the dead are swept, users' own files stay."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from mapreduce import paths
+from mapreduce.errors import OutputError
+from mapreduce_worker.gateway import durable, reservation
+from mapreduce_worker.gateway.reservation import OutputExists, OutputReserved
+from mapreduce_worker.gateway.store import PosixStore
+from tests.support.crash_store import Crashed, CrashStore, Disk
+from tests.support.outputs import PATH, attempt, make_output, stage
+
+LOCK = paths.lock(PATH)
+
+
+def test_of_two_jobs_the_second_is_refused_until_the_first_gives_the_name_back():
+    disk = Disk()
+    first, second = (make_output(CrashStore(disk), uid=uid) for uid in ("first", "second"))
+    first.open({"first", "second"})
+    with pytest.raises(OutputReserved, match="uid first"):
+        second.open({"first", "second"})
+    first.clean_failed()
+    assert second.open({"first", "second"}).published is None
+
+
+def test_opening_twice_is_harmless():
+    disk = Disk()
+    for _ in range(2):
+        make_output(CrashStore(disk)).open(())
+
+
+def test_an_output_that_exists_is_refused_and_left_alone():
+    disk = Disk()
+    store = CrashStore(disk)
+    durable.make_directories(store, PATH)
+    store.append(f"{PATH}/precious", b"1")
+    with pytest.raises(OutputExists, match=PATH):
+        make_output(store).open(())
+    assert disk.tree() == {f"{PATH}/precious": b"1"}
+
+
+def test_a_file_under_the_outputs_name_is_refused_too(tmp_path):
+    (tmp_path / "wc").write_bytes(b"1")
+    with pytest.raises(OutputExists):
+        make_output(PosixStore(tmp_path), path="wc").open(())
+
+
+def test_the_lock_of_a_dead_job_is_swept_with_what_it_left():
+    disk = Disk()
+    dead = make_output(CrashStore(disk), uid="dead")
+    dead.open({"dead"})
+    stage(dead, 0, b"a\t1\n")
+    make_output(CrashStore(disk), uid="next").open({"next"})
+    assert reservation.holder(CrashStore(disk), PATH) == "next"
+    assert {path.split("/")[1] for path in disk.tree()} == {".wc.lock", ".wc.next"}
+
+
+def test_the_history_of_a_failed_job_stays_while_the_job_lives():
+    disk = Disk()
+    failed = make_output(CrashStore(disk), uid="failed")
+    failed.open({"failed"})
+    failed.clean_failed()
+    history = f"{paths.staging(PATH, 'failed')}/{paths.EVENTS}"
+    second = make_output(CrashStore(disk), uid="second")
+    second.open({"failed", "second"})
+    assert history in disk.tree()
+    second.clean_deleted()
+    make_output(CrashStore(disk), uid="third").open({"third"})
+    assert history not in disk.tree()
+
+
+@pytest.mark.parametrize("name", [".wc.backup", ".wc.2024-01-01", ".wc.a.b", ".wc2.dead", ".other.dead"])
+def test_a_users_own_hidden_folder_is_not_swept(name):
+    disk = Disk()
+    store = CrashStore(disk)
+    durable.make_directories(store, f"results/{name}")
+    store.append(f"results/{name}/output.tsv", b"1")
+    make_output(store, uid="next").open({"next"})
+    assert disk.tree()[f"results/{name}/output.tsv"] == b"1"
+
+
+def test_a_copy_of_a_published_output_is_not_swept():
+    disk = Disk()
+    store = CrashStore(disk)
+    output = make_output(store)
+    output.open(())
+    for partition in range(2):
+        stage(output, partition, b"a\t1\n")
+    output.publish(attempt("publish"), b"", 1.0)
+    durable.make_directories(store, "results/.wc.copy")
+    for name, data in disk.below(PATH).items():
+        durable.make_directories(store, f"results/.wc.copy/{name}".rpartition("/")[0])
+        store.append(f"results/.wc.copy/{name}", data)
+    with pytest.raises(OutputExists):
+        make_output(store, uid="next").open({"next"})
+    durable.remove_tree(store, PATH)
+    make_output(store, uid="next").open({"next"})
+    assert disk.below("results/.wc.copy")
+
+
+@pytest.mark.parametrize("content", [b"", b"de", b"\xff\n", b"../../etc\n"])
+def test_a_lock_that_names_no_job_is_swept(content):
+    store = CrashStore(Disk())
+    durable.make_directories(store, "results")
+    store.append(LOCK, content)
+    make_output(store, uid="next").open({"next"})
+    assert reservation.holder(store, PATH) == "next"
+
+
+@pytest.mark.parametrize("uid", ["", "a/b", "..", "a.b", "a\n"])
+def test_a_uid_that_is_no_file_name_is_refused(uid):
+    with pytest.raises(OutputError):
+        reservation.reserve(CrashStore(Disk()), PATH, uid, ())
+
+
+class LateStore(CrashStore):
+    """Its first rename comes after something that another process does."""
+
+    def __init__(self, disk: Disk, before: Callable[[], None]) -> None:
+        super().__init__(disk)
+        self._before: list[Callable[[], None]] = [before]
+
+    def rename(self, old: str, new: str) -> None:
+        if self._before:
+            self._before.pop()()
+        super().rename(old, new)
+
+
+def test_a_lock_that_was_made_anew_while_it_was_swept_goes_back():
+    """Two sweepers saw the dead lock; the slower one takes the faster one's new lock away."""
+    disk = Disk()
+    reservation.reserve(CrashStore(disk), PATH, "dead", ())
+    slow = LateStore(disk, lambda: reservation.reserve(CrashStore(disk), PATH, "fast", {"fast", "slow"}))
+    with pytest.raises(OutputReserved):
+        reservation.reserve(slow, PATH, "slow", {"fast", "slow"})
+    assert reservation.holder(CrashStore(disk), PATH) == "fast"
+    assert set(disk.tree()) == {LOCK}
+
+
+def test_a_job_that_lost_its_name_does_not_publish():
+    disk = Disk()
+    robbed = make_output(CrashStore(disk), uid="robbed")
+    robbed.open({"robbed"})
+    for partition in range(2):
+        stage(robbed, partition, b"a\t1\n")
+    thief = make_output(CrashStore(disk), uid="thief", path=PATH)
+    store = CrashStore(disk)
+    store.remove(LOCK)
+    thief.open({"thief", "robbed"})
+    with pytest.raises(OutputReserved):
+        robbed.publish(attempt("publish"), b"", 1.0)
+
+
+@pytest.mark.parametrize("power", [False, True])
+def test_sweeping_may_crash_at_any_step(power):
+    for step in itertools.count(1):
+        disk = Disk()
+        dead = make_output(CrashStore(disk), uid="dead")
+        dead.open({"dead"})
+        stage(dead, 0, b"a\t1\n")
+        try:
+            make_output(CrashStore(disk, crash_at=step), uid="next").open({"next"})
+            break
+        except Crashed:
+            if power:
+                disk.lose_power()
+        make_output(CrashStore(disk), uid="next").open({"next"})
+        assert reservation.holder(CrashStore(disk), PATH) == "next"
+        assert {path.split("/")[1] for path in disk.tree()} == {".wc.lock", ".wc.next"}

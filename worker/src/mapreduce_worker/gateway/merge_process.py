@@ -1,0 +1,93 @@
+"""The child process that merges parts, so that the gateway's beat goes on meanwhile.
+
+The parent (`formats.py`) writes one `Order` to its standard input and keeps that open: its end is the
+parent's end, and the child's. The child answers with lines of JSON: `Moved` now and then, then
+`Done` or `Broken`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mapreduce.errors import MapReduceError
+from mapreduce_worker.engine.merge import merge_parts
+
+INTERVAL: Final = 0.25
+"""Seconds between two lines of progress."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What to merge, and into which new file."""
+
+    parts: tuple[str, ...]
+    out: str
+
+
+class Moved(msgspec.Struct, frozen=True, tag=True):
+    """How far the merge is."""
+
+    records: int
+    size: int
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """The merge is finished; the file is written, but not yet flushed to the disk."""
+
+    records: int
+    size: int
+    checksum: str
+
+
+class Broken(msgspec.Struct, frozen=True, tag=True):
+    """The merge failed. corrupt: a part is not what was written."""
+
+    message: str
+    corrupt: bool = False
+
+
+Line = Moved | Done | Broken
+
+
+def main() -> int:
+    """Carry out the order on standard input."""
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    last = 0.0
+
+    def progress(records: int, size: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= INTERVAL:
+            last = now
+            _say(Moved(records, size))
+
+    try:
+        result = merge_parts([Path(part) for part in order.parts], Path(order.out), progress)
+    except (MapReduceError, OSError) as error:
+        _say(Broken(f"{type(error).__name__}: {error}", isinstance(error, MapReduceError)))
+        return 1
+    _say(Done(result.records, result.size, result.checksum))
+    return 0
+
+
+def _say(line: Line) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _end_with_parent() -> None:
+    """Standard input ends when the parent ends, however it does."""
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
