@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from mapreduce.errors import InputError, OutputError, ProgramError, UsageError
+from mapreduce.errors import InputError, MapReduceError, OutputError, ProgramError, UsageError
 from mapreduce.program import MAX_SOURCE_BYTES, Program
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import MIB, EncodingErrors, JobSpec, Limits
@@ -93,12 +93,15 @@ def run(
     try:
         spec = _spec(program, inputs, output, workers or max(2, _cores()), options)
         summary = _run(spec, sequential)
-    except UsageError as error:
-        click.echo(f"mapreduce: refused: {error}", err=True)
-        sys.exit(failures.REFUSED)
     except failures.JobFailed as failure:
         failures.show(failure)
         sys.exit(failure.status)
+    except UsageError as error:
+        click.echo(f"mapreduce: refused: {error}", err=True)
+        sys.exit(failures.REFUSED)
+    except MapReduceError as error:
+        click.echo(f"mapreduce: the job failed: {error}", err=True)
+        sys.exit(failures.FAILED)
     except KeyboardInterrupt:
         click.echo("mapreduce: interrupted: every process was ended, and nothing was published", err=True)
         sys.exit(failures.INTERRUPTED)
@@ -106,6 +109,8 @@ def run(
 
 
 def _run(spec: JobSpec, sequential: bool) -> OutputSummary:
+    if sequential:
+        _fix_hash_seed()
     # Imported late: each mode brings much that the other one, and --help, do not need.
     if sequential:
         from mapreduce_cli import sequential as mode  # noqa: PLC0415
@@ -114,6 +119,14 @@ def _run(spec: JobSpec, sequential: bool) -> OutputSummary:
     from mapreduce_cli import local  # noqa: PLC0415
 
     return local.run(spec, ROOT)
+
+
+def _fix_hash_seed() -> None:
+    """Start this command again with the fixed hash seed, unless it has it: user code iterates over sets."""
+    if os.environ.get("PYTHONHASHSEED") == "0":
+        return
+    os.environ["PYTHONHASHSEED"] = "0"
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - there is no shell to want
 
 
 def _spec(program: str, inputs: tuple[str, ...], output: str, workers: int, options: dict[str, object]) -> JobSpec:

@@ -7,8 +7,6 @@ runs in this process, on this terminal. Neighbours: `mapreduce_worker.engine` (e
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,7 +17,6 @@ import msgspec
 import mapreduce
 from mapreduce import digests, paths
 from mapreduce.api import Job
-from mapreduce.errors import ProgramError
 from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
@@ -38,12 +35,12 @@ from mapreduce_worker.gateway.store import PosixStore
 EPOCH = 1
 WORKER = "sequential"
 """What history says instead of a worker's name."""
-HASH_SEED = "0"
+MEMORY_SHARE = 4
+"""The engine counts encoded bytes; as objects of Python they take several times as much."""
 
 
 def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary:
     """Run the job to its end; raises `UsageError`, `JobFailed` or `KeyboardInterrupt`."""
-    fix_hash_seed()
     show = show or display()
     store = PosixStore(root)
     output = Output(store, EngineFormats(store, child=False), uid=spec.uid, path=spec.output, partitions=spec.reducers)
@@ -61,16 +58,6 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
         raise
     finally:
         show.close()
-
-
-def fix_hash_seed() -> None:
-    """Start this command again with the fixed hash seed, unless it has it: user code iterates over sets."""
-    if os.environ.get("PYTHONHASHSEED") == HASH_SEED:
-        return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.environ["PYTHONHASHSEED"] = HASH_SEED
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - there is no shell to want
 
 
 class _Sequential:
@@ -93,18 +80,12 @@ class _Sequential:
     def run(self) -> OutputSummary:
         """Plan, map, reduce, publish."""
         self._note("EpochOpened")
-        job_class = self._load()
+        job_class = program.load(self._spec.program, self._scratch)
         splits = self._plan()
         outputs = [self._map(job_class, split) for split in splits]
         for partition in range(self._spec.reducers):
             self._reduce(job_class, partition, outputs)
         return self._publish()
-
-    def _load(self) -> type[Job]:
-        job_class = program.load(self._spec.program, self._scratch)
-        if not program.shape(job_class).has_reduce:
-            raise ProgramError(f"{job_class.__name__} has no reduce; map-only jobs are not supported yet")
-        return job_class
 
     def _plan(self) -> list[Split]:
         self._draw(phase="Planning")
@@ -136,7 +117,7 @@ class _Sequential:
                 partitions=self._spec.reducers,
                 encoding_errors=self._spec.encoding_errors,
                 flush_bytes=self._spec.limits.flush_bytes,
-                memory=self._spec.limits.slot_memory,
+                memory=self._spec.limits.slot_memory // MEMORY_SHARE,
                 attempt=attempt,
                 out=out,
                 progress=progress,
@@ -175,7 +156,7 @@ class _Sequential:
                 [_segment(path, partition) for path, _ in outputs],
                 key_type=self._key_type,
                 partition=partition,
-                memory=self._spec.limits.slot_memory,
+                memory=self._spec.limits.slot_memory // MEMORY_SHARE,
                 attempt=attempt,
                 out=out,
                 scratch=self._scratch,

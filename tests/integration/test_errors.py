@@ -86,7 +86,7 @@ def fails(folder: Path, *arguments: object, status: int, says: tuple[str, ...]) 
         ("print('no job')\n", ("no (job|.*Job)",)),
         (WORD_COUNT + "\n\nclass Other(WordCount): pass\n", ("WordCount", "Other", r"job\.py:")),
         ("import no_such_module\n" + WORD_COUNT, ("no_such_module",)),
-        (NO_REDUCE, ("reduce", "map-only")),
+        (NO_REDUCE, ("Job has no reduce",)),
     ],
     ids=["syntax error", "no job", "two jobs", "import fails", "no reduce"],
 )
