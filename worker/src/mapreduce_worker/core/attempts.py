@@ -3,7 +3,8 @@
     queued ──> fetching (a map waits for its input) ──────┐
        │ └───> gathering (a reduce waits for segments) ───┤
        └──────────────────────────────────────────────────┴─> running ──> ended
-                                                                └─> stopping ──┘
+                 ^ (a segment cannot be read)                   │ └─> stopping ──┘
+                 └──────────────────────────────────────────────┘
 
 Neighbours: `worker.py`, which owns one `Attempt` for each that has not ended.
 """
@@ -19,7 +20,7 @@ from mapreduce_worker.core.events import SlotDied
 from mapreduce_worker.core.locations import Gathering
 
 State = Literal["queued", "fetching", "gathering", "running", "stopping", "ended"]
-Step = Literal["fetch", "gather", "run", "finish", "drop", "kill"]
+Step = Literal["fetch", "gather", "run", "finish", "drop", "kill", "regather"]
 
 TABLE: Final[dict[tuple[State, Step], State]] = {
     ("queued", "fetch"): "fetching",
@@ -30,11 +31,13 @@ TABLE: Final[dict[tuple[State, Step], State]] = {
     ("fetching", "drop"): "ended",
     ("gathering", "run"): "running",
     ("gathering", "drop"): "ended",
+    ("running", "regather"): "gathering",
     ("running", "finish"): "ended",
     ("running", "kill"): "stopping",
     ("stopping", "finish"): "ended",
 }
-"""drop: it ends before a slot had it. kill: the slot that has it is being killed."""
+"""regather: the slot found a segment that it cannot read. drop: it ends before a slot had it.
+kill: the slot that has it is being killed."""
 
 Work = LoadProgram | RunMap | RunReduce
 

@@ -153,6 +153,14 @@ class Broke(msgspec.Struct, frozen=True, tag=True):
     error: ErrorInfo
 
 
+class SegmentSpoiled(msgspec.Struct, frozen=True, tag=True):
+    """A slot could not read a segment that was here, and gave its reduce attempt back; it lives."""
+
+    attempt: AttemptId
+    source: AttemptId
+    message: str
+
+
 class SlotDied(msgspec.Struct, frozen=True, kw_only=True):
     """The process of a slot ended while it had the attempt; a new one takes its place.
 
@@ -202,6 +210,7 @@ Event = (
     | MapDone
     | ReduceDone
     | Broke
+    | SegmentSpoiled
     | SlotDied
     | SlotsMeasured
     | Terminated

@@ -62,10 +62,11 @@ class Link:
         self._well(now)
 
     def answered(self, serial: int, beat: float, now: float) -> bool:
-        """Note an answer; returns False if it belongs to an older session."""
+        """Note an answer; returns False if it is of an older session, or of an exchange whose
+        place was taken by one that was answered already."""
         if serial not in self._in_flight:
             return False
-        self._in_flight.discard(serial)
+        self._in_flight = {other for other in self._in_flight if other > serial}
         self.beat = beat
         self._well(now)
         return True

@@ -13,7 +13,7 @@ import msgspec
 from mapreduce.digests import consumed
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.protocol import Holder, Locations, ReadSegments, SegmentsLost
-from mapreduce_worker.core.events import FetchedSegment, SegmentsArrived
+from mapreduce_worker.core.events import FetchedSegment, SegmentsArrived, SegmentSpoiled
 
 MAPS_A_REQUEST = 1000
 FETCHES_IN_FLIGHT = 4
@@ -88,6 +88,7 @@ class Gathering:
         self._todo: dict[int, dict[int, Place]] = {}
         self._fetches: dict[int, _Fetch] = {}
         self._complained: set[tuple[AttemptId, int]] = set()
+        self._spoiled: set[AttemptId] = set()
         self._retry_at = 0.0
 
     @property
@@ -168,6 +169,25 @@ class Gathering:
         if not complaints:
             return None
         return SegmentsLost(attempt=result.attempt, holder=fetch.holder.worker, maps=complaints)
+
+    def spoiled(self, table: LocationTable, result: SegmentSpoiled) -> SegmentsLost | None:
+        """Drop a segment that cannot be read; it is fetched once more, then complained about."""
+        index = result.source.task.index
+        here = self._here.get(index)
+        if here is None or here[0].source != result.source:
+            return None
+        del self._here[index]
+        place = table.place(self.step, index)
+        complaint = None
+        if result.source in self._spoiled and place is not None and place.attempt == result.source:
+            self._complained.add((place.attempt, place.holder))
+            holder = table.holder(place.holder)
+            if holder is not None:
+                maps = ((result.source, result.message),)
+                complaint = SegmentsLost(attempt=result.attempt, holder=holder.worker, maps=maps)
+        self._spoiled.add(result.source)
+        self.placed(table, [index])
+        return complaint
 
     def _keep(self, table: LocationTable, segment: FetchedSegment, place: Place | None) -> None:
         index = segment.source.task.index

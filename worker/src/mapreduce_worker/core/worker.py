@@ -248,6 +248,19 @@ class WorkerCore:
     def _broke(self, event: events.Broke, now: float) -> None:
         self._finish(event.attempt, AttemptFailed(attempt=event.attempt, error=event.error))
 
+    def _segment_spoiled(self, event: events.SegmentSpoiled, now: float) -> None:
+        attempt = self._attempts.get(event.attempt)
+        if attempt is None or attempt.gathering is None:
+            return
+        if attempt.state == "stopping":
+            self._finish(event.attempt, AttemptCancelled(attempt=event.attempt))
+            return
+        attempt.move("regather")
+        self._book.progress(Progress(attempt=attempt.id, waiting=True))
+        complaint = attempt.gathering.spoiled(self._locations, event)
+        if complaint is not None:
+            self._report(complaint)
+
     def _slot_died(self, event: events.SlotDied, now: float) -> None:
         error = death(event, self._limits.slot_memory)
         self._finish(event.attempt, AttemptFailed(attempt=event.attempt, error=error))
@@ -390,6 +403,7 @@ _HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
     events.MapDone: WorkerCore._map_done,
     events.ReduceDone: WorkerCore._reduce_done,
     events.Broke: WorkerCore._broke,
+    events.SegmentSpoiled: WorkerCore._segment_spoiled,
     events.SlotDied: WorkerCore._slot_died,
     events.SlotsMeasured: WorkerCore._measured,
     events.Terminated: WorkerCore._terminate,

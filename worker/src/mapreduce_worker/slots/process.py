@@ -37,8 +37,10 @@ from mapreduce_worker.core.events import (
     Progressed,
     ReduceDone,
     ReduceInSlot,
+    SegmentSpoiled,
 )
 from mapreduce_worker.engine import failure, map_task, program, ranges, reduce_task
+from mapreduce_worker.engine.map_output import SegmentCorrupt, SegmentFile
 from mapreduce_worker.slots.messages import HEAD, FromSlot, Prepare, Ready, Task, frame, to_slot
 
 PROGRESS_SECONDS: Final = 0.5
@@ -134,10 +136,21 @@ class Runner:
 
     def _reduce(self, job_class: type[Job], task: ReduceInSlot, work: Path) -> FromSlot:
         segments = [
-            reduce_task.SegmentFile(Path(place.path), place.offset, place.length, place.rows, place.crc)
-            for place in task.segments
+            SegmentFile(Path(place.path), place.offset, place.length, place.rows, place.crc) for place in task.segments
         ]
-        result = reduce_task.run_reduce(
+        try:
+            result = self._run_reduce(job_class, task, segments, work)
+        except SegmentCorrupt as error:
+            source = _source_of(task, error.path, error.offset)
+            if source is None:
+                raise
+            return SegmentSpoiled(task.attempt, source, str(error))
+        return ReduceDone(attempt=task.attempt, checksum=result.checksum, rows=result.rows, size=result.size)
+
+    def _run_reduce(
+        self, job_class: type[Job], task: ReduceInSlot, segments: list[SegmentFile], work: Path
+    ) -> reduce_task.PartResult:
+        return reduce_task.run_reduce(
             job_class,
             segments,
             key_type=task.key_type,
@@ -148,7 +161,6 @@ class Runner:
             scratch=work,
             progress=self._progress(task.attempt),
         )
-        return ReduceDone(attempt=task.attempt, checksum=result.checksum, rows=result.rows, size=result.size)
 
     def _source(self, fetched: FetchedInput | None) -> Source:
         if fetched is None:
@@ -167,6 +179,14 @@ class Runner:
                 self._pipe.send(Progressed(attempt, records, size))
 
         return progress
+
+
+def _source_of(task: ReduceInSlot, path: Path, offset: int) -> AttemptId | None:
+    """Return the map attempt whose segment is there; None for a file of the engine's own."""
+    for place in task.segments:
+        if place.offset == offset and Path(place.path) == path:
+            return place.source
+    return None
 
 
 def _fetched_range(fetched: FetchedInput, position: int) -> tuple[int, Iterator[bytes]]:
