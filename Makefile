@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml operator/pyproject.toml worker/pyproject.toml uv.lock
 	@PYTHON="$(PYTHON)" hack/setup
 
 .PHONY: demo
-demo: $(STAMP) ## Count words on this machine, and compare with the naive reference.
+demo: $(STAMP) ## Count the words of a large text on this machine, on several workers.
 	@hack/demo
 
 .PHONY: clean
