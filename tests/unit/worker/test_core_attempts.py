@@ -1,6 +1,7 @@
 """What becomes of an attempt on a worker."""
 
 import signal
+from collections.abc import Sequence
 
 import pytest
 
@@ -206,7 +207,7 @@ def test_the_death_of_a_slot_is_charged_to_whom_it_belongs(died, kind, reason):
 # --- reduces ------------------------------------------------------------------------------
 
 
-def _fetches(commands: list[object]) -> dict[str, FetchSegments]:
+def _fetches(commands: Sequence[object]) -> dict[str, FetchSegments]:
     return {command.holder.worker: command for command in commands if isinstance(command, FetchSegments)}
 
 
