@@ -1,0 +1,139 @@
+"""What the master answers: assignments, and the state of the rest of the job."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from mapreduce.history import Frame
+from mapreduce.ids import AttemptId
+from mapreduce.keys import KeyType
+from mapreduce.plan import Split
+
+
+class LoadProgram(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Import the program in a slot and report its shape."""
+
+    attempt: AttemptId
+
+
+class RunMap(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Run a map attempt."""
+
+    attempt: AttemptId
+    split: Split
+    ticket: str
+
+
+class RunReduce(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Run a reduce attempt; where the segments are comes with the locations."""
+
+    attempt: AttemptId
+    partition: int
+    maps: int
+    ticket: str
+    key_type: KeyType
+
+
+class OpenOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Reserve the name, make the staging directory, open the journal, report what it holds."""
+
+    attempt: AttemptId
+    live_jobs: tuple[str, ...]
+    """The uids of all jobs that live: a lock that holds another one is swept."""
+
+
+class MakePlan(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """List the input and report the plan."""
+
+    attempt: AttemptId
+
+
+class StagePart(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Fetch one part from a worker, verify, make durable, journal."""
+
+    attempt: AttemptId
+    partition: int
+    source: AttemptId
+    address: str
+    directory: str
+    ticket: str
+    checksum: str
+    rows: int
+    size: int
+
+
+class PublishOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Merge, write manifest, history and marker, rename. All journal frames up to
+    `journal_through` are written before."""
+
+    attempt: AttemptId
+    key_type: KeyType
+    journal_through: int
+    manifest: bytes
+    """JSON: what the master knows for the manifest (job, plan, attempts)."""
+
+
+class CleanUp(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """failed: keep only the history, in the staging directory. deleted: keep nothing."""
+
+    attempt: AttemptId
+    mode: Literal["failed", "deleted"]
+
+
+Assignment = LoadProgram | RunMap | RunReduce | OpenOutput | MakePlan | StagePart | PublishOutput | CleanUp
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker that holds map outputs, by a number that is stable within an epoch."""
+
+    number: int
+    worker: str
+    address: str
+    directory: str = ""
+
+
+class OutputsAt(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Maps first..last (inclusive) were made by attempt number `number` of `epoch`, and are at `holder`.
+
+    A holder of -1 says that the outputs are lost and will be made again.
+    """
+
+    first: int
+    last: int
+    epoch: int
+    number: int
+    holder: int
+    checksums: tuple[str, ...] = ()
+
+
+class Locations(msgspec.Struct, frozen=True, kw_only=True):
+    """The changes since `Exchange.locations_seen`; handling them brings the worker to `version`."""
+
+    version: int
+    step: int
+    holders: tuple[Holder, ...]
+    outputs: tuple[OutputsAt, ...]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """master → worker."""
+
+    epoch: int
+    number: int
+    acknowledged: int
+    """Every report up to this number was applied, and may be forgotten."""
+    assignments: tuple[Assignment, ...] = ()
+    cancellations: tuple[AttemptId, ...] = ()
+    locations: Locations | None = None
+    journal: tuple[Frame, ...] = ()
+    """Gateway: frames to append, in order; those it has already are skipped."""
+    input_address: str = ""
+    """Where the input gateway is now; empty while there is none."""
+    discard: tuple[AttemptId, ...] = ()
+    """Map outputs and parts that are no longer needed."""
+    beat: float = 3.0
+    """Send the next exchange at once; it may be parked for this many seconds."""
+    finished: bool = False
+    """The job is over: stop."""

@@ -1,0 +1,53 @@
+"""Reading data: from a worker's map outputs and parts, from a gateway's input."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mapreduce.ids import AttemptId
+from mapreduce.plan import Split
+
+
+class ReadSegments(msgspec.Struct, frozen=True, kw_only=True):
+    """reader → holder: one partition's segments of these map attempts, in this order.
+
+    The answer is, for each, a frame: 4 bytes length of a `SegmentHead` in msgpack, the head,
+    then `length` bytes.
+    """
+
+    step: int
+    partition: int
+    maps: tuple[AttemptId, ...]
+
+
+class SegmentHead(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What follows: `length` 0 with `found` false says that the holder has no such output."""
+
+    attempt: AttemptId
+    found: bool
+    length: int = 0
+    rows: int = 0
+    crc: int = 0
+
+
+class ReadInput(msgspec.Struct, frozen=True, kw_only=True):
+    """slot's agent → gateway: the records of a split.
+
+    The answer is, for each range, a frame: 4 bytes length of a `RangeHead` in msgpack, the head,
+    then chunks (4 bytes length, bytes), closed by a chunk of length 0. The bytes are whole
+    records: from the first that begins in the range to the end of the last that does. A length
+    of 2**32-1 instead closes the answer with an `ErrorInfo` in msgpack behind it.
+    """
+
+    split: Split
+
+
+class RangeHead(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Which range follows, and the offset in the file of the first byte that is sent."""
+
+    position: int
+    offset: int
+
+
+ReadPart = AttemptId
+"""reader → holder: the part of one reduce attempt; the answer is the file."""

@@ -1,0 +1,192 @@
+"""What a worker or gateway says in an exchange: how far it is, and what ended."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from mapreduce.history import Frame
+from mapreduce.ids import AttemptId
+from mapreduce.plan import PlanHeader, Split
+from mapreduce.program import Shape
+from mapreduce.protocol.sessions import MapOutput
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A running attempt: how far it is. `waiting`: for segments, input or the master."""
+
+    attempt: AttemptId
+    records: int = 0
+    size: int = 0
+    waiting: bool = False
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A failure as the user reads it. `where`: file and offset, or key and partition."""
+
+    kind: Literal["user", "disruption", "refused"]
+    """user: charged. disruption: not the code's fault. refused: the job cannot succeed
+    (bad program, input that changed, output taken): it fails at once."""
+    reason: str
+    """A PascalCase word of `words`."""
+    message: str
+    where: str = ""
+    traceback: str = ""
+    log_tail: str = ""
+
+
+class MapSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The attempt's map output is on the worker's disk under its final name."""
+
+    output: MapOutput
+    records: int
+
+
+class ReduceSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The attempt's part is on the worker's disk under its final name."""
+
+    attempt: AttemptId
+    checksum: str
+    rows: int
+    size: int
+    consumed: str
+    """Digest over the (map index, checksum) pairs it read: see `digests.consumed`."""
+
+
+class ProgramLoaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A slot imported the program and this is its shape."""
+
+    attempt: AttemptId
+    shape: Shape
+
+
+class PlanPageMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One page of the plan, in order."""
+
+    attempt: AttemptId
+    number: int
+    splits: tuple[Split, ...]
+
+
+class PlanFinished(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """All pages were reported; this is the header."""
+
+    attempt: AttemptId
+    header: PlanHeader
+    pages: int
+
+
+class JournalPage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Frames of the journal that the gateway found, in order."""
+
+    attempt: AttemptId
+    number: int
+    frames: tuple[Frame, ...]
+
+
+class OutputSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What was published."""
+
+    path: str
+    files: int
+    records: int
+    size: int
+    checksum: str
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The output's name is reserved and the journal is open (its pages were reported)."""
+
+    attempt: AttemptId
+    pages: int
+    published: bool = False
+    """The output directory already carries this job's uid: nothing is left to do."""
+    summary: OutputSummary | None = None
+
+
+class Staged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The part is durable under the staging directory and journalled."""
+
+    attempt: AttemptId
+    partition: int
+    source: AttemptId
+    checksum: str
+    rows: int
+    size: int
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The directory stands under its final name."""
+
+    attempt: AttemptId
+    summary: OutputSummary
+
+
+class Cleaned(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What `clean` asked to remove is gone."""
+
+    attempt: AttemptId
+
+
+class AttemptFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The attempt ended without a result."""
+
+    attempt: AttemptId
+    error: ErrorInfo
+
+
+class AttemptCancelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The attempt ended because the master asked for it."""
+
+    attempt: AttemptId
+
+
+class SegmentsLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A reduce attempt could not read these maps' segments from that holder; it waits."""
+
+    attempt: AttemptId
+    holder: str
+    maps: tuple[tuple[AttemptId, str], ...]
+    """(map attempt, reason) pairs."""
+
+
+Outcome = (
+    MapSucceeded
+    | ReduceSucceeded
+    | ProgramLoaded
+    | PlanPageMade
+    | PlanFinished
+    | JournalPage
+    | Opened
+    | Staged
+    | Published
+    | Cleaned
+    | AttemptFailed
+    | AttemptCancelled
+    | SegmentsLost
+)
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One report; `number` grows over the life of the worker's process."""
+
+    number: int
+    outcome: Outcome
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """worker → master: everything that is so now, and what is new."""
+
+    epoch: int
+    seen: int
+    """The last answer number that was handled; 0 before the first."""
+    running: tuple[Progress, ...] = ()
+    """Every attempt the worker has: running, or ended with a report not yet acknowledged."""
+    reports: tuple[Report, ...] = ()
+    """The oldest unacknowledged ones that fit; resent until acknowledged."""
+    free_slots: int = 0
+    locations_seen: int = 0
+    journal_written: int = 0
+    """Gateway: the highest journal sequence of this epoch that is durable."""
+    slots_rss: tuple[int, ...] = ()

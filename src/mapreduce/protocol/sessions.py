@@ -1,0 +1,77 @@
+"""A session: what a worker says when it registers, and what it is told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from mapreduce.ids import AttemptId
+from mapreduce.keys import KeyType
+from mapreduce.spec import JobSpec, Limits, Timing
+
+Role = Literal["worker", "gateway"]
+
+
+class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished map output on a worker's disk; `partition_sizes` has one log-scale byte a partition."""
+
+    attempt: AttemptId
+    checksum: str
+    rows: int
+    size: int
+    key_type: KeyType
+    """Empty when the map output holds no row."""
+    key_at: str = ""
+    """`file:offset` of the record that gave the first key."""
+    partition_sizes: bytes = b""
+
+
+class Register(msgspec.Struct, frozen=True, kw_only=True):
+    """worker → master, once a session; the token is in the Authorization header."""
+
+    version: int
+    engine: str
+    role: Role
+    boot: str
+    """A random name of this start of the process; a new one for the same Pod ends the old session."""
+    slots: int
+    data_port: int
+    directory: str = ""
+    """Where this worker keeps its files, if readers may share its disk (local mode)."""
+    held: tuple[MapOutput, ...] = ()
+    running: tuple[AttemptId, ...] = ()
+    """Attempts that run or whose final report is not acknowledged."""
+
+
+class JobContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker or gateway needs to know of its job; the program comes by digest."""
+
+    spec: JobSpec
+    """With the program's source left empty."""
+    program_digest: str
+    read_input_directly: bool = False
+    """Slots open input files by path instead of asking the gateway (local mode)."""
+    role_index: int = 0
+    serves_input: bool = False
+    serves_output: bool = False
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """master → worker: the session and all that holds for it."""
+
+    version: int
+    session: str
+    worker: str
+    epoch: int
+    job: JobContext
+    timing: Timing
+    limits: Limits
+    ticket_keys: tuple[bytes, ...]
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of every answer with a status of 400 or more."""
+
+    reason: str
+    message: str

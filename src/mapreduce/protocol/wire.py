@@ -1,0 +1,47 @@
+"""The wire: names of paths and headers, limits, and the codec of bodies."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from mapreduce.errors import ProtocolError
+
+VERSION: Final = 1
+MAX_BODY: Final = 16 << 20
+"""Bytes in one body, either way; what does not fit is sent with the next exchange."""
+PAGE_SPLITS: Final = 500
+"""Splits in one plan page."""
+
+REGISTER: Final = "/v1/register"
+PROGRAM: Final = "/v1/program"
+EXCHANGE: Final = "/v1/exchange"
+SESSION_HEADER: Final = "X-MapReduce-Session"
+TICKET_HEADER: Final = "X-MapReduce-Ticket"
+INPUT_PATH: Final = "/v1/input"
+SEGMENTS_PATH: Final = "/v1/segments"
+PART_PATH: Final = "/v1/part"
+
+MessageT = TypeVar("MessageT")
+_encoder = msgspec.msgpack.Encoder()
+_decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
+
+
+def encode(message: object) -> bytes:
+    """Return the body of a message."""
+    return _encoder.encode(message)
+
+
+def decode(body: bytes, kind: type[MessageT]) -> MessageT:
+    """Return the message in a body; raises `ProtocolError` for anything else."""
+    if len(body) > MAX_BODY:
+        raise ProtocolError(f"a {kind.__name__} of {len(body)} bytes is larger than {MAX_BODY}")
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
+    try:
+        message: MessageT = decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"not a {kind.__name__}: {error}") from error
+    return message

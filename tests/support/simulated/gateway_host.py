@@ -1,0 +1,209 @@
+"""A gateway's process in a simulation: the real core and the real storage operations, on a disk in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mapreduce import protocol
+from mapreduce.errors import MapReduceError
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import (
+    Answer,
+    Cleaned,
+    CleanUp,
+    ErrorInfo,
+    JournalPage,
+    MakePlan,
+    Opened,
+    OpenOutput,
+    PlanFinished,
+    PlanPageMade,
+    Published,
+    PublishOutput,
+    Register,
+    Registered,
+    Staged,
+    StagePart,
+)
+from mapreduce_operator.core.events import Refuse
+from mapreduce_worker.core import events
+from mapreduce_worker.gateway.core import GatewayCore, operations
+from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
+from tests.support.crash_store import Crashed, CrashStore
+from tests.support.simulated import toy
+from tests.support.simulated.master_host import Away
+from tests.support.simulated.toy import ENGINE
+
+if TYPE_CHECKING:
+    from tests.support.simulated.world import World
+
+TICK = 0.25
+
+
+class GatewayHost:
+    """One process; the disk outlives it. It may be made to crash at a step of its writing."""
+
+    def __init__(self, world: World, name: str, uid: str) -> None:
+        self._world = world
+        self.name = name
+        self._uid = uid
+        self._alive = True
+        self._store = CrashStore(world.disk, crash_at=world.next_crash())
+        spec = world.spec
+        self._output = Output(
+            self._store, toy.ToyFormats(self._store), uid=spec.uid, path=spec.output, partitions=spec.reducers
+        )
+        self.outputs: dict[AttemptId, Any] = {}
+        self._core = GatewayCore(
+            Register(
+                version=protocol.VERSION, engine=ENGINE, role="gateway", boot=f"boot-{name}", slots=0, data_port=1
+            ),
+            world.clock.chance.random,
+        )
+        self._tick()
+
+    def die(self) -> None:
+        """End the process at once."""
+        self._alive = False
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._handle(events.Terminated())
+
+    # --- the core -------------------------------------------------------------------------
+
+    def _handle(self, event: Any) -> None:
+        if not self._alive:
+            return
+        for command in self._core.handle(event, self._world.clock.now):
+            self._carry_out(command)
+
+    def _tick(self) -> None:
+        if self._alive:
+            self._handle(events.Ticked())
+            self._world.clock.after(TICK, self._tick)
+
+    def _carry_out(self, command: operations.Command) -> None:
+        match command:
+            case events.SendRegister():
+                self._world.master.register(self.name, self._uid, command.body, 8.0, self._answer_to(command.serial))
+            case events.SendExchange():
+                answer = self._answer_to(command.serial)
+                self._world.master.exchange(self.name, command.session, command.body, command.patience, answer)
+            case events.Exit():
+                self._world.note(f"{self.name} exits: {command.message}")
+                self._world.platform.exited(self.name)
+            case operations.AppendFrames():
+                self._work(lambda: self._append(command))
+            case operations.Begin():
+                work = command.work
+                self._work(lambda: self._operate(work))
+
+    def _answer_to(self, serial: int) -> Any:
+        def respond(answer: Any) -> None:
+            match answer:
+                case Registered():
+                    self._handle(events.SessionOpened(serial, answer))
+                case Answer():
+                    self._handle(events.Answered(serial, answer))
+                case Refuse():
+                    self._handle(events.Refused(serial, answer.status, answer.reason, answer.message))
+                case Away():
+                    self._handle(events.Unanswered(serial))
+
+        return respond
+
+    # --- storage --------------------------------------------------------------------------
+
+    def _work(self, job: Any) -> None:
+        """Do something on the disk a little later; a crash of the store is a crash of the process."""
+
+        def run() -> None:
+            if not self._alive:
+                return
+            try:
+                event = job()
+            except Crashed:
+                self._world.note(f"{self.name} crashes at write {self._store.steps}")
+                self._world.disk_fails()
+                self._world.platform.kill(self.name)
+                return
+            if event is not None:
+                self._handle(event)
+
+        self._world.clock.after(self._world.clock.chance.uniform(0.005, 0.2), run)
+
+    def _append(self, command: operations.AppendFrames) -> Any:
+        try:
+            return operations.Appended(command.epoch, self._output.append(command.frames))
+        except MapReduceError as error:
+            return operations.AppendBroke(command.epoch, str(error))
+
+    def _operate(self, work: Any) -> Any:
+        try:
+            match work:
+                case OpenOutput():
+                    return self._open(work)
+                case MakePlan():
+                    splits = self._world.toy.splits()
+                    page = PlanPageMade(attempt=work.attempt, number=0, splits=splits)
+                    header = self._world.toy.header(ENGINE)
+                    last = PlanFinished(attempt=work.attempt, header=header, pages=1)
+                    return operations.Reported(work.attempt, (page, last))
+                case StagePart():
+                    return self._stage(work)
+                case PublishOutput():
+                    summary = self._output.publish(work.attempt, work.manifest, self._wall())
+                    return operations.Reported(work.attempt, (Published(attempt=work.attempt, summary=summary),))
+                case CleanUp():
+                    clean = self._output.clean_failed if work.mode == "failed" else self._output.clean_deleted
+                    clean()
+                    return operations.Reported(work.attempt, (Cleaned(attempt=work.attempt),))
+        except MapReduceError as error:
+            return self._broke(work.attempt, "StorageFailed", str(error))
+        raise AssertionError(work)
+
+    def _open(self, work: OpenOutput) -> Any:
+        found = self._output.open(work.live_jobs)
+        pages = tuple(
+            JournalPage(attempt=work.attempt, number=number, frames=frames) for number, frames in enumerate(found.pages)
+        )
+        opened = Opened(
+            attempt=work.attempt,
+            pages=len(pages),
+            published=found.published is not None,
+            summary=found.published,
+        )
+        written = 0 if found.published else self._output.written(work.attempt.epoch)
+        return operations.Reported(work.attempt, (*pages, opened), written)
+
+    def _stage(self, work: StagePart) -> Any:
+        host: Any = self._world.platform.host(work.address)
+        part = None if host is None else host.parts.get(work.source)
+        if part is None:
+            return self._broke(work.attempt, "SegmentUnreadable", "the worker has no such part")
+        wanted = PartToStage(
+            attempt=work.attempt,
+            partition=work.partition,
+            source=work.source,
+            facts=PartFacts(checksum=work.checksum, rows=work.rows, size=work.size),
+        )
+        temporary = self._output.incoming(wanted)
+        self._output.receive(temporary, part)
+        staged = self._output.stage(wanted, temporary, self._wall())
+        assert staged.attempt is not None
+        report = Staged(
+            attempt=work.attempt,
+            partition=work.partition,
+            source=staged.attempt,
+            checksum=staged.checksum,
+            rows=staged.rows,
+            size=staged.size,
+        )
+        return operations.Reported(work.attempt, (report,))
+
+    def _broke(self, attempt: AttemptId, reason: str, message: str) -> Any:
+        return operations.Broke(attempt, ErrorInfo(kind="disruption", reason=reason, message=message))
+
+    def _wall(self) -> float:
+        return 1_000_000 + self._world.clock.now

@@ -1,0 +1,132 @@
+"""The job that every simulation runs: a word count whose files, parts and outputs are small values.
+
+The cores do not care what data is; so here a segment is a tuple of rows, and a part is msgpack.
+What comes out is compared with a count made in one line.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+from xxhash import xxh3_128_hexdigest
+
+from mapreduce import tsv
+from mapreduce.errors import CorruptionError
+from mapreduce.partitioning import partition
+from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
+from mapreduce.program import Program
+from mapreduce.spec import JobSpec, Limits
+from mapreduce_worker.gateway.storage import Merged, PartFacts
+from tests.support.crash_store import CrashStore
+
+Row = tuple[str, int]
+WORDS = [f"word{number}" for number in range(12)]
+ENGINE = "0.1.0"
+PROGRAM = Program("job.py", b"the simulation never looks inside")
+
+
+class Toy(msgspec.Struct, frozen=True):
+    """The input: the words of each map; the number of partitions."""
+
+    texts: tuple[tuple[str, ...], ...]
+    partitions: int
+
+    @classmethod
+    def draw(cls, chance: random.Random) -> Toy:
+        """Return an input of a few maps, some of them without a word."""
+        maps = chance.randint(1, 7)
+        texts = tuple(tuple(chance.choices(WORDS, k=chance.randint(0, 9))) for _ in range(maps))
+        return cls(texts, chance.randint(1, 4))
+
+    def spec(self, workers: int, slots: int, separate_input: bool) -> JobSpec:
+        """Return the job over this input."""
+        return JobSpec(
+            uid="0123456789abcdef",
+            name="toy",
+            program=PROGRAM,
+            inputs=("in",),
+            output="results/out",
+            reducers=self.partitions,
+            workers=workers,
+            slots=slots,
+            separate_input=separate_input,
+            limits=Limits(pre_running_deadline=100_000.0, disruptions_in_a_row=1000),
+        )
+
+    def splits(self) -> tuple[Split, ...]:
+        """Return one split a text."""
+        return tuple(
+            Split(index, (FileRange(ListedFile(f"in/{index}", str(index), 1, "mtime:1"), 0, 1),))
+            for index in range(len(self.texts))
+        )
+
+    def header(self, engine: str) -> PlanHeader:
+        """Return the plan's header."""
+        return PlanHeader(
+            files=len(self.texts),
+            size=len(self.texts),
+            splits=len(self.texts),
+            partitions=self.partitions,
+            split_size=1,
+            flush_bytes=1,
+            program_digest=PROGRAM.digest,
+            engine_version=engine,
+        )
+
+    def map(self, index: int) -> tuple[tuple[Row, ...], ...]:
+        """Return the segments of one map: for each partition its rows, ordered by key."""
+        segments: list[list[Row]] = [[] for _ in range(self.partitions)]
+        for word, count in sorted(Counter(self.texts[index]).items()):
+            segments[partition(word.encode(), self.partitions)].append((word, count))
+        return tuple(tuple(segment) for segment in segments)
+
+    def expected(self) -> bytes:
+        """Return what `output.tsv` must hold."""
+        counts = Counter(word for text in self.texts for word in text)
+        return b"".join(tsv.line(word, count) for word, count in sorted(counts.items()))
+
+
+def digest(value: object) -> str:
+    """Return a checksum of any value that msgpack holds."""
+    return xxh3_128_hexdigest(msgspec.msgpack.encode(value))
+
+
+def reduce(segments: Sequence[Sequence[Row]]) -> bytes:
+    """Return the part that comes of these segments."""
+    counts: Counter[str] = Counter()
+    for segment in segments:
+        for word, count in segment:
+            counts[word] += count
+    return msgspec.msgpack.encode(sorted(counts.items()))
+
+
+def facts(part: bytes) -> PartFacts:
+    """Return what a part is."""
+    return PartFacts(checksum=xxh3_128_hexdigest(part), rows=len(_rows(part)), size=len(part))
+
+
+class ToyFormats:
+    """Parts as the storage operations see them, on a store in memory."""
+
+    def __init__(self, store: CrashStore) -> None:
+        self._store = store
+
+    def inspect(self, path: str) -> PartFacts:
+        return facts(self._store.read(path))
+
+    def merge(self, parts: Sequence[str], out: str, watch: object) -> Merged:
+        rows = sorted(row for path in parts for row in _rows(self._store.read(path)))
+        text = b"".join(tsv.line(word, count) for word, count in rows)
+        self._store.append(out, text)
+        self._store.sync(out)
+        return Merged(records=len(rows), size=len(text), checksum=xxh3_128_hexdigest(text))
+
+
+def _rows(part: bytes) -> list[Row]:
+    try:
+        return msgspec.msgpack.decode(part, type=list[Row])
+    except msgspec.DecodeError as error:
+        raise CorruptionError(str(error)) from error

@@ -1,0 +1,167 @@
+"""A whole cluster in one process: the real cores on a virtual clock, network, disk and platform.
+
+`World(seed)` draws a job and a list of faults from the seed; `run` plays it to its end and returns
+what is wrong, in words. The same seed gives the same story, which `story` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from mapreduce import history
+from tests.support import history_checker
+from tests.support.crash_store import Disk
+from tests.support.simulated.clock import Clock
+from tests.support.simulated.master_host import MASTER, MasterHost
+from tests.support.simulated.network import Network, Weather
+from tests.support.simulated.platform import Platform
+from tests.support.simulated.toy import Toy
+
+CALM = Weather()
+TROUBLE_ENDS = 90.0
+"""Seconds after which no fault is begun, every cut is healed, and the job must come to its end."""
+LIMIT = 2000.0
+
+
+class Faults(msgspec.Struct, frozen=True, kw_only=True):
+    """Which kinds of faults a schedule may hold."""
+
+    workers: bool = True
+    gateways: bool = True
+    master: bool = True
+    network: bool = True
+    slots: bool = True
+
+
+class World:
+    """One schedule."""
+
+    def __init__(self, seed: int, faults: Faults | None = None) -> None:
+        self.clock = Clock(seed)
+        chance = self.clock.chance
+        faults = faults or Faults()
+        self._faults = faults
+        self.toy = Toy.draw(chance)
+        self.spec = self.toy.spec(chance.randint(1, 4), chance.randint(1, 2), chance.random() < 0.5)
+        self.longest_task = chance.choice([0.5, 3.0, 25.0])
+        self.slots_die = faults.slots and chance.random() < 0.5
+        self.network = Network(self.clock, self._weather())
+        self.disk = Disk()
+        self.disk.lose_power()
+        self.platform = Platform(self)
+        self.master = MasterHost(self)
+        self.story: list[str] = []
+        self._plan_faults()
+
+    def note(self, line: str) -> None:
+        """Add a line to the story."""
+        self.story.append(f"{self.clock.now:9.3f} {line}")
+
+    def run(self) -> list[str]:
+        """Play the schedule; return what is wrong with its end."""
+        self.master.boot()
+        if not self.clock.run(lambda: bool(self.master.ended), LIMIT):
+            return [f"not ended after {LIMIT} s of virtual time; status: {self.master.status}"]
+        if self.master.ended != "Succeeded":
+            return [f"the job is {self.master.ended}; status: {self.master.status}"]
+        return self._check_output()
+
+    def next_crash(self) -> int:
+        """Return the step of its writing at which a gateway that starts now crashes; 0 for never."""
+        if not self._faults.gateways or self.clock.now > TROUBLE_ENDS or self.clock.chance.random() < 0.5:
+            return 0
+        return self.clock.chance.randint(1, 120)
+
+    def disk_fails(self) -> None:
+        """A machine stopped: what was not made durable may be lost."""
+        if self.clock.chance.random() < 0.5:
+            self.disk.lose_power(self.clock.chance)
+
+    # --- faults ---------------------------------------------------------------------------
+
+    def _weather(self) -> Weather:
+        chance = self.clock.chance
+        if not self._faults.network or chance.random() < 0.3:
+            return CALM
+        return Weather(
+            drop=chance.choice([0.0, 0.02, 0.1]),
+            repeat=chance.choice([0.0, 0.05]),
+            slow=chance.choice([0.0, 0.02]),
+            delay=chance.choice([0.02, 0.5]),
+        )
+
+    def _plan_faults(self) -> None:
+        chance = self.clock.chance
+        kinds: list[Callable[[], None]] = []
+        if self._faults.workers:
+            kinds += [lambda: self._hurt("worker", kill=True), lambda: self._hurt("worker", kill=False)]
+        if self._faults.gateways:
+            kinds += [lambda: self._hurt("gateway", kill=True), lambda: self._hurt("gateway", kill=False)]
+        if self._faults.master:
+            kinds += [self._restart_master]
+        if self._faults.network:
+            kinds += [self._cut_from_master, self._cut_two_workers]
+        if kinds:
+            for _ in range(chance.randint(0, 8)):
+                self.clock.after(chance.uniform(0.5, TROUBLE_ENDS), chance.choice(kinds))
+        self.clock.after(TROUBLE_ENDS + 30, self._peace)
+
+    def _hurt(self, role: str, *, kill: bool) -> None:
+        running = self.platform.running("worker" if role == "worker" else "gateway")
+        if not running:
+            return
+        victim = self.clock.chance.choice(running)
+        self.note(f"FAULT {'kill' if kill else 'delete'} {victim}")
+        if kill:
+            self.platform.kill(victim)
+        else:
+            self.platform.stop(victim)
+
+    def _restart_master(self) -> None:
+        self.note("FAULT the master crashes")
+        self.master.crash()
+        self.clock.after(self.clock.chance.uniform(0.5, 20.0), self._boot_master)
+
+    def _boot_master(self) -> None:
+        if not self.master.up:
+            self.note("the master starts again")
+            self.master.boot()
+
+    def _cut_from_master(self) -> None:
+        running = [*self.platform.running("worker"), *self.platform.running("gateway")]
+        if running:
+            self._cut(self.clock.chance.choice(running), MASTER)
+
+    def _cut_two_workers(self) -> None:
+        running = self.platform.running("worker")
+        if len(running) > 1:
+            self._cut(*self.clock.chance.sample(running, 2))
+
+    def _cut(self, one: str, other: str) -> None:
+        self.note(f"FAULT cut {one} from {other}")
+        self.network.cut(one, other)
+        self.clock.after(self.clock.chance.uniform(2.0, 40.0), self.network.heal)
+
+    def _peace(self) -> None:
+        self.network.heal()
+        self.network.weather = CALM
+        self.slots_die = False
+
+    # --- the end --------------------------------------------------------------------------
+
+    def _check_output(self) -> list[str]:
+        published = self.disk.below(self.spec.output)
+        wrong = []
+        if published.get("output.tsv") != self.toy.expected():
+            wrong.append(f"output.tsv is {published.get('output.tsv')!r}, not {self.toy.expected()!r}")
+        expected_files = {"output.tsv", "_manifest.json", "_SUCCESS", "_history/events.ndjson"}
+        if set(published) != expected_files:
+            wrong.append(f"the output directory holds {sorted(published)}")
+        left = sorted(set(self.disk.tree()) - {f"{self.spec.output}/{name}" for name in published})
+        if left:
+            wrong.append(f"left behind: {left}")
+        events = history.parse(published.get("_history/events.ndjson", b""))
+        maps, reduces = len(self.toy.texts), self.toy.partitions
+        return wrong + history_checker.check(events, maps=maps, reduces=reduces)
