@@ -140,6 +140,8 @@ def pod(job: ParsedJob, command: StartWorker, platform: Platform) -> Json:
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": GRACE_SECONDS,
             "automountServiceAccountToken": False,
+            # Also the default; named, so that no admission plugin has to fill it in.
+            "serviceAccountName": "default",
             "enableServiceLinks": False,
             "securityContext": {
                 "runAsNonRoot": True,

@@ -6,6 +6,7 @@ Neighbours: `status.py` and `events.py` (what is sent), `reconcile.py` (owns one
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -17,7 +18,7 @@ from mapreduce import words
 from mapreduce_operator.core.events import Announce, JobStatus
 from mapreduce_operator.kube import events, status
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import ApiError, LeaseLost, NotFound, Unavailable
+from mapreduce_operator.kube.errors import ApiError, Conflict, LeaseLost, NotFound, Unavailable
 from mapreduce_operator.kube.resource import Owner
 from mapreduce_operator.kube.writer import Writer
 
@@ -107,7 +108,9 @@ class Publisher:
         pause = self._sent_at + INTERVAL - time.monotonic()
         if self._status is not None and pause > 0 and not self._final.is_set():
             # A final status ends the wait; what comes meanwhile is newer than what would be sent now.
-            await asyncio.wait([asyncio.ensure_future(self._final.wait())], timeout=pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._final.wait()
         current = self._status
         if current is None:
             return
@@ -115,7 +118,8 @@ class Publisher:
         body = status.patch(current, self._generation, self._previous) | {"metadata": {"uid": self._owner.uid}}
         try:
             answer = await self._writer.merge_patch(ref, body)
-        except NotFound:
+        except (NotFound, Conflict):
+            # Deleted, or another job of the same name by now.
             answer = {}
         self._previous = answer.get("status") or self._previous
         self._sent_at = time.monotonic()

@@ -178,7 +178,6 @@ def parse(body: Mapping[str, Any], source: bytes | None, defaults: Defaults) -> 
     if not target.claim:
         raise InvalidSpec("output.volume.persistentVolumeClaim must be given")
     resources = _worker_resources(spec.workers, defaults.worker)
-    image = spec.image or _pinned_image(body) or defaults.worker_image
     return ParsedJob(
         owner=whose,
         workers=spec.workers,
@@ -199,7 +198,7 @@ def parse(body: Mapping[str, Any], source: bytes | None, defaults: Defaults) -> 
             split_size=_split_size(spec.input.split_size),
             encoding_errors=_ENCODING_ERRORS[spec.input.encoding_errors],
             separate_input=bool(source_volume.claim) and source_volume.claim != target.claim,
-            worker_image=image,
+            worker_image=image(body, defaults),
             limits=Limits(
                 pre_running_deadline=float(spec.pre_running_deadline_seconds),
                 slot_memory=_slot_memory(resources, spec.workers.slots),
@@ -207,6 +206,11 @@ def parse(body: Mapping[str, Any], source: bytes | None, defaults: Defaults) -> 
             timing=defaults.timing,
         ),
     )
+
+
+def image(body: Mapping[str, Any], defaults: Defaults) -> str:
+    """Return the image of the job's Pods: its own, the one that it began with, or today's default."""
+    return _spec(body).image or _pinned_image(body) or defaults.worker_image
 
 
 def pre_running_deadline(body: Mapping[str, Any]) -> float:

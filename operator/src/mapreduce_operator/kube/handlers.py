@@ -1,0 +1,135 @@
+"""The watches: kopf, on a loop and a thread of its own, tells the master's loop what it saw.
+
+Low-level handlers only. A handler that keeps state would write annotations, and a daemon would
+write finalizers, both without asking the Lease; nothing in this thread writes at all. What it
+tells is a hint: a lost one is healed by the next LIST (`jobs.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import kopf
+
+from mapreduce import words
+from mapreduce_operator.kube import observe, pods
+from mapreduce_operator.kube.observe import PodSeen
+
+SERVER_TIMEOUT: Final = 240
+"""Seconds after which the API server ends a watch, so that a new one begins."""
+CLIENT_TIMEOUT: Final = 300
+"""Seconds after which this side ends a watch that the server forgot to end."""
+INACTIVITY_TIMEOUT: Final = 75
+"""Seconds without any event, bookmarks included, after which a watch counts as dead."""
+
+_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Who is told, on the master's loop."""
+
+    def job_seen(self, body: dict[str, Any], *, gone: bool = False) -> None:
+        """A job as it is now."""
+
+    def pod_seen(self, pod: PodSeen) -> None:
+        """A Pod as it is now."""
+
+
+class Watches:
+    """The thread that watches. `ended` is called on the master's loop when it is over, why ever."""
+
+    def __init__(self, sink: Sink, namespaces: tuple[str, ...], ended: Callable[[], None]) -> None:
+        self._sink = sink
+        self._namespaces = namespaces
+        self._ended = ended
+        self._master = asyncio.get_running_loop()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    async def stop(self, timeout: float = 5.0) -> None:
+        """End the thread; it is a daemon, so that one that does not end holds up nothing."""
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join, timeout)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(
+                kopf.operator(
+                    registry=self._registry(),
+                    settings=settings(),
+                    standalone=True,
+                    clusterwide=not self._namespaces,
+                    namespaces=self._namespaces,
+                    stop_flag=self._stop,
+                )
+            )
+        except Exception:  # noqa: BLE001 - the boundary of the thread: its end ends the process, with this as the reason
+            _log.exception("the watches ended")
+        finally:
+            if not self._stop.is_set():
+                self._tell(self._ended)
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(login)
+        kopf.on.event(words.GROUP, words.VERSION, words.PLURAL, registry=registry)(self._job_event)
+        kopf.on.event("", "v1", "pods", registry=registry)(self._pod_event)
+        return registry
+
+    async def _job_event(self, *, event: Mapping[str, Any], **_: Any) -> None:
+        body = dict(event["object"])
+        gone = event["type"] == "DELETED"
+        self._tell(lambda: self._sink.job_seen(body, gone=gone))
+
+    async def _pod_event(self, *, event: Mapping[str, Any], **_: Any) -> None:
+        seen = observe.seen(event["object"], deleted=event["type"] == "DELETED")
+        if seen is not None:
+            self._tell(lambda: self._sink.pod_seen(seen))
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        # A loop that is closed already has nothing left to hear.
+        if not self._master.is_closed():
+            self._master.call_soon_threadsafe(call)
+
+
+def settings() -> kopf.OperatorSettings:
+    """Return how kopf watches here."""
+    chosen = kopf.OperatorSettings()
+    chosen.watching.server_timeout = SERVER_TIMEOUT
+    chosen.watching.client_timeout = CLIENT_TIMEOUT
+    chosen.watching.inactivity_timeout = INACTIVITY_TIMEOUT
+    chosen.watching.label_selectors["pods"] = pods.selector()
+    # Nothing of the cluster but jobs and Pods is read, and nothing is written.
+    chosen.scanning.disabled = True
+    chosen.posting.enabled = False
+    return chosen
+
+
+def login(*, settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:
+    """Return the Pod's own credentials, or, outside of one, those of KUBECONFIG."""
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port:
+        return kopf.login_with_kubeconfig(settings=settings)
+    return kopf.ConnectionInfo(
+        # By address, as the API client does: the cluster's DNS may not be up yet.
+        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+        ca_path=str(_ACCOUNT / "ca.crt"),
+        scheme="Bearer",
+        token=(_ACCOUNT / "token").read_text().strip(),
+    )

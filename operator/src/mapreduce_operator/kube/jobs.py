@@ -1,0 +1,118 @@
+"""All jobs of this operator: which exist, and what a LIST says of them and of their Pods.
+
+Watches are hints; the truth is a LIST every 30 s and at each start. Neighbours: `handlers.py`
+(hints), `reconcile.py` (one job), `__main__` (runs `keep_listing`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from typing import Final
+
+from mapreduce import words
+from mapreduce_operator.kube import observe, pods, resource
+from mapreduce_operator.kube.client import JsonObject
+from mapreduce_operator.kube.errors import ApiError, InvalidSpec
+from mapreduce_operator.kube.observe import PodSeen
+from mapreduce_operator.kube.reconcile import Job, Shared
+
+LIST_EVERY: Final = 30.0
+RETRY: Final = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Jobs:
+    """Every job by its uid; all calls on the master's loop."""
+
+    def __init__(self, shared: Shared, namespaces: tuple[str, ...]) -> None:
+        self._shared = shared
+        self._namespaces = namespaces
+        self._jobs: dict[str, Job] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def uids(self) -> tuple[str, ...]:
+        """Return the uids of all jobs that exist."""
+        return tuple(self._jobs)
+
+    def namespace_of(self, uid: str) -> str | None:
+        """Return the namespace of a job that exists."""
+        job = self._jobs.get(uid)
+        return job.owner.namespace if job is not None else None
+
+    def job_seen(self, body: JsonObject, *, gone: bool = False, began: float | None = None) -> None:
+        """A job as a watch or a LIST shows it; `gone`: it was removed."""
+        try:
+            owner = resource.owner(body)
+        except InvalidSpec as error:
+            _log.error("an object that is no job: %s", error)
+            return
+        job = self._jobs.get(owner.uid)
+        if gone:
+            if job is not None:
+                self._forget(owner.uid)
+        elif job is None:
+            self._jobs[owner.uid] = Job(body, self._shared, self.uids)
+        else:
+            job.seen(body, began)
+
+    def pod_seen(self, pod: PodSeen) -> None:
+        """A hint from a watch about a Pod."""
+        job = self._jobs.get(pod.job_uid)
+        if job is not None:
+            job.pod_seen(pod)
+
+    async def list_all(self) -> None:
+        """Read every job and every Pod, and tell each job its part; raises `ApiError`."""
+        began = self._shared.clock()
+        # Pods first: a job that is seen for the first time lists its own Pods when it starts.
+        listed = await self._shared.api.list_in("pods", self._namespaces, pods.selector())
+        bodies = await self._shared.api.list_in(words.PLURAL, self._namespaces)
+        known = set(self._jobs)
+        present: set[str] = set()
+        for body in bodies:
+            present.add(str((body.get("metadata") or {}).get("uid")))
+            self.job_seen(body, began=began)
+        for uid in known - present:
+            if uid in self._jobs and self._jobs[uid].existed_before(began):
+                self._forget(uid)
+        pods_of: dict[str, list[PodSeen]] = defaultdict(list)
+        for pod in listed:
+            seen = observe.seen(pod)
+            if seen is not None:
+                pods_of[seen.job_uid].append(seen)
+        uids = self.uids()
+        for uid in known & set(self._jobs):
+            self._jobs[uid].live_jobs(uids)
+            self._jobs[uid].pods_listed(pods_of[uid], began)
+
+    async def keep_listing(self) -> None:
+        """List every 30 s, for ever."""
+        while True:
+            await asyncio.sleep(LIST_EVERY)
+            try:
+                await self.list_all()
+            except ApiError as error:
+                _log.warning("jobs and Pods could not be listed: %s", error)
+
+    async def list_at_start(self) -> None:
+        """Return after the first LIST that succeeded."""
+        while True:
+            try:
+                return await self.list_all()
+            except ApiError as error:
+                _log.warning("jobs and Pods could not be listed: %s", error)
+                await asyncio.sleep(RETRY)
+
+    async def close(self) -> None:
+        """Stop following every job; what runs for them goes on without a master."""
+        for uid in list(self._jobs):
+            self._forget(uid)
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _forget(self, uid: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._jobs.pop(uid).close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

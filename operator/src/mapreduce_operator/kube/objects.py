@@ -1,0 +1,74 @@
+"""Objects of one job in the API: what is made before its Pods, and what is taken away after them.
+
+Each function may be called again at any time: what is there already is left alone.
+Neighbours: `reconcile.py` (calls it), `pods.py` (manifests).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+from mapreduce import words
+from mapreduce_operator.kube import pods
+from mapreduce_operator.kube.client import Api, JsonObject, Ref
+from mapreduce_operator.kube.errors import Conflict, NotFound
+from mapreduce_operator.kube.pods import Platform
+from mapreduce_operator.kube.resource import ANNOTATION_IMAGE, Owner
+from mapreduce_operator.kube.writer import Writer
+
+
+def has_finalizer(body: Mapping[str, Any]) -> bool:
+    """Tell whether the job waits for us before it goes."""
+    return words.FINALIZER in ((body.get("metadata") or {}).get("finalizers") or ())
+
+
+def is_deleted(body: Mapping[str, Any]) -> bool:
+    """Tell whether the user deleted the job."""
+    return bool((body.get("metadata") or {}).get("deletionTimestamp"))
+
+
+async def adopt(writer: Writer, body: JsonObject, image: str) -> JsonObject:
+    """Set our finalizer, and note the image that the job begins with; return the job as it is now.
+
+    Raises `Conflict` if the job changed meanwhile.
+    """
+    metadata = body["metadata"]
+    finalizers = [*(metadata.get("finalizers") or ()), words.FINALIZER]
+    return await _patch(writer, body, {"finalizers": finalizers, "annotations": {ANNOTATION_IMAGE: image}})
+
+
+async def release(writer: Writer, body: JsonObject) -> JsonObject:
+    """Take our finalizer off; return the job as it is now, or as it was if it is gone."""
+    finalizers = [name for name in body["metadata"].get("finalizers") or () if name != words.FINALIZER]
+    try:
+        return await _patch(writer, body, {"finalizers": finalizers})
+    except NotFound:
+        return body
+
+
+async def _patch(writer: Writer, body: JsonObject, metadata: JsonObject) -> JsonObject:
+    """Patch the metadata of exactly this version of the job: a list is replaced as a whole."""
+    known = body["metadata"]
+    version = {"uid": known["uid"], "resourceVersion": known["resourceVersion"]}
+    where = Ref(words.PLURAL, known["namespace"], known["name"])
+    return await writer.merge_patch(where, {"metadata": version | metadata})
+
+
+async def prepare(writer: Writer, owner: Owner, platform: Platform) -> None:
+    """Make what Pods need before they start: the CA's ConfigMap, and the job's NetworkPolicy."""
+    with contextlib.suppress(Conflict):
+        await writer.create(Ref("configmaps", owner.namespace), pods.ca_config_map(owner, platform))
+    with contextlib.suppress(Conflict):
+        await writer.create(Ref("networkpolicies", owner.namespace), pods.network_policy(owner))
+
+
+async def delete_pods(api: Api, writer: Writer, owner: Owner) -> None:
+    """Delete every Pod of a job that is over."""
+    for pod in await api.list_all(Ref("pods", owner.namespace), pods.selector(owner.uid)):
+        metadata = pod["metadata"]
+        if metadata.get("deletionTimestamp"):
+            continue
+        with contextlib.suppress(NotFound, Conflict):
+            await writer.delete(Ref("pods", owner.namespace, metadata["name"]), metadata["uid"])

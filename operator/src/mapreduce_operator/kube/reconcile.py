@@ -1,0 +1,327 @@
+"""One `MapReduceJob` and what runs for it: from the first sight of the resource to its end.
+
+Level-triggered: `_reconcile` looks at the resource as it is and takes the next step; a wake-up
+says only that looking may be worth it. What happens to tasks is the core's business alone. An
+error while handling one job delays or fails that job and no other.
+Neighbours: `jobs.py` (all jobs), `runtime.jobs` (runs the core), `objects.py`, `inputs.py`,
+`publish.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from mapreduce import words
+from mapreduce.spec import JobSpec
+from mapreduce_operator.core.events import (
+    Announce,
+    Event,
+    InputMissing,
+    JobDeleted,
+    JobStatus,
+    LiveJobsListed,
+    WorkerChanged,
+    WorkerSeen,
+    WorkersListed,
+)
+from mapreduce_operator.kube import inputs, objects, observe, pods, resource, status
+from mapreduce_operator.kube.client import Api, JsonObject, Ref
+from mapreduce_operator.kube.errors import ApiError, Conflict, InvalidSpec, LeaseLost, NotFound
+from mapreduce_operator.kube.inputs import Missing
+from mapreduce_operator.kube.observe import PodSeen
+from mapreduce_operator.kube.pods import Platform
+from mapreduce_operator.kube.publish import Publisher
+from mapreduce_operator.kube.resource import Defaults, ParsedJob
+from mapreduce_operator.kube.writer import Writer
+from mapreduce_operator.runtime.driver import Driver
+from mapreduce_operator.runtime.jobs import Core, JobRuntime, Phase
+from mapreduce_operator.runtime.registry import Registry
+
+CLEANING_BUDGET: Final = 60.0
+"""Seconds after which a deleted job is let go, even if its files could not be removed."""
+LOOK_AGAIN: Final = 2.0
+"""Seconds until a job that waits for something in the API looks again."""
+RETRY: Final = 2.0
+_STATES: Final = ("pending", "running", "ending", "gone")
+
+_log = logging.getLogger(__name__)
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What all jobs of one operator share."""
+
+    api: Api
+    writer: Writer
+    registry: Registry
+    platform: Platform
+    defaults: Defaults
+    make_core: Callable[[JobSpec, bool], Core]
+    """From the job and whether an earlier epoch may have run it."""
+    make_driver: Callable[[ParsedJob, Callable[[PodSeen], None]], Driver]
+    clock: Callable[[], float] = time.monotonic
+
+
+class Job:
+    """Follows one resource on the master's loop; also the `Observer` of its runtime."""
+
+    def __init__(self, body: JsonObject, shared: Shared, live: Callable[[], tuple[str, ...]]) -> None:
+        """`live` returns the uids of all jobs that exist."""
+        self.owner = resource.owner(body)
+        self._shared = shared
+        self._live = live
+        self._body = body
+        self._seen_at = shared.clock()
+        self._first_seen = self._seen_at
+        generation = int(body["metadata"].get("generation") or 0)
+        self._publisher = Publisher(shared.writer, self.owner, generation, body.get("status") or {})
+        self._resumed = resource.touched(body)
+        self._parsed: ParsedJob | None = None
+        self._runtime: JobRuntime | None = None
+        self._missing = Missing()
+        self._ended: Phase | None = None
+        self._broken = ""
+        self._deleted_at: float | None = None
+        self._hints: dict[str, tuple[float, WorkerSeen]] = {}
+        self._woken = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    # --- what the outside world tells ---
+
+    def seen(self, body: JsonObject, began: float | None = None) -> None:
+        """The resource as a watch, or a LIST that began at `began`, shows it."""
+        if began is not None and began < self._seen_at:
+            return
+        self._body = body
+        self._seen_at = self._shared.clock()
+        self._woken.set()
+
+    def pod_seen(self, pod: PodSeen) -> None:
+        """A hint from a watch about one of the job's Pods."""
+        if pod.namespace != self.owner.namespace:
+            return
+        worker = self._furthest(pod.worker)
+        self._hints[worker.uid] = (self._shared.clock(), worker)
+        self._post(WorkerChanged(worker))
+
+    def pods_listed(self, listed: list[PodSeen], began: float) -> None:
+        """All Pods of the job, by a LIST that began at `began`: what was seen since is newer than it."""
+        workers = {
+            pod.worker.uid: self._furthest(pod.worker) for pod in listed if pod.namespace == self.owner.namespace
+        }
+        newer = {uid: worker for uid, (at, worker) in self._hints.items() if at >= began}
+        workers |= newer
+        self._hints = {uid: self._hints[uid] if uid in newer else (began, worker) for uid, worker in workers.items()}
+        self._post(WorkersListed(tuple(workers.values())))
+
+    def _furthest(self, worker: WorkerSeen) -> WorkerSeen:
+        """A Pod never goes back: an older state that comes late, by another way, is not told."""
+        known = self._hints.get(worker.uid)
+        if known is not None and _STATES.index(known[1].state) > _STATES.index(worker.state):
+            return known[1]
+        return worker
+
+    def live_jobs(self, uids: tuple[str, ...]) -> None:
+        """The uids of all jobs that exist."""
+        self._post(LiveJobsListed(uids))
+
+    def existed_before(self, instant: float) -> bool:
+        """Tell whether this job was known before an instant, so that a LIST since must have it."""
+        return self._first_seen < instant
+
+    async def close(self) -> None:
+        """Stop following: the resource is gone, or this process ends."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._stop_runtime()
+        await self._publisher.close()
+
+    # --- Observer ---
+
+    def status_changed(self, uid: str, status: JobStatus) -> None:
+        """Show people the new status."""
+        if not objects.is_deleted(self._body):
+            self._publisher.set_status(status)
+
+    def announced(self, uid: str, announcement: Announce) -> None:
+        """Tell people what happened."""
+        self._publisher.announce(announcement)
+
+    def ended(self, uid: str, phase: Phase) -> None:
+        """The core has nothing left to do."""
+        self._ended = phase
+        self._woken.set()
+
+    def broken(self, uid: str, error: Exception) -> None:
+        """The core met a defect."""
+        self._fail("InternalError", f"a defect of the operator: {type(error).__name__}: {error}")
+
+    # --- one step after the other ---
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            pause: float | None = RETRY
+            try:
+                pause = await self._reconcile()
+            except LeaseLost:
+                return
+            except InvalidSpec as error:
+                self._fail("InvalidSpec", str(error))
+            except Conflict:
+                await self._read_again()
+            except ApiError as error:
+                _log.warning("job %s/%s: %s", self.owner.namespace, self.owner.name, error)
+            except Exception as error:  # noqa: BLE001 - the task boundary of one job: its defect must not touch others
+                _log.exception("job %s/%s: a defect while reconciling", self.owner.namespace, self.owner.name)
+                self._fail("InternalError", f"a defect of the operator: {type(error).__name__}: {error}")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
+
+    async def _reconcile(self) -> float | None:
+        """Take the next step; return the seconds until the next look, or None to wait for a change."""
+        if objects.is_deleted(self._body):
+            return await self._leave()
+        if self._broken or self._ended is not None or resource.finished(self._body):
+            return await self._settle()
+        return await self._advance()
+
+    async def _advance(self) -> float | None:
+        """Bring the job to run, or look after what it waits for."""
+        if not objects.has_finalizer(self._body):
+            image = resource.image(self._body, self._shared.defaults)
+            self._body = await objects.adopt(self._shared.writer, self._body, image)
+        if self._runtime is None:
+            source = await inputs.read_program(self._shared.api, self._body)
+            if isinstance(source, Missing):
+                return self._wait_for_program(source)
+            self._parsed = resource.parse(self._body, source, self._shared.defaults)
+            await objects.prepare(self._shared.writer, self.owner, self._shared.platform)
+            await self._start_runtime(self._parsed)
+        else:
+            await self._look_for_volumes()
+        return LOOK_AGAIN if self._missing.reason else None
+
+    async def _start_runtime(self, parsed: ParsedJob, *, deleted: bool = False) -> None:
+        """Start the core, and tell it the whole truth before the first tick."""
+        self._ended = None
+        began = self._shared.clock()
+        listed = await self._shared.api.list_all(Ref("pods", self.owner.namespace), pods.selector(self.owner.uid))
+        missing = await inputs.find_volumes(self._shared.api, parsed)
+        core = self._shared.make_core(parsed.spec, self._resumed)
+        self._resumed = True
+        self._runtime = JobRuntime(parsed.spec, core, self._shared.make_driver(parsed, self.pod_seen), self)
+        self._shared.registry.add(self._runtime)
+        self.live_jobs(self._live())
+        self.pods_listed([seen for pod in listed if (seen := observe.seen(pod))], began)
+        self._tell_missing(missing)
+        if deleted:
+            self._post(JobDeleted())
+        if self._runtime is not None:
+            self._runtime.begin()
+
+    async def _look_for_volumes(self) -> None:
+        """While the job waits for a claim or a ConfigMap, see whether it has come."""
+        if self._missing.reason and self._parsed is not None:
+            self._tell_missing(await inputs.find_volumes(self._shared.api, self._parsed))
+
+    def _tell_missing(self, missing: Missing) -> None:
+        if missing != self._missing:
+            self._missing = missing
+            self._post(InputMissing(missing.reason, missing.message))
+
+    def _wait_for_program(self, missing: Missing) -> float:
+        """Without a program there is no core yet, so the one deadline that counts is kept here."""
+        deadline = resource.pre_running_deadline(self._body)
+        if self._shared.clock() - self._first_seen > deadline:
+            self._fail("DeadlineExceeded", f"not running within {deadline:g} s: {missing.message}")
+        elif missing != self._missing:
+            self._missing = missing
+            self._publisher.set_status(JobStatus(phase="Pending", message=missing.message))
+            self._publisher.announce(Announce(kind="Warning", reason=missing.reason, message=missing.message))
+        return LOOK_AGAIN
+
+    async def _settle(self) -> float | None:
+        """The job is over: nothing of it keeps running. Files of a failed one stay until it is deleted."""
+        await self._publisher.flush()
+        await self._stop_runtime()
+        await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
+        if resource.finished(self._body) == "Complete" and objects.has_finalizer(self._body):
+            self._body = await objects.release(self._shared.writer, self._body)
+        return None
+
+    async def _leave(self) -> float | None:
+        """The user deleted the job: clean up within the budget, then let it go."""
+        if not objects.has_finalizer(self._body):
+            await self._stop_runtime()
+            return None
+        now = self._shared.clock()
+        if self._deleted_at is None:
+            self._deleted_at = now
+            if not await self._begin_cleaning():
+                self._deleted_at = now - CLEANING_BUDGET
+        left = self._deleted_at + CLEANING_BUDGET - now
+        if self._ended != "Deleted" and not self._broken and left > 0:
+            return left
+        await self._stop_runtime()
+        await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
+        self._body = await objects.release(self._shared.writer, self._body)
+        return None
+
+    async def _begin_cleaning(self) -> bool:
+        """Tell the core that the job is deleted, starting one if there are files to remove; else return False."""
+        if resource.finished(self._body) == "Complete":
+            return False
+        if self._runtime is not None and self._ended is None and not self._broken:
+            self._post(JobDeleted())
+            return True
+        self._broken = ""
+        try:
+            source = await inputs.read_program(self._shared.api, self._body)
+            # Cleaning needs no program, and the one that the job ran with may be gone by now.
+            self._parsed = resource.parse(
+                self._body, b"" if isinstance(source, Missing) else source, self._shared.defaults
+            )
+            claim = Ref("persistentvolumeclaims", self.owner.namespace, self._parsed.output.claim)
+            await self._shared.api.get(claim)
+        except (InvalidSpec, NotFound):
+            return False
+        await self._stop_runtime()
+        await objects.prepare(self._shared.writer, self.owner, self._shared.platform)
+        await self._start_runtime(self._parsed, deleted=True)
+        return True
+
+    def _post(self, event: Event) -> None:
+        if self._runtime is not None:
+            self._runtime.post(event)
+
+    def _fail(self, reason: str, message: str) -> None:
+        """Mark this job, and this one alone."""
+        if self._broken:
+            return
+        self._broken = reason
+        self._publisher.set_status(status.failed(reason, message, time.time()))
+        self._publisher.announce(Announce(kind="Warning", reason=reason, message=message))
+        self._woken.set()
+
+    async def _stop_runtime(self) -> None:
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            if self._shared.registry.get(runtime.uid) is runtime:
+                self._shared.registry.remove(runtime.uid)
+            await runtime.close()
+
+    async def _read_again(self) -> None:
+        """A write met a newer version of the job: look at that one."""
+        ref = Ref(words.PLURAL, self.owner.namespace, self.owner.name)
+        with contextlib.suppress(ApiError):
+            body = await self._shared.api.get(ref)
+            if body["metadata"]["uid"] == self.owner.uid:
+                self.seen(body)

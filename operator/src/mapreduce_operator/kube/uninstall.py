@@ -1,0 +1,58 @@
+"""Before the chart is removed: end the operator, stop what runs, let every job go.
+
+The hook takes the Lease as a successor would, so that an operator that does not end cannot
+write any more. The Lease itself stays: the next installation must go on counting epochs.
+Neighbours: `helm/mapreduce-operator/templates/uninstall.yaml` (runs it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Final
+
+from mapreduce import words
+from mapreduce_operator.kube import objects, pods, resource
+from mapreduce_operator.kube.client import Api, JsonObject, Ref
+from mapreduce_operator.kube.errors import Conflict, NotFound
+from mapreduce_operator.kube.lease import Lease
+from mapreduce_operator.kube.writer import Writer
+
+TRIES: Final = 20
+PAUSE: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+async def run(api: Api, lease: Lease, namespaces: tuple[str, ...], deployment: tuple[str, str]) -> None:
+    """Do it; raises `ApiError` where it cannot. `deployment`: namespace and name of the operator's."""
+    with contextlib.suppress(NotFound):
+        await api.merge_patch(Ref("deployments", *deployment, "scale"), {"spec": {"replicas": 0}})
+    await lease.acquire()
+    writer = Writer(api, lease)
+    await _delete_pods(api, writer, namespaces)
+    for _ in range(TRIES):
+        held = [job for job in await api.list_in(words.PLURAL, namespaces) if objects.has_finalizer(job)]
+        if not held:
+            return
+        for job in held:
+            await _let_go(writer, job)
+        await asyncio.sleep(PAUSE)
+    _log.error("jobs still have the finalizer %s", words.FINALIZER)
+
+
+async def _let_go(writer: Writer, job: JsonObject) -> None:
+    try:
+        await objects.release(writer, job)
+        _log.info("job %s let go", resource.owner(job).name)
+    except Conflict:
+        # Somebody changed it between the LIST and now: the next round sees that version.
+        return
+
+
+async def _delete_pods(api: Api, writer: Writer, namespaces: tuple[str, ...]) -> None:
+    for pod in await api.list_in("pods", namespaces, pods.selector()):
+        metadata = pod["metadata"]
+        with contextlib.suppress(NotFound, Conflict):
+            await writer.delete(Ref("pods", metadata["namespace"], metadata["name"]), metadata["uid"])
