@@ -26,7 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registration, token_fd once. data_host and data_port: where the data server listens (0: any
     port). root_input and root_output: where the stores are mounted. slot_memory: 0 takes the job's
     own limit. parent_fd: a pipe whose end is the end of this process. shared_disk: readers may
-    open this worker's files by path.
+    open this worker's files by path. input_by_content: an input file is known by a hash of its
+    content, since its time of modification differs from Pod to Pod (a ConfigMap).
     """
 
     master: str
@@ -43,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     slot_memory: int = 0
     parent_fd: int | None = None
     shared_disk: bool = False
+    input_by_content: bool = False
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -65,6 +67,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         slot_memory=_number(environment, "MAPREDUCE_SLOT_MEMORY") or 0,
         parent_fd=_number(environment, "MAPREDUCE_PARENT_FD"),
         shared_disk=environment.get("MAPREDUCE_SHARED_DISK", "") == "1",
+        input_by_content=environment.get("MAPREDUCE_INPUT_IDENTITY", "") == "content",
     )
     if settings.token_file is None and settings.token_fd is None:
         raise UsageError("set MAPREDUCE_TOKEN_FILE or MAPREDUCE_TOKEN_FD: a worker must prove who it is")

@@ -5,15 +5,13 @@ Neighbours: `engine.ranges` makes the listing, `mapreduce.plan` divides it; `she
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from mapreduce import protocol
-from mapreduce.errors import InputError, UsageError
+from mapreduce.errors import UsageError
 from mapreduce.plan import ListedFile, PlanHeader, Split, make_plan
 from mapreduce.protocol import JobContext
 
@@ -57,20 +55,3 @@ def pages(splits: Iterable[Split]) -> Iterator[Page]:
         room -= size
     if page:
         yield tuple(page)
-
-
-def with_content_identity(root: Path, listing: Iterable[ListedFile]) -> list[ListedFile]:
-    """Return the listing with a digest of each file's bytes in place of its time of modification.
-
-    For a ConfigMap: every Pod that mounts it sees other times.
-    """
-    return [msgspec.structs.replace(file, identity=content_identity(root / file.path)) for file in listing]
-
-
-def content_identity(path: Path) -> str:
-    """Return `sha256:<hex>` of a file's bytes; raises `InputError`."""
-    try:
-        with path.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read: {error.strerror}") from error

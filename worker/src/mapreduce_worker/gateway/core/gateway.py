@@ -278,10 +278,14 @@ class GatewayCore:
                 self._end(operation, AttemptFailed(attempt=operation.work.attempt, error=error))
 
     def _ticked(self, event: events.Ticked, now: float) -> None:
-        if self._terminated is not None and now - self._terminated > TERMINATION:
+        if self._terminated is not None and (self._idle() or now - self._terminated > TERMINATION):
             self._exit(0, "the gateway was told to stop")
         elif self._link.given_up(now):
             self._exit(1, f"no word from the master for {self._link.timing.worker_without_master:.0f} s")
+
+    def _idle(self) -> bool:
+        """Tell whether nothing runs and the master knows all that ended: its successor may begin at once."""
+        return not self._operations and not self._appending and not self._book.unacknowledged()
 
     def _exit(self, status: int, message: str) -> None:
         self._exiting = True

@@ -1,0 +1,119 @@
+"""What the gateway asks of the engine about parts: look through one, merge all.
+
+Neighbours: `storage.py` (says what is needed: `Formats`), `merge_process.py` (the child).
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from mapreduce.errors import CorruptionError, SystemFault
+from mapreduce_worker.engine import part
+from mapreduce_worker.engine.merge import merge_parts
+from mapreduce_worker.gateway.merge_process import Broken, Done, Line, Moved, Order
+from mapreduce_worker.gateway.publishing import Abandoned
+from mapreduce_worker.gateway.storage import Merged, PartFacts, Watch
+from mapreduce_worker.gateway.store import PosixStore, StoreError
+
+_POLL: Final = 0.2
+"""Seconds between two questions whether the merge is still wanted."""
+_lines: Final = msgspec.json.Decoder(Line)
+
+
+class EngineFormats:
+    """The engine's parts on a mounted volume. `child`: merge in a process of its own."""
+
+    def __init__(self, store: PosixStore, *, child: bool) -> None:
+        self._store = store
+        self._child = child
+
+    def inspect(self, path: str) -> PartFacts:
+        """Read a part to its end; raises `CorruptionError` if it is not what was written."""
+        found = part.verify(self._store.local_path(path))
+        return PartFacts(checksum=found.checksum, rows=found.rows, size=found.size)
+
+    def merge(self, parts: Sequence[str], out: str, watch: Watch) -> Merged:
+        """Merge parts, by group key, into a new file."""
+        if self._child:
+            order = Order(tuple(str(self._store.local_path(name)) for name in parts), str(self._store.local_path(out)))
+            return merge_in_child(order, watch)
+        result = merge_parts(
+            [self._store.local_path(name) for name in parts], self._store.local_path(out), _stop(watch)
+        )
+        return Merged(result.records, result.size, result.checksum)
+
+
+def merge_in_child(order: Order, watch: Watch) -> Merged:
+    """Merge in a child process; kills it once `watch` says that the result is not wanted."""
+    # Its errors go where this process's go; it stays in this process's group, to be killed with it.
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "mapreduce_worker.gateway.merge_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        return _follow(child, order, watch)
+    finally:
+        child.kill()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                pipe.close()
+        child.wait()
+
+
+def _follow(child: subprocess.Popen[bytes], order: Order, watch: Watch) -> Merged:
+    records = size = 0
+    for line in _answers(child, order):
+        match line:
+            case Moved():
+                records, size = line.records, line.size
+            case Done():
+                return Merged(line.records, line.size, line.checksum)
+            case Broken():
+                raise CorruptionError(line.message) if line.corrupt else StoreError(line.message)
+            case None:
+                pass
+        if not watch(records, size):
+            raise Abandoned("the merge is not wanted any more")
+    raise SystemFault(f"the merge process ended with status {child.wait()} before it was done")
+
+
+def _answers(child: subprocess.Popen[bytes], order: Order) -> Iterator[Line | None]:
+    """Yield the child's lines as they come, and None when it has been silent for a while."""
+    if child.stdin is None or child.stdout is None:
+        raise SystemFault("the merge process has no pipes")
+    try:
+        child.stdin.write(msgspec.json.encode(order) + b"\n")
+        child.stdin.flush()
+    except OSError as error:
+        raise SystemFault(f"the merge process did not start: {error}") from error
+    descriptor = child.stdout.fileno()
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        while True:
+            if not selector.select(_POLL):
+                yield None
+                continue
+            data = os.read(descriptor, 1 << 16)
+            if not data:
+                return
+            *whole, rest = (rest + data).split(b"\n")
+            yield from map(_lines.decode, whole)
+
+
+def _stop(watch: Watch) -> Callable[[int, int], None]:
+    """Return a progress function that breaks off a merge in this process."""
+
+    def progress(records: int, size: int) -> None:
+        if not watch(records, size):
+            raise Abandoned("the merge is not wanted any more")
+
+    return progress

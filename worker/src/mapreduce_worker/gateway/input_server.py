@@ -1,0 +1,91 @@
+"""Serving input ranges: what `/v1/input` answers, by `docs/protocol.md`.
+
+Neighbours: `data_server.py` (routes, tickets), `engine.ranges` (records that begin in a range).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from mapreduce import protocol, tickets
+from mapreduce.errors import MapReduceError
+from mapreduce.plan import FileRange, Split
+from mapreduce.protocol import RangeHead, ReadInput
+from mapreduce_worker.data_server import Handler, demand, read, refusal
+from mapreduce_worker.engine import ranges
+from mapreduce_worker.engine.failure import InputUnreadable
+from mapreduce_worker.gateway import failures
+from mapreduce_worker.ticketing import TicketBook
+
+BLOCK: Final = 1 << 20
+"""Bytes that are sent at once."""
+_END: Final = bytes(4)
+_ERROR_FOLLOWS: Final = b"\xff\xff\xff\xff"
+
+
+def input_routes(root: Callable[[], Path | None], book: TicketBook) -> dict[str, Handler]:
+    """Return the routes of a gateway; `root` gives the input's root, or None if this one serves no input."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        demand(request, book, tickets.INPUT)
+        body = await read(request, ReadInput)
+        directory = root()
+        if directory is None:
+            raise refusal(web.HTTPNotFound, "NotFound", "this gateway serves no input")
+        response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
+        await response.prepare(request)
+        blocks = joined(frames(directory, body.split))
+        while block := await asyncio.to_thread(next, blocks, b""):
+            await response.write(block)
+        await response.write_eof()
+        return response
+
+    return {protocol.INPUT_PATH: serve}
+
+
+def frames(root: Path, split: Split) -> Iterator[bytes]:
+    """Yield the answer for a split; an error ends it, in the place of a length."""
+    try:
+        for position, part in enumerate(split.ranges):
+            offset, chunks = _read_inside(root, part)
+            head = protocol.encode(RangeHead(position=position, offset=offset))
+            yield _length(head) + head
+            for chunk in chunks:
+                for start in range(0, len(chunk), BLOCK):
+                    block = chunk[start : start + BLOCK]
+                    yield _length(block) + block
+            yield _END
+    except (MapReduceError, OSError) as error:
+        yield _ERROR_FOLLOWS + protocol.encode(failures.describe(error))
+
+
+def joined(pieces: Iterable[bytes], size: int = BLOCK) -> Iterator[bytes]:
+    """Join small pieces into blocks of about `size` bytes: many small files make many pieces."""
+    block: list[bytes] = []
+    room = size
+    for piece in pieces:
+        block.append(piece)
+        room -= len(piece)
+        if room <= 0:
+            yield b"".join(block)
+            block, room = [], size
+    if block:
+        yield b"".join(block)
+
+
+def _read_inside(root: Path, part: FileRange) -> tuple[int, Iterator[bytes]]:
+    """Read a range of a file below `root` only: the split comes from a worker, which runs user code."""
+    real_root = os.path.realpath(root)
+    if os.path.commonpath((real_root, os.path.realpath(root / part.file.path))) != real_root:
+        raise InputUnreadable(f"{part.file.name} is not inside the input's volume")
+    return ranges.read_range(root, part)
+
+
+def _length(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big")
