@@ -65,6 +65,10 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Of a map output (Finished, Held), of a part (Staged); the digest for Consumed."""
     rows: int = 0
     size: int = 0
+    records: int = 0
+    """Input records of a map (Finished)."""
+    key_type: str = ""
+    """The type of the job's keys (Consumed), so that publishing knows it after a restart."""
 
 
 class PlanPage(msgspec.Struct, frozen=True, tag_field="type", tag="page"):

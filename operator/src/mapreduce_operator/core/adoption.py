@@ -1,0 +1,68 @@
+"""Taking over what a worker announced at its registration: outputs that it holds, attempts that it runs.
+
+A worker may register before the plan is known, after a restart of the master; then this waits
+until the journal was read. Neighbours: `registration.py`, `rebuild.py` (the callers), `maps.py`.
+"""
+
+from __future__ import annotations
+
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import MapOutput
+from mapreduce_operator.core import attempts, maps
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.states import TaskState
+from mapreduce_operator.core.workers import Worker
+
+
+def take_over(book: Book, worker: Worker) -> None:
+    """Take over what a worker announced, if the plan is known; a gateway announces nothing."""
+    if not book.rebuilt or worker.role != "worker" or not worker.session or worker.taken_over:
+        return
+    worker.taken_over = True
+    held, running = worker.offered_held, worker.offered_running
+    worker.offered_held = worker.offered_running = ()
+    _drop_missing(book, worker, held)
+    for output in held:
+        _take_output(book, worker, output)
+    for attempt_id in running:
+        _take_attempt(book, worker, attempt_id)
+
+
+def _drop_missing(book: Book, worker: Worker, held: tuple[MapOutput, ...]) -> None:
+    """What it was known to hold, and does not name, is lost."""
+    names = {output.attempt for output in held}
+    gone = [index for index in book.outputs.held_by(worker.number) if book.outputs.attempt(index) not in names]
+    maps.lose(book, gone, worker, "WorkerLost")
+
+
+def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:
+    attempt_id, outputs = output.attempt, book.outputs
+    index = attempt_id.task.index
+    if outputs.is_current(attempt_id, worker.number) or attempt_id in worker.attempts:
+        return
+    wanted = attempt_id.task.kind == "map" and attempt_id.task.step == outputs.step and 0 <= index < outputs.count
+    if wanted and book.tasks["map"].is_in(index, TaskState.SUCCEEDED) and index not in outputs.orphans:
+        wanted = False
+    if not wanted:
+        attempts.discard(book, worker, attempt_id)
+        return
+    book.record("Held", attempt=attempt_id, worker=worker, checksum=output.checksum, rows=output.rows, size=output.size)
+    if maps.accepts(book, output):
+        book.program_proved = True
+        maps.keep(book, output, worker)
+
+
+def _take_attempt(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
+    kind, index = attempt_id.task.kind, attempt_id.task.index
+    if attempt_id in worker.attempts or attempt_id.epoch >= book.epoch or kind not in ("map", "reduce"):
+        return
+    table = book.tasks[kind]
+    if not 0 <= index < table.count or attempt_id.task.step != table.step:
+        return
+    orphan = kind == "map" and index in book.outputs.orphans
+    if table.is_in(index, TaskState.SUCCEEDED) and not orphan:
+        return
+    if orphan:
+        maps.run_again(book, index)
+    book.program_proved = True
+    attempts.adopt(book, worker, attempt_id)

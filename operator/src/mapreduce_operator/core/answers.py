@@ -1,0 +1,209 @@
+"""What a worker is told: when there is something to say, and all of it in one answer.
+
+A request is answered as soon as there is news for its worker, and with nothing at the beat.
+Neighbours: `exchange.py` (parks requests), `outputs.py` (locations), `journal.py` (frames).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from mapreduce import tickets
+from mapreduce.history import Frame
+from mapreduce.ids import AttemptId
+from mapreduce.plan import Split
+from mapreduce.protocol import (
+    Answer,
+    Assignment,
+    CleanUp,
+    LoadProgram,
+    Locations,
+    MakePlan,
+    OpenOutput,
+    PublishOutput,
+    RunMap,
+    RunReduce,
+    StagePart,
+)
+from mapreduce_operator.core import manifest
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.events import Reply
+from mapreduce_operator.core.tasks import Attempt
+from mapreduce_operator.core.workers import Worker
+
+_decode_split = msgspec.msgpack.Decoder(Split).decode
+
+
+def send(book: Book) -> None:
+    """Answer the parked requests that have news."""
+    for number in sorted(book.news):
+        worker = book.registry.by_number(number)
+        if worker.parked is not None and _has_news(book, worker):
+            _answer(book, worker)
+    book.news.clear()
+
+
+def beat(book: Book) -> None:
+    """Answer what was parked for a beat, and gateways whose frames were kept back long enough."""
+    for worker in book.registry.alive():
+        if worker.parked is None:
+            continue
+        if book.now - worker.parked.since >= book.spec.timing.beat or _journal_due(book, worker):
+            _answer(book, worker)
+
+
+def finish(book: Book, worker: Worker) -> None:
+    """Tell a worker that the job is over, if it waits for an answer."""
+    if worker.parked is not None:
+        worker.answered += 1
+        answer = Answer(
+            epoch=book.epoch,
+            number=worker.answered,
+            acknowledged=worker.applied,
+            beat=book.spec.timing.beat,
+            finished=True,
+        )
+        book.commands.append(Reply(worker.parked.number, answer))
+        worker.parked = None
+
+
+def _has_news(book: Book, worker: Worker) -> bool:
+    return (
+        worker.prompt
+        or worker.told_address != book.input_address
+        or any(told == 0 for told in worker.discard.values())
+        or any(told == 0 for told in worker.unwanted.values())
+        or any(_is_news(attempt) for attempt in worker.attempts.values())
+        or _locations_due(book, worker)
+        or _journal_due(book, worker)
+    )
+
+
+def _is_news(attempt: Attempt) -> bool:
+    if attempt.cancel:
+        return attempt.told == 0
+    return not attempt.started and attempt.sent == 0
+
+
+def _locations_due(book: Book, worker: Worker) -> bool:
+    return worker.locations_seen < book.outputs.version and worker.reduces()
+
+
+def _journal_due(book: Book, worker: Worker) -> bool:
+    return worker.opened and worker.index == 0 and book.journal.due(worker.journal_sent, book.now)
+
+
+def _answer(book: Book, worker: Worker) -> None:
+    parked = worker.parked
+    if parked is None:
+        return
+    worker.parked = None
+    worker.prompt = False
+    worker.answered += 1
+    assignments = tuple(_assignments(book, worker))
+    answer = Answer(
+        epoch=book.epoch,
+        number=worker.answered,
+        acknowledged=worker.applied,
+        assignments=assignments,
+        cancellations=tuple(_cancellations(worker)),
+        locations=_locations(book, worker),
+        journal=_frames(book, worker),
+        input_address=book.input_address,
+        discard=tuple(worker.discard),
+        beat=book.spec.timing.beat,
+    )
+    worker.discard = {attempt_id: told or worker.answered for attempt_id, told in worker.discard.items()}
+    worker.told_address = answer.input_address
+    book.commands.append(Reply(parked.number, answer))
+
+
+def _assignments(book: Book, worker: Worker) -> list[Assignment]:
+    """What was not told, or told in an answer that was not seen."""
+    found = []
+    for attempt in worker.attempts.values():
+        if attempt.cancel or attempt.started or 0 < attempt.sent <= worker.seen:
+            continue
+        attempt.sent = worker.answered
+        found.append(assignment(book, attempt))
+    return found
+
+
+def _cancellations(worker: Worker) -> list[AttemptId]:
+    found = list(worker.unwanted)
+    worker.unwanted = dict.fromkeys(found, worker.answered)
+    for attempt in worker.attempts.values():
+        if attempt.cancel:
+            attempt.told = worker.answered
+            found.append(attempt.id)
+    return found
+
+
+def _locations(book: Book, worker: Worker) -> Locations | None:
+    if not _locations_due(book, worker):
+        return None
+    return book.outputs.since(worker.locations_seen, book.registry)
+
+
+def _frames(book: Book, worker: Worker) -> tuple[Frame, ...]:
+    if not worker.opened or worker.index != 0:
+        return ()
+    frames = book.journal.page()
+    if frames:
+        worker.journal_sent = frames[-1].sequence
+    return frames
+
+
+# --- assignments --------------------------------------------------------------------------------
+
+
+def assignment(book: Book, attempt: Attempt) -> Assignment:
+    """Return the message that assigns an attempt."""
+    task = attempt.id.task
+    match task.kind:
+        case "map":
+            return RunMap(attempt=attempt.id, split=_decode_split(book.splits[task.index]), ticket=book.input_ticket())
+        case "reduce":
+            return RunReduce(
+                attempt=attempt.id,
+                partition=task.index,
+                maps=book.outputs.count,
+                ticket=book.ticket(tickets.partition_scope(task.step, task.index)),
+                key_type=book.key_type,
+            )
+        case "stage":
+            return _stage(book, attempt)
+        case "load":
+            return LoadProgram(attempt=attempt.id)
+        case "open":
+            live = book.live_jobs or ()
+            return OpenOutput(attempt=attempt.id, live_jobs=tuple(sorted({*live, book.spec.uid})))
+        case "plan":
+            return MakePlan(attempt=attempt.id)
+        case "publish":
+            return PublishOutput(
+                attempt=attempt.id,
+                key_type=book.key_type,
+                journal_through=book.journal.last,
+                manifest=manifest.make(book),
+            )
+        case _:
+            mode = book.ending.mode if book.ending is not None else "failed"
+            return CleanUp(attempt=attempt.id, mode="deleted" if mode == "deleted" else "failed")
+
+
+def _stage(book: Book, attempt: Attempt) -> StagePart:
+    partition = attempt.id.task.index
+    part = book.parts[partition]
+    holder = book.registry.by_number(part.worker)
+    return StagePart(
+        attempt=attempt.id,
+        partition=partition,
+        source=part.attempt,
+        address=holder.address,
+        directory=holder.directory,
+        ticket=book.ticket(tickets.part_scope(str(part.attempt))),
+        checksum=part.checksum,
+        rows=part.rows,
+        size=part.size,
+    )

@@ -1,0 +1,87 @@
+"""The life of attempts: given, taken over, ended, cancelled, put back.
+
+Every change of who runs what goes through here, so that a task's state, its live attempts, slots
+and history agree. Neighbours: `scheduling.py` and `storage.py` give attempts, `reports.py` and
+`fleet.py` end them, `failures.py` charges for them.
+"""
+
+from __future__ import annotations
+
+from mapreduce.ids import AttemptId, Kind
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.states import TaskState
+from mapreduce_operator.core.tasks import Attempt
+from mapreduce_operator.core.workers import Worker
+
+
+def give(book: Book, worker: Worker, kind: Kind, index: int) -> Attempt:
+    """Give a new attempt of a task to a worker; it goes out with the worker's next answer."""
+    table = book.tasks[kind]
+    attempt = Attempt(table.new_attempt(index, book.epoch), worker)
+    _begin(book, attempt)
+    worker.free -= 1
+    book.news.add(worker.number)
+    if kind != "publish":
+        book.record("Assigned", attempt=attempt.id, worker=worker)
+    return attempt
+
+
+def adopt(book: Book, worker: Worker, attempt_id: AttemptId) -> Attempt:
+    """Take over an attempt of an older epoch that a worker runs."""
+    attempt = Attempt(attempt_id, worker)
+    attempt.started = True
+    _begin(book, attempt)
+    book.record("Started", attempt=attempt_id, worker=worker, message="taken over")
+    return attempt
+
+
+def _begin(book: Book, attempt: Attempt) -> None:
+    table = book.tasks[attempt.id.task.kind]
+    table.move(attempt.id.task.index, "assigned")
+    table.add_live(attempt)
+    attempt.worker.attempts[attempt.id] = attempt
+
+
+def end(book: Book, attempt: Attempt) -> bool:
+    """Forget an attempt that has ended; tell whether it still counted for its task."""
+    attempt.worker.attempts.pop(attempt.id, None)
+    return book.tasks[attempt.id.task.kind].remove_live(attempt)
+
+
+def cancel(book: Book, attempt: Attempt, reason: str) -> None:
+    """Let an attempt count no more. It keeps its slot until its worker says that it is gone."""
+    table = book.tasks[attempt.id.task.kind]
+    if not table.remove_live(attempt):
+        return
+    book.record("Cancelled", attempt=attempt.id, worker=attempt.worker, reason=reason)
+    attempt.cancel = reason
+    attempt.told = 0
+    if attempt.sent == 0 and not attempt.started:
+        attempt.worker.attempts.pop(attempt.id, None)
+        attempt.worker.free += 1
+    book.news.add(attempt.worker.number)
+
+
+def cancel_all(book: Book, kind: Kind, index: int, reason: str, keep: Attempt | None = None) -> None:
+    """Cancel every attempt of a task that counts, but `keep`."""
+    for attempt in book.tasks[kind].live_attempts(index):
+        if attempt is not keep:
+            cancel(book, attempt, reason)
+
+
+def put_back(book: Book, kind: Kind, index: int) -> None:
+    """Let a task wait again if nothing runs it that can be relied on.
+
+    An attempt on a worker that is ending may still win, but is not relied on.
+    """
+    table = book.tasks[kind]
+    relied_on = any(attempt.worker.usable for attempt in table.live_attempts(index))
+    if table.is_in(index, TaskState.RUNNING) and not relied_on:
+        table.move(index, "put_back")
+
+
+def discard(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
+    """Let a worker delete the result of an attempt."""
+    if worker.alive:
+        worker.discard.setdefault(attempt_id, 0)
+        book.news.add(worker.number)

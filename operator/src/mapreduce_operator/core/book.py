@@ -1,0 +1,290 @@
+"""Everything that the master knows of one job, in one place.
+
+The other modules of this package are functions over a `Book`: one concern each. None of them
+keeps anything of its own. Neighbours: `master.py`, which owns the one `Book` of a job and
+empties `commands` into an Outcome after each event.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Literal
+
+import msgspec
+
+from mapreduce import tickets
+from mapreduce.history import Budget, EventWord, HistoryEvent
+from mapreduce.ids import AttemptId, Kind, TaskId
+from mapreduce.keys import KeyType
+from mapreduce.plan import PlanHeader, Split
+from mapreduce.program import Shape
+from mapreduce.protocol import OutputSummary
+from mapreduce.spec import JobSpec
+from mapreduce_operator.core import states
+from mapreduce_operator.core.events import Announce, Command, Condition, Instant, JobStatus, TaskFailure
+from mapreduce_operator.core.journal import Journal
+from mapreduce_operator.core.outputs import MapOutputs
+from mapreduce_operator.core.states import JobEvent, JobState
+from mapreduce_operator.core.tasks import TaskTable
+from mapreduce_operator.core.workers import Registry, Worker
+
+KEPT_FAILURES = 5
+
+
+class MasterContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a master is told of its surroundings.
+
+    ticket_key: drawn for this (job, epoch); previous_ticket_key: that of the epoch before, if it
+    is known. engine_version: of the workers' image. read_input_directly: slots open input files by
+    path (local mode). resumed: Pods, sessions and a journal of an earlier epoch may exist, so
+    nothing is started before a LIST, and nothing is assigned before the grace is over.
+    """
+
+    ticket_key: bytes
+    previous_ticket_key: bytes | None = None
+    engine_version: str
+    read_input_directly: bool = False
+    resumed: bool = False
+
+
+class Part(msgspec.Struct, frozen=True):
+    """The part of a reduce: which attempt made it, and what is in it."""
+
+    attempt: AttemptId
+    checksum: str
+    rows: int
+    size: int
+    worker: int = -1
+    """Who has it, until it is staged."""
+
+
+class Ending(msgspec.Struct):
+    """How the job ends. `until`: when waiting for the store to be cleaned is over."""
+
+    mode: Literal["published", "failed", "deleted"]
+    until: float
+    cleaned: bool = False
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why the job failed."""
+
+    reason: str
+    message: str
+
+
+class Recovered(msgspec.Struct):
+    """What the frames of a journal tell, gathered page by page; see `rebuild.py`."""
+
+    pages: list[tuple[Split, ...]] = []
+    header: PlanHeader | None = None
+    charged: dict[TaskId, int] = {}
+    last_error: dict[TaskId, tuple[str, str]] = {}
+    staged: dict[int, Part] = {}
+    finished: dict[int, str] = {}
+    """Map index to checksum, of maps that finished."""
+    records: dict[int, int] = {}
+    consumed: str = ""
+    key_type: KeyType = ""
+    maps_ran: bool = False
+    publishing: bool = False
+    failure: Failure | None = None
+
+
+class PlanDraft(msgspec.Struct):
+    """The pages of a plan that an attempt reports."""
+
+    attempt: AttemptId
+    pages: list[tuple[Split, ...]]
+
+
+class Book:
+    """The state of one job. Times are of `now`, the master's own clock (see `Master.handle`)."""
+
+    def __init__(self, spec: JobSpec, context: MasterContext, epoch: int) -> None:
+        self.spec = spec
+        self.context = context
+        self.epoch = epoch
+        self.commands: list[Command] = []
+        self.at = Instant(mono=0.0, wall=0.0)
+        self.now = 0.0
+        """Seconds for which this master paid attention: a pause of the process does not count."""
+
+        self.state = JobState.PENDING
+        self.job_history: list[JobEvent] = []
+        self.failure: Failure | None = None
+        self.ending: Ending | None = None
+        self.ended = False
+        self.deposed = False
+        """A worker has seen a higher epoch: somebody else runs this job now."""
+
+        self._begin_work()
+        self._begin_memory()
+
+    def _begin_work(self) -> None:
+        """Workers, tasks and what became of them."""
+        self.registry = Registry()
+        self.journal = Journal(self.epoch)
+        self.tasks: dict[Kind, TaskTable] = {
+            kind: TaskTable(kind, 1) for kind in ("load", "open", "plan", "publish", "clean")
+        }
+        self.tasks["map"] = self.tasks["reduce"] = TaskTable("map", 0)
+        self.tasks["stage"] = TaskTable("stage", 0)
+        self.outputs = MapOutputs(0)
+
+        self.header: PlanHeader | None = None
+        self.splits: list[bytes] = []
+        """Each split in msgpack: a plan may have very many."""
+        self.split_sizes: list[int] = []
+        self.records = array("Q")
+        """Input records of each map that finished."""
+        self.done_records = 0
+        self.done_size = 0
+        """Input records and bytes of the maps that have succeeded."""
+        self.draft: PlanDraft | None = None
+        self.draft_sequence = 0
+        """The journal's sequence that ends the plan of this epoch, 0 before."""
+        self.publish_sequence = 0
+        self.shape: Shape | None = None
+        self.program_proved = False
+        """An older epoch ran maps, so the program can be loaded."""
+        self.key_type: KeyType = ""
+        self.key_at = ""
+        self.parts: dict[int, Part] = {}
+        self.consumed = ""
+        """What the reduces that reported consumed; once set, no map may give another output."""
+        self.complaints: dict[AttemptId, set[AttemptId]] = {}
+        self.avoid: dict[int, set[int]] = {}
+        """Workers that a moved reduce should not get again."""
+        self.finished = 0
+        """Tasks that finished, for telling disruptions in a row."""
+
+    def _begin_memory(self) -> None:
+        """What is known of an older epoch, and what was told to people."""
+        self.rebuilt = False
+        self.grace_over = not self.context.resumed
+        self.listed = False
+        self.opened_once = False
+        self.live_jobs: tuple[str, ...] | None = None
+        self.recovered: Recovered | None = None
+        """What the journal's pages told so far."""
+        self.to_stage: set[int] = set()
+        """Partitions whose part waits to be staged."""
+
+        self.input_problem = Failure("", "")
+        self.announced: set[tuple[str, str]] = set()
+        self.last_failures: list[TaskFailure] = []
+        self.summary: OutputSummary | None = None
+        self.found_published = False
+        self.conditions: dict[str, Condition] = {}
+        self.started_wall: float | None = None
+        self.completed_wall: float | None = None
+        self.published_status: JobStatus | None = None
+
+        self.news: set[int] = set()
+        """Workers whose parked request may have something to say."""
+        self._input_ticket: tuple[int, str] = (-1, "")
+
+    # --- moving -------------------------------------------------------------------------
+
+    def move(self, event: JobEvent) -> None:
+        """Change the job's state by the table; raises `InvalidTransition` with its history."""
+        self.state = states.after(states.JOB, self.state, event, f"job {self.spec.name}", ", ".join(self.job_history))
+        self.job_history.append(event)
+
+    def fail(self, reason: str, message: str) -> None:
+        """Let the job fail; the first reason stays. `ending.py` carries it out."""
+        if self.failure is None and not self.over:
+            self.failure = Failure(reason, message)
+
+    @property
+    def over(self) -> bool:
+        """Whether the job only has to be cleaned up."""
+        return self.ending is not None
+
+    # --- telling ------------------------------------------------------------------------
+
+    def announce(self, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """Tell people."""
+        self.commands.append(Announce(kind=kind, reason=reason, message=message))
+
+    def announce_once(self, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """Tell people what may be found again and again, but once."""
+        if (reason, message) not in self.announced:
+            self.announced.add((reason, message))
+            self.announce(kind, reason, message)
+
+    def record(  # noqa: PLR0913 - the fields of one history event
+        self,
+        event: EventWord,
+        *,
+        attempt: AttemptId | None = None,
+        task: TaskId | None = None,
+        worker: Worker | None = None,
+        reason: str = "",
+        message: str = "",
+        budget: Budget = "",
+        checksum: str = "",
+        rows: int = 0,
+        size: int = 0,
+        records: int = 0,
+        key_type: KeyType = "",
+        awaited: bool = False,
+    ) -> int:
+        """Journal one event; return its sequence."""
+        entry = HistoryEvent(
+            event=event,
+            wall=self.at.wall,
+            task=attempt.task if attempt is not None else task,
+            attempt=attempt,
+            worker=worker.name if worker is not None else "",
+            worker_uid=worker.uid if worker is not None else "",
+            reason=reason,
+            message=message,
+            budget=budget,
+            checksum=checksum,
+            rows=rows,
+            size=size,
+            records=records,
+            key_type=key_type,
+        )
+        return self.journal.append(entry, self.now, awaited=awaited)
+
+    # --- who is who -----------------------------------------------------------------------
+
+    @property
+    def output_gateway(self) -> Worker | None:
+        """The gateway that serves the output, if it has a session."""
+        return self._gateway(0)
+
+    @property
+    def input_gateway(self) -> Worker | None:
+        """The gateway that serves the input, if it has a session."""
+        return self._gateway(1 if self.spec.separate_input else 0)
+
+    def _gateway(self, index: int) -> Worker | None:
+        worker = self.registry.at("gateway", index)
+        return worker if worker is not None and worker.session else None
+
+    @property
+    def input_address(self) -> str:
+        """Where the input can be read now, or empty."""
+        gateway = self.input_gateway
+        return gateway.address if gateway is not None else ""
+
+    def wake_all(self) -> None:
+        """Something changed that every worker may have to know."""
+        self.news.update(worker.number for worker in self.registry.alive())
+
+    # --- tickets ----------------------------------------------------------------------------
+
+    def ticket(self, scope: str) -> str:
+        """Return a ticket for `scope`."""
+        return tickets.mint(self.context.ticket_key, self.spec.uid, scope, self.at.wall + tickets.LIFETIME)
+
+    def input_ticket(self) -> str:
+        """Return a ticket for the input; one serves many assignments."""
+        period = int(self.at.wall // (tickets.LIFETIME / 2))
+        if self._input_ticket[0] != period:
+            self._input_ticket = (period, self.ticket(tickets.INPUT))
+        return self._input_ticket[1]

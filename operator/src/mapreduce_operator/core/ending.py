@@ -1,0 +1,99 @@
+"""The end of a job: published, failed or deleted; then cleaned up, stopped, over.
+
+Workers go at once. The output's gateway stays until the store is clean, for at most a minute.
+Neighbours: `phases.py` (when it begins), `storage.py` (gives `clean`).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from mapreduce_operator.core import answers, attempts, status, storage
+from mapreduce_operator.core.book import Book, Ending, Failure
+from mapreduce_operator.core.events import Ended, StopWorker
+from mapreduce_operator.core.states import TaskState
+from mapreduce_operator.core.workers import Worker
+
+CLEAN_SECONDS: Final = 60.0
+
+
+def publish(book: Book) -> None:
+    """The output is published: nothing is left to do."""
+    book.move("published")
+    book.ending = Ending("published", book.now, cleaned=True)
+    book.completed_wall = book.at.wall
+    where = f"{book.spec.output}: {book.summary.records} records" if book.summary is not None else book.spec.output
+    book.announce("Normal", "Succeeded", where)
+
+
+def fail(book: Book, failure: Failure) -> None:
+    """The job failed: tell, and keep only the history."""
+    book.move("failed")
+    book.journal.closed = False
+    book.record("JobFailed", reason=failure.reason, message=failure.message, awaited=True)
+    book.announce("Warning", failure.reason, failure.message)
+    _end(book, "failed", book.opened_once)
+
+
+def delete(book: Book) -> None:
+    """The user deleted the job: keep nothing."""
+    if book.ending is not None and book.ending.mode != "failed":
+        return
+    touched = book.opened_once or book.context.resumed or book.tasks["open"].counts[TaskState.WAITING] == 0
+    _end(book, "deleted", touched)
+
+
+def _end(book: Book, mode: Literal["failed", "deleted"], touched: bool) -> None:
+    book.journal.closed = True
+    book.ending = Ending(mode, book.now + CLEAN_SECONDS, cleaned=not touched)
+    book.completed_wall = book.completed_wall or book.at.wall
+    for table in book.tasks.values():
+        for live in list(table.live.values()):
+            for attempt in list(live.values()):
+                attempts.cancel(book, attempt, "Cancelled")
+                attempts.put_back(book, attempt.id.task.kind, attempt.id.task.index)
+    for worker in book.registry.alive("worker"):
+        _stop(book, worker)
+
+
+def advance(book: Book) -> None:
+    """Clean up if that can be done, and end when it is done or took too long."""
+    ending = book.ending
+    if ending is None or book.ended:
+        return
+    if not ending.cleaned and book.now < ending.until:
+        _clean(book, ending)
+        return
+    for worker in book.registry.alive():
+        _stop(book, worker)
+    book.ended = True
+    status.publish(book)
+    phases: Final[dict[str, Literal["Succeeded", "Failed", "Deleted"]]] = {
+        "published": "Succeeded",
+        "failed": "Failed",
+        "deleted": "Deleted",
+    }
+    book.commands.append(Ended(phases[ending.mode]))
+
+
+def _clean(book: Book, ending: Ending) -> None:
+    gateway = book.output_gateway
+    if gateway is None or not gateway.usable:
+        return
+    if ending.mode == "failed":
+        if not gateway.opened:
+            # A gateway that was started again has to find the journal before it can end it.
+            if book.live_jobs is not None:
+                storage.give_once(book, gateway, "open")
+            return
+        if not book.journal.is_written(book.journal.last):
+            return
+    if not gateway.attempts:
+        storage.give_once(book, gateway, "clean")
+
+
+def _stop(book: Book, worker: Worker) -> None:
+    answers.finish(book, worker)
+    worker.move("lost")
+    book.registry.bury(worker)
+    book.commands.append(StopWorker(name=worker.name, uid=worker.uid, reason="the job is over"))

@@ -1,0 +1,127 @@
+"""One exchange: what the worker says is taken in, then it is answered or parked.
+
+An exchange tells all that is so now. So a lost message is healed by the next one, and a repeated
+one changes nothing. Neighbours: `reports.py` (each report), `scheduling.py` (new work),
+`answers.py` (what is said back).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import Exchange, Outcome, ReduceSucceeded, Report
+from mapreduce_operator.core import attempts, failures, reports
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.events import Exchanged, Refuse
+from mapreduce_operator.core.tasks import Attempt
+from mapreduce_operator.core.workers import Parked, Worker
+
+
+def exchanged(book: Book, event: Exchanged) -> None:
+    """Take in one exchange; its answer is made when the rest of the event is done."""
+    worker = book.registry.by_session(event.session)
+    if worker is None:
+        _refuse(book, event.request, 401, "SessionUnknown", "the session is unknown: register again")
+        return
+    if event.body.epoch > book.epoch:
+        book.deposed = True
+        message = f"epoch {event.body.epoch} was seen, this master is of epoch {book.epoch}"
+        _refuse(book, event.request, 409, "EpochOld", message)
+        return
+    if event.body.seen < worker.seen:
+        _refuse(book, event.request, 409, "Superseded", "a later request of this session came before this one")
+        return
+    if worker.parked is not None:
+        _refuse(book, worker.parked.number, 409, "Superseded", "a newer request of this session took its place")
+    worker.parked = Parked(event.request, book.now)
+    worker.heard = book.now
+    _note_what_it_saw(worker, event.body)
+    if worker.role == "gateway" and worker.opened and worker.index == 0:
+        book.journal.acknowledge(event.body.journal_written)
+    reported = _apply_reports(book, worker, event.body.reports)
+    _compare_running(book, worker, event.body, reported)
+    _count_free_slots(worker, event.body)
+    worker.prompt = worker.prompt or bool(reported) or worker.seen < worker.answered
+    book.news.add(worker.number)
+
+
+def disconnected(book: Book, request: int) -> None:
+    """A parked request must not be answered any more."""
+    for worker in book.registry.alive():
+        if worker.parked is not None and worker.parked.number == request:
+            worker.parked = None
+            return
+
+
+def _refuse(book: Book, request: int, status: Literal[401, 409], reason: str, message: str) -> None:
+    book.commands.append(Refuse(request=request, status=status, reason=reason, message=message))
+
+
+def _note_what_it_saw(worker: Worker, body: Exchange) -> None:
+    worker.seen = body.seen if body.seen <= worker.answered else 0
+    worker.locations_seen = body.locations_seen
+    for attempt_id in [attempt_id for attempt_id, told in worker.discard.items() if 0 < told <= worker.seen]:
+        del worker.discard[attempt_id]
+
+
+def _apply_reports(book: Book, worker: Worker, new: tuple[Report, ...]) -> set[AttemptId]:
+    """Apply each report once, in order; return the attempts that this exchange reports on."""
+    named: set[AttemptId] = set()
+    for report in new:
+        attempt_id = reports.attempt_of(report.outcome)
+        named.add(attempt_id)
+        if report.number <= worker.applied:
+            continue
+        if _too_early(book, worker, report.outcome):
+            break
+        worker.applied = report.number
+        reports.apply(book, worker, report.outcome)
+    return named
+
+
+def _too_early(book: Book, worker: Worker, outcome: Outcome) -> bool:
+    """After a restart, what older attempts report must wait: first until the journal was read, and
+    a finished reduce until it is known which map outputs there are."""
+    if worker.role == "gateway" or reports.attempt_of(outcome).epoch == book.epoch:
+        return False
+    return not book.rebuilt or (isinstance(outcome, ReduceSucceeded) and not book.grace_over)
+
+
+def _compare_running(book: Book, worker: Worker, body: Exchange, reported: set[AttemptId]) -> None:
+    """What it was given and does not have was never begun; what it has and nobody knows is stopped."""
+    running = {progress.attempt for progress in body.running}
+    for progress in body.running:
+        attempt = worker.attempts.get(progress.attempt)
+        if attempt is None:
+            continue
+        attempt.waiting = progress.waiting
+        if not attempt.started:
+            attempt.started = True
+            if progress.attempt.task.kind != "publish":
+                book.record("Started", attempt=attempt.id, worker=worker)
+    for attempt in [attempt for attempt in worker.attempts.values() if attempt.id not in running]:
+        told = 0 < attempt.sent <= worker.seen
+        if (attempt.started or told) and attempt.id not in reported:
+            _vanished(book, attempt)
+    if not book.rebuilt or not (worker.taken_over or worker.role == "gateway"):
+        return
+    unknown = running - worker.attempts.keys() - reported
+    worker.unwanted = {attempt_id: worker.unwanted.get(attempt_id, 0) for attempt_id in unknown}
+
+
+def _vanished(book: Book, attempt: Attempt) -> None:
+    if attempt.cancel:
+        attempts.end(book, attempt)
+    elif attempt.started:
+        failures.attempt_lost(book, attempt, "WorkerLost", "its worker does not know it any more")
+    else:
+        # It may be about to stop: something else should have the task, or it later.
+        attempt.worker.rest_until = book.now + book.spec.timing.beat
+        failures.attempt_lost(book, attempt, "NotStarted")
+
+
+def _count_free_slots(worker: Worker, body: Exchange) -> None:
+    running = {progress.attempt for progress in body.running}
+    unseen = sum(1 for attempt_id in worker.attempts if attempt_id not in running)
+    worker.free = min(body.free_slots - unseen, worker.slots - len(worker.attempts))

@@ -1,0 +1,192 @@
+"""What failures cost: which budget pays, and when the job gives up.
+
+Neighbours: `policies.py` judges, `attempts.py` changes tasks, `ending.py` carries out that the
+job failed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mapreduce.ids import Kind
+from mapreduce.protocol import AttemptFailed, ErrorInfo, SegmentsLost
+from mapreduce_operator.core import attempts, maps, parts, policies
+from mapreduce_operator.core.book import KEPT_FAILURES, Book
+from mapreduce_operator.core.events import TaskFailure
+from mapreduce_operator.core.states import TaskState
+from mapreduce_operator.core.tasks import Attempt
+from mapreduce_operator.core.workers import Worker
+
+STAGE_TRIES: Final = 3
+"""Failures to stage one part after which its reduce runs again."""
+_PART_UNREADABLE: Final = frozenset({"SegmentUnreadable", "WorkerLost"})
+"""Reasons of a failed `stage` that say that the part, not the store, is the trouble."""
+_TEXT: Final = 2000
+"""Characters of a message that go into the history."""
+MOVED: Final = "SegmentUnreadable"
+
+
+def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
+    """Apply the report that an attempt ended without a result."""
+    worker, kind, index = attempt.worker, attempt.id.task.kind, attempt.id.task.index
+    counted = attempts.end(book, attempt)
+    text = policies.one_line(error)[:_TEXT]
+    book.record("Failed", attempt=attempt.id, worker=worker, reason=error.reason, message=text)
+    if not counted:
+        return
+    _remember(book, attempt, error)
+    if error.kind == "refused":
+        verdict = policies.refusal(str(attempt.id.task), error)
+        book.fail(verdict.reason, verdict.message)
+    elif error.kind == "user":
+        charge_user(book, attempt, error)
+    elif kind == "stage":
+        _stage_failed(book, attempt, error)
+    else:
+        disrupt(book, kind, index, error.reason, error.message)
+        if kind in ("open", "plan", "publish", "clean"):
+            _pause(book, kind, index)
+
+
+def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *, oom: bool = False) -> None:
+    """Note that an attempt is gone without a word of its own.
+
+    NotStarted: its worker never began it, which costs nothing. `oom`: the kernel ended the whole
+    worker because memory ran out, which is charged to what ran.
+    """
+    if not attempts.end(book, attempt):
+        return
+    kind, index = attempt.id.task.kind, attempt.id.task.index
+    book.record("Lost", attempt=attempt.id, worker=attempt.worker, reason=reason, message=message)
+    if kind == "stage" and book.tasks["reduce"].is_in(index, TaskState.STAGING):
+        book.to_stage.add(index)
+    if reason == "NotStarted":
+        attempts.put_back(book, kind, index)
+    elif oom and kind in ("map", "reduce", "load"):
+        text = "the kernel ended the worker, because its memory ran out"
+        charge_user(book, attempt, ErrorInfo(kind="user", reason="SlotOverMemory", message=text))
+    else:
+        disrupt(book, kind, index, reason, message)
+
+
+def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
+    """Charge the user's budget of a task; the task runs again once that is journalled."""
+    kind, index = attempt.id.task.kind, attempt.id.task.index
+    table = book.tasks[kind]
+    text = policies.one_line(error)[:_TEXT]
+    before = table.last_error.get(index)
+    elsewhere = before is not None and before[0] == text and before[1] != attempt.worker.name
+    table.last_error[index] = (text, attempt.worker.name)
+    count = table.charge_user(index)
+    sequence = book.record(
+        "Charged",
+        attempt=attempt.id,
+        worker=attempt.worker,
+        reason=error.reason,
+        message=text,
+        budget="user",
+        awaited=True,
+    )
+    table.blocked[index] = sequence
+    verdict = policies.user_failure(str(attempt.id.task), error, count, book.spec.limits, seen_elsewhere=elsewhere)
+    book.announce("Warning", error.reason, f"{attempt.id.task} on {attempt.worker.name}: {policies.one_line(error)}")
+    if verdict.action == "fail":
+        attempts.cancel_all(book, kind, index, "Cancelled")
+        table.move(index, "spent")
+        book.fail(verdict.reason, verdict.message)
+    else:
+        attempts.put_back(book, kind, index)
+
+
+def disrupt(book: Book, kind: Kind, index: int, reason: str, message: str = "") -> None:
+    """Note that an attempt of a task ended through no fault of its code; the task runs again."""
+    table = book.tasks[kind]
+    count = table.disrupt(index, book.finished)
+    attempts.put_back(book, kind, index)
+    said = f"{reason}: {message}" if message else reason
+    verdict = policies.disruption(str(table.id(index)), said, count, book.spec.limits)
+    if verdict.action == "fail":
+        book.record("Charged", task=table.id(index), reason=verdict.reason, budget="disruption")
+        book.fail(verdict.reason, verdict.message)
+
+
+def _pause(book: Book, kind: Kind, index: int) -> None:
+    table = book.tasks[kind]
+    failures = table.streak(index, book.finished)
+    table.paused[index] = book.now + policies.pause(failures, policies.STORAGE_PAUSES)
+
+
+def _stage_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
+    """The store's trouble is tried again; a part that cannot be read is made again."""
+    partition = attempt.id.task.index
+    disrupt(book, "stage", partition, error.reason, error.message)
+    tries = book.tasks["stage"].streak(partition, book.finished)
+    if error.reason not in _PART_UNREADABLE and tries % STAGE_TRIES:
+        _pause(book, "stage", partition)
+        book.to_stage.add(partition)
+        return
+    if book.tasks["reduce"].is_in(partition, TaskState.STAGING):
+        parts.lose(book, partition, error.reason)
+
+
+def _remember(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
+    failure = TaskFailure(
+        task=str(attempt.id.task),
+        worker=attempt.worker.name,
+        reason=error.reason,
+        message=error.message,
+        where=error.where,
+        traceback=error.traceback or error.log_tail,
+        wall=book.at.wall,
+    )
+    book.last_failures = [*book.last_failures, failure][-KEPT_FAILURES:]
+
+
+# --- segments that cannot be read ---------------------------------------------------------------
+
+
+def segments_lost(book: Book, attempt: Attempt, complaint: SegmentsLost) -> None:
+    """Apply a reduce attempt's complaint about a holder."""
+    if attempt.cancel:
+        return
+    holder = book.registry.by_name(complaint.holder)
+    if holder is None or not holder.alive:
+        return
+    current = [source for source, _ in complaint.maps if book.outputs.is_current(source, holder.number)]
+    gone = []
+    for source in current:
+        complainants = book.complaints.setdefault(source, set())
+        complainants.add(attempt.id)
+        running = book.tasks["reduce"].live
+        reducers = {complainant.task.index for complainant in complainants} & running.keys()
+        if policies.complaint(len(complainants), len(reducers), len(running)).action == "rerun":
+            gone.append(source)
+    if gone:
+        _output_unreadable(book, holder, sorted(source.task.index for source in gone))
+    if len(gone) < len(current):
+        _move(book, attempt, holder)
+
+
+def _output_unreadable(book: Book, holder: Worker, indices: list[int]) -> None:
+    for index in indices:
+        attempt_id = book.outputs.attempt(index)
+        attempts.discard(book, holder, attempt_id)
+        book.record("Charged", attempt=attempt_id, worker=holder, reason="SegmentUnreadable", budget="segments")
+    maps.lose(book, indices, holder, "SegmentUnreadable")
+
+
+def _move(book: Book, attempt: Attempt, holder: Worker) -> None:
+    partition = attempt.id.task.index
+    book.avoid.setdefault(partition, set()).add(attempt.worker.number)
+    message = f"reducer {partition} cannot read from it"
+    book.record("Charged", worker=holder, reason=MOVED, message=message, budget="segments")
+    attempts.cancel(book, attempt, MOVED)
+    attempts.put_back(book, "reduce", partition)
+
+
+def report(book: Book, attempt: Attempt, outcome: AttemptFailed) -> None:
+    """Apply `AttemptFailed`."""
+    if attempt.cancel:
+        attempts.end(book, attempt)
+        return
+    attempt_failed(book, attempt, outcome.error)

@@ -1,0 +1,230 @@
+"""The workers and gateways as a whole: started, seen by the platform, silent, lost, replaced.
+
+There is a seat for each worker and gateway that the job asks for; whoever is lost, or a worker
+that is ending, frees its seat, and the next incarnation takes it under a name of its own. A gateway
+is replaced only when it is gone, since two must not write to one claim.
+Neighbours: `attempts.py`, `failures.py`, `maps.py`, `parts.py` (what is lost with a worker).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mapreduce_operator.core import attempts, failures, maps, naming, parts, policies, storage
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.events import (
+    Refuse,
+    StartWorker,
+    StopWorker,
+    WorkerClosed,
+    WorkerNotStarted,
+    WorkerSeen,
+    WorkersListed,
+)
+from mapreduce_operator.core.naming import Place
+from mapreduce_operator.core.states import JobState, TaskState, WorkerState
+from mapreduce_operator.core.workers import Seat, Worker
+
+REGISTRATION_LEASES: Final = 4
+"""Leases within which a worker that runs must have registered."""
+UNSEEN_SECONDS: Final = 60.0
+"""A worker that was asked for so long ago and that a LIST still lacks was never made."""
+
+
+def lay_seats(book: Book) -> None:
+    """Make the seats that the job asks for."""
+    for index in range(2 if book.spec.separate_input else 1):
+        book.registry.seats["gateway", index] = Seat()
+    for index in range(book.spec.workers):
+        book.registry.seats["worker", index] = Seat()
+
+
+def fill_seats(book: Book) -> None:
+    """Start whoever is missing; after a restart only when the platform was listed."""
+    if book.context.resumed and not book.listed:
+        return
+    for (role, index), seat in book.registry.seats.items():
+        if seat.worker is not None or seat.not_before > book.now or not _is_wanted(book, role == "gateway"):
+            continue
+        place = Place(role, index, book.epoch, seat.number)
+        seat.number += 1
+        worker = book.registry.add(naming.worker(book.spec, place), place)
+        worker.began = book.now
+        seat.worker = worker
+        seat.waiting_for = ("", "")
+        book.commands.append(
+            StartWorker(
+                name=worker.name,
+                role=role,
+                index=index,
+                incarnation=place.incarnation,
+                serves_input=role == "gateway" and (index == 1 or not book.spec.separate_input),
+                serves_output=role == "gateway" and index == 0,
+            )
+        )
+
+
+def _is_wanted(book: Book, gateway: bool) -> bool:
+    if book.over:
+        return gateway and book.ending is not None and not book.ending.cleaned
+    return gateway or book.state is not JobState.PUBLISHING
+
+
+# --- what the platform tells ------------------------------------------------------------------
+
+
+def listed(book: Book, event: WorkersListed) -> None:
+    """Take the whole truth: who was seen before and is not in it is gone."""
+    present = {seen.uid for seen in event.workers}
+    first = not book.listed
+    book.listed = True
+    # The newest of a seat first, so that it takes the seat and the older ones are let go.
+    for seen in sorted(event.workers, key=_by_age, reverse=True):
+        changed(book, seen)
+    for worker in book.registry.alive():
+        if worker.uid and worker.uid not in present and worker.seen_by_platform:
+            lose(book, worker, "WorkerLost", "it was deleted")
+        elif not worker.seen_by_platform and not worker.session and book.now - worker.began > UNSEEN_SECONDS:
+            _not_started(book, worker, "WorkerLost", "the platform knows nothing of it")
+    if first:
+        book.wake_all()
+
+
+def _by_age(seen: WorkerSeen) -> tuple[bool, int, int]:
+    place = naming.read(seen.name)
+    return seen.state in ("pending", "running"), place.epoch if place else 0, place.number if place else 0
+
+
+def changed(book: Book, seen: WorkerSeen) -> None:
+    """Take what the platform tells of one worker."""
+    worker = book.registry.by_name(seen.name)
+    if worker is None:
+        worker = _stranger(book, seen)
+    if worker is None or worker.uid not in ("", seen.uid):
+        return
+    if not worker.alive:
+        if seen.state in ("pending", "running"):
+            book.commands.append(StopWorker(name=seen.name, uid=seen.uid, reason="it was given up"))
+        return
+    worker.uid = seen.uid
+    worker.seen_by_platform = True
+    worker.reason, worker.message = (seen.reason, seen.message) if seen.state == "pending" else ("", "")
+    match seen.state:
+        case "running":
+            if worker.state is WorkerState.EXPECTED:
+                worker.began = book.now
+            worker.move("seen_running")
+        case "ending":
+            drain(book, worker)
+        case "gone":
+            lose(book, worker, "WorkerLost", seen.message or seen.reason, oom=seen.oom)
+        case _:
+            pass
+
+
+def _stranger(book: Book, seen: WorkerSeen) -> Worker | None:
+    """Somebody of an older epoch: takes its seat if that is free, may end in peace, or has to go."""
+    place = naming.read(seen.name)
+    if seen.state == "gone" or place is None:
+        return None
+    seat = book.registry.seats.get((place.role, place.index))
+    free = seat is not None and seat.worker is None and book.context.resumed and not book.over
+    if not free and seen.state != "ending":
+        book.commands.append(StopWorker(name=seen.name, uid=seen.uid, reason="its place is taken"))
+        return None
+    worker = book.registry.add(seen.name, place)
+    worker.began = book.now
+    if free and seat is not None:
+        seat.worker = worker
+    return worker
+
+
+def not_started(book: Book, event: WorkerNotStarted) -> None:
+    """The platform refused to start a worker."""
+    worker = book.registry.by_name(event.name)
+    if worker is None or not worker.alive:
+        return
+    book.announce_once("Warning", event.reason, event.message)
+    if event.final:
+        book.fail(event.reason, event.message)
+    else:
+        _not_started(book, worker, event.reason, event.message)
+
+
+def _not_started(book: Book, worker: Worker, reason: str, message: str) -> None:
+    seat = book.registry.seats.get((worker.role, worker.index))
+    lose(book, worker, reason, message)
+    if seat is not None:
+        seat.waiting_for = (reason, message)
+
+
+def closed(book: Book, event: WorkerClosed) -> None:
+    """The platform knows at once that a worker is gone."""
+    worker = book.registry.by_name(event.name)
+    if worker is not None and worker.alive:
+        lose(book, worker, event.reason or "WorkerLost", event.message)
+
+
+# --- time -------------------------------------------------------------------------------------
+
+
+def expire(book: Book) -> None:
+    """Give up whoever was silent for a lease, and whoever runs and never registered."""
+    lease = book.spec.timing.lease
+    for worker in book.registry.alive():
+        if worker.session:
+            if book.now - worker.heard > lease:
+                lose(book, worker, "WorkerSilent", f"no word for {lease:g} s")
+        elif worker.state is WorkerState.RUNNING and book.now - worker.began > REGISTRATION_LEASES * lease:
+            lose(book, worker, "WorkerSilent", "it runs, but never registered")
+
+
+# --- going ------------------------------------------------------------------------------------
+
+
+def drain(book: Book, worker: Worker) -> None:
+    """A worker was told to stop: others take over what it runs, the first to finish wins."""
+    if worker.state is WorkerState.DRAINING:
+        return
+    worker.move("ending")
+    seat = book.registry.seats.get((worker.role, worker.index))
+    if worker.role == "worker" and seat is not None and seat.worker is worker:
+        seat.worker = None
+    for attempt in list(worker.attempts.values()):
+        if not attempt.started and attempt.sent == 0:
+            failures.attempt_lost(book, attempt, "NotStarted", "its worker is ending")
+        elif not attempt.cancel:
+            attempts.put_back(book, attempt.id.task.kind, attempt.id.task.index)
+
+
+def lose(book: Book, worker: Worker, reason: str, message: str = "", *, oom: bool = False) -> None:
+    """Give up a worker or gateway, with all that it ran and held."""
+    seat = book.registry.seats.get((worker.role, worker.index))
+    if seat is not None and seat.worker is worker and not worker.boot:
+        seat.failed_starts += 1
+        seat.not_before = book.now + policies.pause(seat.failed_starts, policies.START_PAUSES)
+    worker.move("lost")
+    worker.reason, worker.message = reason, message
+    book.record("WorkerLost", worker=worker, reason=reason, message=message)
+    book.announce("Warning", reason, f"{worker.name}: {message}" if message else worker.name)
+    _release(book, worker, reason)
+    book.registry.bury(worker)
+    book.commands.append(StopWorker(name=worker.name, uid=worker.uid, reason=reason))
+    for attempt in list(worker.attempts.values()):
+        failures.attempt_lost(book, attempt, reason, message, oom=oom)
+    if worker.role == "gateway":
+        storage.must_open_again(book, worker)
+        book.wake_all()
+        return
+    for partition in [number for number, part in book.parts.items() if part.worker == worker.number]:
+        if book.tasks["reduce"].is_in(partition, TaskState.STAGING):
+            parts.lose(book, partition, reason)
+    maps.lose(book, book.outputs.held_by(worker.number), worker, reason)
+
+
+def _release(book: Book, worker: Worker, reason: str) -> None:
+    if worker.parked is not None:
+        book.commands.append(
+            Refuse(request=worker.parked.number, status=410, reason="NotWanted", message=f"given up: {reason}")
+        )
+        worker.parked = None

@@ -1,0 +1,158 @@
+"""The master's book-keeping, checked again from scratch. Called after every event in every test.
+
+Each rule is a function that yields what is wrong, in words. Slow by design: nothing here is kept
+up to date by the code that it checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from mapreduce_operator.core import maps, scheduling
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.master import Master
+from mapreduce_operator.core.outputs import NOBODY
+from mapreduce_operator.core.states import JobState, TaskState, WorkerState
+
+
+class InvariantBroken(AssertionError):
+    """The book contradicts itself; the message lists how."""
+
+
+def check(master: Master) -> None:
+    """Raise `InvariantBroken` if anything in the master's book contradicts something else."""
+    book = master.book
+    if book.ended or book.deposed:
+        return
+    found = [problem for rule in _RULES for problem in rule(book)]
+    if found:
+        raise InvariantBroken("; ".join(found))
+
+
+def _states_are_counted(book: Book) -> Iterator[str]:
+    for kind, table in book.tasks.items():
+        actual = [sum(1 for state in table.state if state == wanted) for wanted in TaskState]
+        if actual != table.counts:
+            yield f"{kind}: counted {table.counts}, are {actual}"
+
+
+def _live_attempts_agree_with_their_workers(book: Book) -> Iterator[str]:
+    live = {
+        attempt.id: attempt
+        for table in book.tasks.values()
+        for some in table.live.values()
+        for attempt in some.values()
+    }
+    for attempt in live.values():
+        if not attempt.worker.alive:
+            yield f"{attempt.id} runs on {attempt.worker.name}, which is lost"
+        if attempt.worker.attempts.get(attempt.id) is not attempt:
+            yield f"{attempt.id} is unknown to its worker {attempt.worker.name}"
+        if attempt.cancel:
+            yield f"{attempt.id} counts, though it was cancelled"
+    for worker in book.registry.alive():
+        for attempt in worker.attempts.values():
+            if not attempt.cancel and attempt.id not in live:
+                yield f"{attempt.id} on {worker.name} counts for no task"
+
+
+def _running_tasks_are_run(book: Book) -> Iterator[str]:
+    if book.over or book.failure is not None:
+        return
+    for kind, table in book.tasks.items():
+        for index in range(table.count):
+            attempts = table.live_attempts(index)
+            relied_on = any(attempt.worker.usable for attempt in attempts)
+            if table.is_in(index, TaskState.RUNNING) and not relied_on:
+                yield f"{kind}-{index} is running, but nobody runs it"
+            if table.is_in(index, TaskState.WAITING) and relied_on:
+                yield f"{kind}-{index} is waiting, but runs"
+
+
+def _outputs_have_holders(book: Book) -> Iterator[str]:
+    table = book.tasks["map"]
+    for index in range(table.count):
+        holder = book.outputs.holder[index]
+        done = table.is_in(index, TaskState.SUCCEEDED)
+        if holder != NOBODY and not book.registry.by_number(holder).alive:
+            yield f"the output of map-{index} is at {book.registry.by_number(holder).name}, which is lost"
+        if holder != NOBODY and not done:
+            yield f"map-{index} has an output, but has not succeeded"
+        if done and holder == NOBODY and index not in book.outputs.orphans:
+            yield f"map-{index} has succeeded, but nobody holds its output"
+    if book.outputs.orphans and book.grace_over and maps.outputs_needed(book) and not book.over:
+        yield f"outputs that are needed are gone, and nothing is done: {sorted(book.outputs.orphans)}"
+
+
+def _parts_are_somewhere(book: Book) -> Iterator[str]:
+    reduces, stages = book.tasks["reduce"], book.tasks["stage"]
+    for partition in range(reduces.count):
+        part = book.parts.get(partition)
+        state = TaskState(reduces.state[partition])
+        if state is TaskState.SUCCEEDED and (part is None or part.worker != -1):
+            yield f"reduce-{partition} has succeeded, but its part is not known as staged"
+        if state is TaskState.STAGING:
+            if part is None or part.worker < 0 or not book.registry.by_number(part.worker).alive:
+                yield f"the part of reduce-{partition} is being staged from nobody"
+            if partition not in book.to_stage and not stages.live_attempts(partition) and not book.over:
+                yield f"nobody stages the part of reduce-{partition}"
+        if state in (TaskState.WAITING, TaskState.RUNNING) and part is not None:
+            yield f"reduce-{partition} runs again, but its old part is still known"
+
+
+def _waiting_maps_get_room(book: Book) -> Iterator[str]:
+    """Else reduces that wait for a lost segment would hold every slot for ever."""
+    if book.over or book.failure is not None or book.state is not JobState.REDUCING or not book.grace_over:
+        return
+    waiting = book.tasks["map"].counts[TaskState.WAITING]
+    if not waiting or not maps.outputs_needed(book):
+        return
+    free = any(scheduling.is_free(book, worker) for worker in book.registry.alive("worker"))
+    held_back = book.tasks["map"].blocked or book.tasks["map"].paused
+    if free and not held_back:
+        yield "a map waits, though a slot is free"
+    stuck = len(list(scheduling.waiting_reduces(book)))
+    if not free and stuck and scheduling.being_preempted(book) < waiting:
+        yield f"{waiting} maps wait, {stuck} reduces wait for them, and too few make room"
+
+
+def _nothing_runs_too_early(book: Book) -> Iterator[str]:
+    early = book.state in (JobState.PENDING, JobState.PLANNING)
+    for kind in ("map", "reduce"):
+        for some in book.tasks[kind].live.values():  # type: ignore[index]
+            for attempt in some.values():
+                if attempt.id.epoch == book.epoch and (early or not book.grace_over):
+                    yield f"{attempt.id} was given out too early"
+    if book.tasks["publish"].live and not book.tasks["reduce"].done:
+        yield "publishing began before every part was staged"
+
+
+def _seats_and_sessions_are_taken_by_the_living(book: Book) -> Iterator[str]:
+    for seat, taken in book.registry.seats.items():
+        if taken.worker is not None and not taken.worker.alive:
+            yield f"the seat {seat} is taken by {taken.worker.name}, which is lost"
+    sessions = [worker.session for worker in book.registry.alive() if worker.session]
+    if len(sessions) != len(set(sessions)):
+        yield "two workers have one session"
+    for worker in book.registry.alive():
+        if worker.state is WorkerState.LOST:
+            yield f"{worker.name} is lost, but counts as alive"
+        if worker.session and book.registry.by_session(worker.session) is not worker:
+            yield f"the session of {worker.name} leads elsewhere"
+        if worker.parked is not None and not worker.session:
+            yield f"a request of {worker.name} is parked, but it has no session"
+        if worker.role == "worker" and len(worker.attempts) > max(worker.slots, 1) and worker.session:
+            yield f"{worker.name} has {len(worker.attempts)} attempts on {worker.slots} slots"
+
+
+_RULES: Final[tuple[Callable[[Book], Iterator[str]], ...]] = (
+    _states_are_counted,
+    _live_attempts_agree_with_their_workers,
+    _running_tasks_are_run,
+    _outputs_have_holders,
+    _parts_are_somewhere,
+    _waiting_maps_get_room,
+    _nothing_runs_too_early,
+    _seats_and_sessions_are_taken_by_the_living,
+)

@@ -1,0 +1,55 @@
+"""Names of workers and gateways: `<job>-<uid>-w-<index>-<epoch>-<n>`, made here and read here.
+
+A name is never used twice: the epoch never repeats, and n counts the incarnations of an index
+within it. Neighbours: `fleet.py` makes names, `registration.py` reads those of older epochs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from mapreduce.protocol import Role
+from mapreduce.spec import JobSpec
+
+JOB_CHARACTERS: Final = 40
+UID_CHARACTERS: Final = 8
+
+_LETTERS: Final[dict[Role, str]] = {"worker": "w", "gateway": "g"}
+_ROLES: Final[dict[str, Role]] = {"w": "worker", "g": "gateway"}
+_TAIL: Final = re.compile(r"-([wg])-(\d+)-(\d+)-(\d+)\Z")
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What a name says: the seat (role, index), and which start of it this is."""
+
+    role: Role
+    index: int
+    epoch: int
+    number: int
+
+    @property
+    def incarnation(self) -> str:
+        """Return `<epoch>-<n>`."""
+        return f"{self.epoch}-{self.number}"
+
+
+def prefix(spec: JobSpec) -> str:
+    """Return what every name of the job's workers begins with."""
+    return f"{spec.name[:JOB_CHARACTERS]}-{spec.uid[:UID_CHARACTERS]}"
+
+
+def worker(spec: JobSpec, place: Place) -> str:
+    """Return the name of one start of a worker or gateway."""
+    return f"{prefix(spec)}-{_LETTERS[place.role]}-{place.index}-{place.epoch}-{place.number}"
+
+
+def read(name: str) -> Place | None:
+    """Return what a name says, or None for one that was not made here."""
+    found = _TAIL.search(name)
+    if found is None:
+        return None
+    letter, index, epoch, number = found.groups()
+    return Place(_ROLES[letter], int(index), int(epoch), int(number))

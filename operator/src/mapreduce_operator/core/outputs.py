@@ -1,0 +1,130 @@
+"""Where the output of each map is, and who must still be told.
+
+Per map: the holder, the attempt that made it, its checksum. Changes are kept in a log whose
+length is the version of the locations; a worker that has seen version v needs the maps in the
+log from v on. Neighbours: `attempts.py` (outputs come and go), `answers.py` (deltas).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import Final
+
+from mapreduce.digests import consumed
+from mapreduce.ids import AttemptId, TaskId
+from mapreduce.protocol import Holder, Locations, MapOutput, OutputsAt
+from mapreduce_operator.core.workers import Registry
+
+NOBODY: Final = -1
+PAGE_MAPS: Final = 50_000
+"""Changes in one answer."""
+
+
+class MapOutputs:
+    """The finished map outputs of one step, in columns."""
+
+    def __init__(self, count: int, step: int = 0) -> None:
+        self.step = step
+        self.count = count
+        self.holder = array("i", [NOBODY]) * count
+        self.epoch = array("I", bytes(4 * count))
+        self.number = array("I", bytes(4 * count))
+        self.checksum = [""] * count
+        """Kept when an output is lost: what runs again must be the same."""
+        self.orphans: set[int] = set()
+        """Maps that count as succeeded, though nobody holds their output."""
+        self._log = array("I")
+        self._digest = ""
+        self._page: tuple[int, int, Locations] | None = None
+
+    @property
+    def version(self) -> int:
+        """The number of changes so far."""
+        return len(self._log)
+
+    def put(self, output: MapOutput, holder: int) -> None:
+        """Note that a worker holds an output."""
+        index = output.attempt.task.index
+        self.holder[index] = holder
+        self.epoch[index] = output.attempt.epoch
+        self.number[index] = output.attempt.number
+        self.remember(index, output.checksum)
+        self.orphans.discard(index)
+        self._log.append(index)
+
+    def remember(self, index: int, checksum: str) -> None:
+        """Note the checksum of a map's rows."""
+        if self.checksum[index] != checksum:
+            self.checksum[index] = checksum
+            self._digest = ""
+
+    def lose(self, index: int) -> None:
+        """Note that nobody holds the output of a map any more."""
+        self.holder[index] = NOBODY
+        self._log.append(index)
+
+    def held_by(self, holder: int) -> list[int]:
+        """Return the maps whose output a worker holds."""
+        return [index for index, number in enumerate(self.holder) if number == holder]
+
+    def attempt(self, index: int) -> AttemptId:
+        """Return the attempt that made the output of a map."""
+        return AttemptId(TaskId(self.step, "map", index), self.epoch[index], self.number[index])
+
+    def is_current(self, attempt: AttemptId, holder: int) -> bool:
+        """Tell whether this attempt's output at this holder is the one that counts."""
+        index = attempt.task.index
+        return (
+            0 <= index < self.count
+            and self.holder[index] == holder
+            and self.epoch[index] == attempt.epoch
+            and self.number[index] == attempt.number
+        )
+
+    def digest(self) -> str:
+        """Return what a reduce that read every output consumed; see `digests.consumed`."""
+        if not self._digest:
+            self._digest = consumed(enumerate(self.checksum))
+        return self._digest
+
+    def all_known(self) -> bool:
+        """Tell whether the checksum of every map is known."""
+        return all(self.checksum)
+
+    # --- telling --------------------------------------------------------------------------
+
+    def since(self, seen: int, registry: Registry) -> Locations:
+        """Return the next page of changes after version `seen`."""
+        through = min(self.version, seen + PAGE_MAPS)
+        if self._page is None or self._page[:2] != (seen, self.version):
+            changed = sorted(set(self._log[seen:through]))
+            places = tuple(self._intervals(changed))
+            numbers = sorted({place.holder for place in places if place.holder != NOBODY})
+            holders = tuple(_holder(number, registry) for number in numbers)
+            locations = Locations(version=through, step=self.step, holders=holders, outputs=places)
+            self._page = (seen, self.version, locations)
+        return self._page[2]
+
+    def _intervals(self, changed: Iterable[int]) -> Iterable[OutputsAt]:
+        run: list[int] = []
+        for index in changed:
+            if run and (index != run[-1] + 1 or self._place(index) != self._place(run[0])):
+                yield self._interval(run)
+                run = []
+            run.append(index)
+        if run:
+            yield self._interval(run)
+
+    def _place(self, index: int) -> tuple[int, int, int]:
+        return self.holder[index], self.epoch[index], self.number[index]
+
+    def _interval(self, run: list[int]) -> OutputsAt:
+        holder, epoch, number = self._place(run[0])
+        checksums = () if holder == NOBODY else tuple(self.checksum[index] for index in run)
+        return OutputsAt(first=run[0], last=run[-1], epoch=epoch, number=number, holder=holder, checksums=checksums)
+
+
+def _holder(number: int, registry: Registry) -> Holder:
+    worker = registry.by_number(number)
+    return Holder(number=number, worker=worker.name, address=worker.address, directory=worker.directory)

@@ -1,0 +1,63 @@
+"""The job as a whole: from one phase to the next, the grace after a restart, the deadline.
+
+Everything here looks at what is so and takes the next step; it may run after any event.
+Neighbours: `storage.py`, `scheduling.py` (who act within a phase), `ending.py`.
+"""
+
+from __future__ import annotations
+
+from mapreduce_operator.core import ending, policies, rebuild, scheduling, status
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.states import JobState, WorkerState
+
+
+def advance(book: Book) -> None:
+    """Take every step that can be taken now."""
+    if book.over:
+        return
+    if book.failure is not None:
+        ending.fail(book, book.failure)
+    elif book.found_published:
+        ending.publish(book)
+    else:
+        _grace(book)
+        _next_phase(book)
+
+
+def _grace(book: Book) -> None:
+    """After a restart: wait until every running worker has registered, or for one lease."""
+    if book.grace_over or not book.rebuilt:
+        return
+    missing = any(worker.state is WorkerState.RUNNING for worker in book.registry.alive("worker"))
+    if book.now >= book.spec.timing.lease or (book.listed and not missing):
+        rebuild.end_grace(book)
+
+
+def _next_phase(book: Book) -> None:
+    if book.state is JobState.PENDING and book.rebuilt and book.header is None:
+        book.move("opened")
+    if book.state in (JobState.PENDING, JobState.PLANNING) and _may_map(book):
+        book.move("planned")
+        book.announce("Normal", "Running", f"{book.outputs.count} maps, {book.tasks['reduce'].count} reduces")
+    if book.state in (JobState.MAPPING, JobState.REDUCING) and book.tasks["reduce"].done:
+        book.move("parts_done")
+        book.publish_sequence = book.record("Publishing", awaited=True)
+        book.journal.closed = True
+    if book.state is JobState.MAPPING and book.grace_over and book.tasks["map"].done:
+        book.move("maps_done")
+
+
+def _may_map(book: Book) -> bool:
+    """The plan is in the journal, and the program can be loaded or is not needed any more."""
+    if book.header is None or not book.journal.is_written(max(1, book.draft_sequence)):
+        return False
+    return scheduling.program_known(book) or book.tasks["reduce"].done
+
+
+def check_deadline(book: Book) -> None:
+    """Give up a job that does not get to run."""
+    if book.over or book.state not in (JobState.PENDING, JobState.PLANNING):
+        return
+    verdict = policies.before_running(book.now, book.spec.limits, status.waiting_for(book))
+    if verdict is not None:
+        book.fail(verdict.reason, verdict.message)

@@ -1,0 +1,92 @@
+"""What is decided, as small pure functions: each returns a verdict with a reason and a message.
+
+The reason is a word of `mapreduce.words`, and the one that people read in `kubectl describe`.
+Neighbours: `failures.py`, `scheduling.py` and `phases.py` gather what is asked here and apply
+what is answered.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from mapreduce.protocol import ErrorInfo
+from mapreduce.spec import Limits
+
+COMPLAINTS: Final = 3
+"""Distinct reduce attempts that must complain of a map output before it counts as lost."""
+STORAGE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds to wait after each failure in a row of the store, the last one for all that follow."""
+START_PAUSES: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds to wait before a start, by how many starts in a row never registered."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What to do, and why. retry: the task runs again. rerun: the map runs again. move: the
+    reduce goes to another worker. fail: the job ends."""
+
+    action: Literal["retry", "rerun", "move", "fail"]
+    reason: str
+    message: str
+
+
+def user_failure(task: str, error: ErrorInfo, count: int, limits: Limits, *, seen_elsewhere: bool) -> Verdict:
+    """Judge a failure of the user's code; `count` includes it.
+
+    `seen_elsewhere`: another worker met the same error at the same place before.
+    """
+    what = one_line(error)
+    if seen_elsewhere:
+        return Verdict("fail", error.reason, f"{task} failed alike on two workers: {what}")
+    if count >= limits.attempts_per_task:
+        return Verdict("fail", error.reason, f"{task} failed {count} times, at last: {what}")
+    return Verdict("retry", error.reason, f"{task} failed ({count} of {limits.attempts_per_task}): {what}")
+
+
+def refusal(task: str, error: ErrorInfo) -> Verdict:
+    """Judge an error that says itself that trying again cannot help."""
+    return Verdict("fail", error.reason, one_line(error) if error.message else f"{task} was refused")
+
+
+def disruption(task: str, reason: str, count: int, limits: Limits) -> Verdict:
+    """Judge a disruption; `count` of them hit this task in a row, with no task finishing between."""
+    if count >= limits.disruptions_in_a_row:
+        message = f"{task} was disrupted {count} times while no task finished; the last time: {reason}"
+        return Verdict("fail", "DisruptionLimit", message)
+    return Verdict("retry", reason, f"{task} runs again: {reason}")
+
+
+def complaint(complainants: int, reducers: int, running: int) -> Verdict:
+    """Judge complaints about one map output.
+
+    complainants: distinct attempts that complained; reducers: distinct running reduces among
+    them; running: reduces that run.
+    """
+    if complainants >= COMPLAINTS or reducers >= running:
+        return Verdict("rerun", "SegmentUnreadable", f"{complainants} reduce attempts could not read it")
+    return Verdict("move", "SegmentUnreadable", "one reducer cannot read it, others have not complained")
+
+
+def before_running(elapsed: float, limits: Limits, waiting_for: str) -> Verdict | None:
+    """Judge a job that has not begun to run `elapsed` seconds after its start."""
+    if elapsed < limits.pre_running_deadline:
+        return None
+    message = f"the job did not begin to run within {limits.pre_running_deadline:g} s"
+    return Verdict("fail", "DeadlineExceeded", f"{message}: {waiting_for}" if waiting_for else message)
+
+
+def to_preempt(waiting_maps: int, free_slots: int, being_preempted: int, waiting_reduces: int) -> int:
+    """Return how many more waiting reduce attempts must make room, so that every map that waits
+    has a slot, or no reduce is left that only waits."""
+    return max(0, min(waiting_maps - free_slots - being_preempted, waiting_reduces))
+
+
+def pause(failures: int, pauses: tuple[float, ...]) -> float:
+    """Return the seconds to wait after so many failures in a row (0: none)."""
+    return pauses[min(failures, len(pauses)) - 1] if failures else 0.0
+
+
+def one_line(error: ErrorInfo) -> str:
+    """Return an error as one line: what and where."""
+    return f"{error.message} (at {error.where})" if error.where else error.message

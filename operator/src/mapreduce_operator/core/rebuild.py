@@ -1,0 +1,156 @@
+"""After a restart: the job as the journal, the workers' registrations and the platform tell it.
+
+The journal gives the plan, the charged failures, the staged parts and which maps finished; the
+workers say which outputs they hold and what they run. Nothing that finished runs again.
+Neighbours: `storage.py` (pages come with `open`), `registration.py` (what workers announce),
+`phases.py` (when the grace is over).
+"""
+
+from __future__ import annotations
+
+from array import array
+
+import msgspec
+
+from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
+from mapreduce.plan import PlanHeader, Split
+from mapreduce.protocol import JournalPage
+from mapreduce_operator.core import adoption, maps, parts
+from mapreduce_operator.core.book import Book, Failure, Part, Recovered
+from mapreduce_operator.core.outputs import MapOutputs
+from mapreduce_operator.core.tasks import TaskTable
+
+_encode_split = msgspec.msgpack.Encoder().encode
+
+
+def read(book: Book, page: JournalPage) -> None:
+    """Read one page of frames; page 0 begins anew, but keeps what the gateway said beside."""
+    if page.number == 0 or book.recovered is None:
+        early = book.recovered.staged if book.recovered is not None else {}
+        book.recovered = Recovered(staged=early)
+    for frame in page.frames:
+        _read_frame(book.recovered, frame)
+
+
+def note_staged(book: Book, partition: int, part: Part) -> None:
+    """Keep a report of an older epoch's staging that came before the journal was read."""
+    if book.recovered is None:
+        book.recovered = Recovered()
+    book.recovered.staged.setdefault(partition, part)
+
+
+def _read_frame(found: Recovered, frame: Frame) -> None:
+    entry = frame.entry
+    if isinstance(entry, PlanPage):
+        if found.header is None:
+            if entry.number == 0:
+                found.pages = []
+            if entry.number == len(found.pages):
+                found.pages.append(entry.splits)
+    elif isinstance(entry, PlanMade):
+        if found.header is None and entry.pages == len(found.pages):
+            found.header = entry.header
+    else:
+        _read_event(found, entry)
+
+
+def _read_event(found: Recovered, entry: HistoryEvent) -> None:
+    task = entry.task
+    match entry.event:
+        case "Charged" if entry.budget == "user" and task is not None:
+            found.charged[task] = found.charged.get(task, 0) + 1
+            found.last_error[task] = (entry.message, entry.worker)
+        case "Staged" if task is not None and entry.attempt is not None:
+            part = Part(entry.attempt, entry.checksum, entry.rows, entry.size)
+            found.staged.setdefault(task.index, part)
+        case "Consumed":
+            found.consumed = entry.checksum
+            found.key_type = entry.key_type or found.key_type
+        case "Finished" | "Held" if task is not None and task.kind == "map":
+            found.finished[task.index] = entry.checksum
+            if entry.records:
+                found.records[task.index] = entry.records
+        case "Assigned" if task is not None and task.kind == "map":
+            found.maps_ran = True
+        case "Publishing":
+            found.publishing = True
+        case "JobFailed":
+            found.failure = Failure(entry.reason, entry.message)
+        case _:
+            pass
+
+
+def resume(book: Book) -> None:
+    """Go on from what the journal told; a gateway that was only started again tells of parts."""
+    found = book.recovered if book.recovered is not None else Recovered()
+    book.recovered = None
+    if not book.rebuilt:
+        book.rebuilt = True
+        _first_time(book, found)
+    if book.header is not None:
+        for partition, part in sorted(found.staged.items()):
+            if partition < book.tasks["reduce"].count:
+                parts.accept(book, partition, part)
+    for worker in book.registry.alive():
+        adoption.take_over(book, worker)
+
+
+def _first_time(book: Book, found: Recovered) -> None:
+    if found.failure is not None:
+        book.fail(found.failure.reason, found.failure.message)
+    if found.header is None:
+        return
+    if found.header.program_digest != book.spec.program.digest:
+        book.fail("ProgramInvalid", "the program is not the one that the job was planned with")
+        return
+    book.tasks["plan"].move(0, "succeeded")
+    install_plan(book, found.header, found.pages)
+    book.program_proved = found.maps_ran or bool(found.finished)
+    book.consumed = found.consumed
+    book.key_type = found.key_type
+    _restore_tasks(book, found)
+
+
+def _restore_tasks(book: Book, found: Recovered) -> None:
+    for task, count in found.charged.items():
+        table = book.tasks.get(task.kind)
+        if table is not None and task.index < table.count:
+            table.user_failures[task.index] = min(255, count)
+            table.last_error[task.index] = found.last_error[task]
+            if count >= book.spec.limits.attempts_per_task:
+                book.fail("UserCodeFailed", f"{task} failed {count} times, at last: {found.last_error[task][0]}")
+    map_table = book.tasks["map"]
+    for index, checksum in found.finished.items():
+        if index < map_table.count:
+            # It finished, so it runs again only if nobody turns out to hold it.
+            map_table.move(index, "succeeded")
+            book.outputs.remember(index, checksum)
+            book.outputs.orphans.add(index)
+            book.records[index] = found.records.get(index, 0)
+            maps.count(book, index, 1)
+
+
+def install_plan(book: Book, header: PlanHeader, pages: list[tuple[Split, ...]]) -> None:
+    """Make the tables of the job's tasks."""
+    book.header = header
+    for page in pages:
+        book.splits.extend(_encode_split(split) for split in page)
+        book.split_sizes.extend(split.size for split in page)
+    count = len(book.splits)
+    book.tasks["map"] = TaskTable("map", count)
+    book.tasks["reduce"] = TaskTable("reduce", header.partitions)
+    book.tasks["stage"] = TaskTable("stage", header.partitions)
+    book.outputs = MapOutputs(count)
+    book.records = array("Q", bytes(8 * count))
+
+
+def end_grace(book: Book) -> None:
+    """Everybody who was going to tell has told: what nobody holds is made again."""
+    if book.grace_over:
+        return
+    book.grace_over = True
+    for index in sorted(book.outputs.orphans):
+        book.outputs.lose(index)
+    maps.run_orphans_again(book)
+    for worker in book.registry.alive():
+        book.news.add(worker.number)

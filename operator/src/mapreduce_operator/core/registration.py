@@ -1,0 +1,148 @@
+"""Sessions: who may register, and what a registration changes.
+
+Neighbours: `adoption.py` (what the worker announced), `fleet.py` (who is expected),
+`exchange.py` (what happens within a session).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from mapreduce.program import Program
+from mapreduce.protocol import VERSION, JobContext, Register, Registered
+from mapreduce_operator.core import adoption, failures, naming, storage
+from mapreduce_operator.core.book import Book, Failure
+from mapreduce_operator.core.events import Refuse, Welcome, WorkerRegistered
+from mapreduce_operator.core.workers import Worker
+
+
+def registered(book: Book, event: WorkerRegistered) -> None:
+    """Answer a registration with a session, or refuse it."""
+    if event.body.version != VERSION:
+        message = f"the worker speaks version {event.body.version} of the protocol, the master {VERSION}"
+        book.commands.append(Refuse(request=event.request, status=426, reason="ProtocolVersion", message=message))
+        return
+    problem = _problem(book, event)
+    if problem is not None:
+        book.commands.append(Refuse(request=event.request, status=410, reason=problem.reason, message=problem.message))
+        return
+    worker = book.registry.by_name(event.worker) or _newcomer(book, event.worker)
+    _begin_session(book, worker, event)
+    book.commands.append(Welcome(event.request, _welcome(book, worker)))
+    adoption.take_over(book, worker)
+    if worker.role == "gateway":
+        book.wake_all()
+
+
+def _problem(book: Book, event: WorkerRegistered) -> Failure | None:
+    worker = book.registry.by_name(event.worker)
+    place = naming.read(event.worker)
+    if book.over:
+        return Failure("JobEnded", "the job is over")
+    if worker is None and (place is None or _seat_taken(book, place)):
+        return Failure("NotWanted", f"{event.worker} is no worker of this job")
+    if worker is not None and (not worker.alive or worker.uid not in ("", event.uid)):
+        return Failure("NotWanted", f"{event.worker} was given up: {worker.reason or 'it was replaced'}")
+    role = worker.role if worker is not None else place.role if place is not None else ""
+    if role != event.body.role:
+        return Failure("NotWanted", f"{event.worker} is a {role}, and registered as a {event.body.role}")
+    wanted = book.header.engine_version if book.header is not None else book.context.engine_version
+    if event.body.engine != wanted:
+        message = f"the worker's engine is {event.body.engine}, the job is run with {wanted}"
+        book.announce_once("Warning", "PodRefused", message)
+        return Failure("EngineVersion", message)
+    return None
+
+
+def _seat_taken(book: Book, place: naming.Place) -> bool:
+    """A worker that nobody expects is welcome after a restart, before the platform was listed."""
+    if not book.context.resumed or place.epoch >= book.epoch:
+        return True
+    seat = book.registry.seats.get((place.role, place.index))
+    return seat is None or seat.worker is not None
+
+
+def _newcomer(book: Book, name: str) -> Worker:
+    place = naming.read(name)
+    assert place is not None  # noqa: S101 - `_problem` has looked
+    worker = book.registry.add(name, place)
+    worker.began = book.now
+    book.registry.seats[place.role, place.index].worker = worker
+    return worker
+
+
+def _begin_session(book: Book, worker: Worker, event: WorkerRegistered) -> None:
+    if worker.parked is not None:
+        message = "another registration of this worker took this session's place"
+        book.commands.append(Refuse(request=worker.parked.number, status=401, reason="SessionUnknown", message=message))
+        worker.parked = None
+    worker.move("registered")
+    book.registry.open_session(worker, event.session)
+    seat = book.registry.seats.get((worker.role, worker.index))
+    if seat is not None and seat.worker is worker:
+        seat.failed_starts = 0
+    body = event.body
+    if worker.boot != body.boot:
+        _new_process(book, worker)
+    worker.uid = event.uid
+    worker.boot = body.boot
+    worker.address = event.address
+    worker.directory = body.directory
+    worker.slots = body.slots
+    worker.free = 0
+    worker.heard = book.now
+    worker.answered = worker.seen = 0
+    worker.locations_seen = 0
+    worker.journal_sent = 0
+    worker.unwanted.clear()
+    worker.told_address = ""
+    worker.reason = worker.message = ""
+    worker.offered_held, worker.offered_running = body.held, body.running
+    worker.taken_over = False
+    worker.discard = dict.fromkeys(worker.discard, 0)
+    _compare_running(book, worker, body)
+
+
+def _compare_running(book: Book, worker: Worker, body: Register) -> None:
+    """What it was given and does not name is gone, or never arrived."""
+    running = set(body.running)
+    for attempt in list(worker.attempts.values()):
+        attempt.told = 0
+        if attempt.id in running:
+            attempt.started = True
+        else:
+            failures.attempt_lost(book, attempt, "WorkerLost" if attempt.started else "NotStarted")
+
+
+def _new_process(book: Book, worker: Worker) -> None:
+    """The worker's process was started again: reports count anew, and a gateway must open again."""
+    worker.applied = 0
+    if worker.role != "gateway":
+        return
+    worker.opened = False
+    storage.must_open_again(book, worker)
+
+
+def _welcome(book: Book, worker: Worker) -> Registered:
+    spec = book.spec
+    bare = msgspec.structs.replace(spec, program=Program(spec.program.file, b"", spec.program.class_name))
+    gateway = worker.role == "gateway"
+    context = JobContext(
+        spec=bare,
+        program_digest=spec.program.digest,
+        read_input_directly=book.context.read_input_directly,
+        role_index=worker.index,
+        serves_input=gateway and (worker.index == 1 or not spec.separate_input),
+        serves_output=gateway and worker.index == 0,
+    )
+    keys = (book.context.ticket_key, book.context.previous_ticket_key)
+    return Registered(
+        version=VERSION,
+        session=worker.session,
+        worker=worker.name,
+        epoch=book.epoch,
+        job=context,
+        timing=spec.timing,
+        limits=spec.limits,
+        ticket_keys=tuple(key for key in keys if key is not None),
+    )

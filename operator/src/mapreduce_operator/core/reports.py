@@ -1,0 +1,162 @@
+"""What the reports of attempts change, one function for each kind of report.
+
+Each is applied once, in the order of its number (`exchange.py` sees to that). A report of an
+attempt that is not known, or not wanted any more, changes nothing but what may be deleted.
+Neighbours: `attempts.py`, `failures.py`, `storage.py`, `rebuild.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import (
+    AttemptCancelled,
+    AttemptFailed,
+    Cleaned,
+    JournalPage,
+    MapSucceeded,
+    Opened,
+    Outcome,
+    PlanFinished,
+    PlanPageMade,
+    ProgramLoaded,
+    Published,
+    ReduceSucceeded,
+    SegmentsLost,
+    Staged,
+)
+from mapreduce_operator.core import attempts, failures, maps, parts, storage
+from mapreduce_operator.core.book import Book, Part
+from mapreduce_operator.core.states import TaskState
+from mapreduce_operator.core.tasks import Attempt
+from mapreduce_operator.core.workers import Worker
+
+
+def attempt_of(outcome: Outcome) -> AttemptId:
+    """Return the attempt that a report is about."""
+    return outcome.output.attempt if isinstance(outcome, MapSucceeded) else outcome.attempt
+
+
+def apply(book: Book, worker: Worker, outcome: Outcome) -> None:
+    """Apply one report of a worker."""
+    attempt_id = attempt_of(outcome)
+    if isinstance(outcome, Staged):
+        storage.staged(book, worker, outcome)
+        return
+    attempt = worker.attempts.get(attempt_id)
+    if attempt is None:
+        if isinstance(outcome, MapSucceeded) and book.outputs.is_current(attempt_id, worker.number):
+            maps.count(book, attempt_id.task.index, -1)
+            book.records[attempt_id.task.index] = outcome.records
+            maps.count(book, attempt_id.task.index, 1)
+        elif isinstance(outcome, (MapSucceeded, ReduceSucceeded)):
+            discard_unknown(book, worker, attempt_id)
+        return
+    if not attempt.started:
+        attempt.started = True
+    _APPLY[type(outcome)](book, attempt, outcome)
+
+
+def discard_unknown(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
+    """Let a worker delete a result that nobody wants; never the part that counts."""
+    part = book.parts.get(attempt_id.task.index)
+    if attempt_id.task.kind == "reduce" and part is not None and part.attempt == attempt_id:
+        return
+    attempts.discard(book, worker, attempt_id)
+
+
+# --- map ------------------------------------------------------------------------------------
+
+
+def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
+    worker, output = attempt.worker, report.output
+    if not attempts.end(book, attempt):
+        attempts.discard(book, worker, attempt.id)
+        return
+    if not maps.accepts(book, output):
+        return
+    index = attempt.id.task.index
+    book.records[index] = report.records
+    book.record(
+        "Finished",
+        attempt=attempt.id,
+        worker=worker,
+        checksum=output.checksum,
+        rows=output.rows,
+        size=output.size,
+        records=report.records,
+    )
+    maps.keep(book, output, worker)
+
+
+# --- reduce -----------------------------------------------------------------------------------
+
+
+def _reduce_succeeded(book: Book, attempt: Attempt, report: ReduceSucceeded) -> None:
+    partition, worker = attempt.id.task.index, attempt.worker
+    table = book.tasks["reduce"]
+    counted = attempts.end(book, attempt)
+    if not counted or not (table.is_in(partition, TaskState.RUNNING) or table.is_in(partition, TaskState.WAITING)):
+        attempts.discard(book, worker, attempt.id)
+        return
+    book.record(
+        "Finished", attempt=attempt.id, worker=worker, checksum=report.checksum, rows=report.rows, size=report.size
+    )
+    current = book.outputs.digest() if book.outputs.all_known() else ""
+    if report.consumed != current:
+        _read_something_else(book, attempt, report, current)
+        return
+    if book.consumed and book.consumed != current:
+        book.fail("NonDeterministicMap", "the maps that ran again gave other outputs than before")
+        return
+    book.consumed = current
+    book.record("Consumed", attempt=attempt.id, worker=worker, checksum=report.consumed, key_type=book.key_type)
+    parts.offer(book, partition, Part(attempt.id, report.checksum, report.rows, report.size, worker.number))
+
+
+def _read_something_else(book: Book, attempt: Attempt, report: ReduceSucceeded, current: str) -> None:
+    """It read the output of a map that has run again since, or that nobody can vouch for."""
+    message = f"it read {report.consumed}, but the maps' outputs are {current or 'not all known'}"
+    book.record("Lost", attempt=attempt.id, worker=attempt.worker, reason="SegmentUnreadable", message=message)
+    attempts.discard(book, attempt.worker, attempt.id)
+    failures.disrupt(book, "reduce", attempt.id.task.index, "SegmentUnreadable", message)
+    maps.run_orphans_again(book)
+
+
+# --- the others -------------------------------------------------------------------------------
+
+
+def _program_loaded(book: Book, attempt: Attempt, report: ProgramLoaded) -> None:
+    if not attempts.end(book, attempt):
+        return
+    book.tasks["load"].move(0, "succeeded")
+    book.record("Finished", attempt=attempt.id, worker=attempt.worker)
+    book.shape = report.shape
+    if not report.shape.has_reduce:
+        message = f"{report.shape.class_name} has no reduce, and a job without one cannot be run"
+        book.fail("ProgramInvalid", message)
+
+
+def _cancelled(book: Book, attempt: Attempt, _: AttemptCancelled) -> None:
+    """Asked for: nothing more to do. Not asked for by this master: a disruption."""
+    if attempts.end(book, attempt):
+        book.record("Cancelled", attempt=attempt.id, worker=attempt.worker, reason="Cancelled")
+        failures.disrupt(book, attempt.id.task.kind, attempt.id.task.index, "Cancelled")
+
+
+_APPLY: Final[dict[type, Callable[[Book, Attempt, Any], None]]] = {
+    MapSucceeded: _map_succeeded,
+    ReduceSucceeded: _reduce_succeeded,
+    ProgramLoaded: _program_loaded,
+    SegmentsLost: failures.segments_lost,
+    AttemptFailed: failures.report,
+    AttemptCancelled: _cancelled,
+    PlanPageMade: storage.plan_page,
+    PlanFinished: storage.plan_finished,
+    JournalPage: storage.journal_page,
+    Opened: storage.opened,
+    Published: storage.published,
+    Cleaned: storage.cleaned,
+}

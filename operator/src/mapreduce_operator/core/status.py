@@ -1,0 +1,124 @@
+"""What people see of a job, made of the book; and why it waits, in plain words.
+
+Neighbours: the shells render it; `master.py` publishes it when it changed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mapreduce.ids import Kind
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.events import Condition, JobStatus, PhaseCounts, PublishStatus
+from mapreduce_operator.core.states import JobState, TaskState, WorkerState
+
+_PHASES: dict[
+    JobState,
+    Literal["Pending", "Planning", "Mapping", "Reducing", "Publishing", "Succeeded", "Failed", "Suspended"],
+] = {
+    JobState.PENDING: "Pending",
+    JobState.PLANNING: "Planning",
+    JobState.MAPPING: "Mapping",
+    JobState.REDUCING: "Reducing",
+    JobState.PUBLISHING: "Publishing",
+    JobState.SUCCEEDED: "Succeeded",
+    JobState.FAILED: "Failed",
+    JobState.SUSPENDED: "Suspended",
+}
+
+
+def publish(book: Book) -> None:
+    """Publish the status if it is another one than before."""
+    made = make(book)
+    if made != book.published_status:
+        book.published_status = made
+        book.commands.append(PublishStatus(made))
+
+
+def make(book: Book) -> JobStatus:
+    """Return the status as it is now."""
+    ready = sum(1 for worker in book.registry.alive("worker") if worker.usable)
+    waits = "" if book.over or (book.state in (JobState.MAPPING, JobState.REDUCING) and ready) else waiting_for(book)
+    _set_conditions(book, ready)
+    return JobStatus(
+        phase=_PHASES[book.state],
+        conditions=tuple(book.conditions.values()),
+        start_wall=book.started_wall,
+        completion_wall=book.completed_wall,
+        maps=_counts(book, "map"),
+        reduces=_counts(book, "reduce"),
+        workers_desired=book.spec.workers,
+        workers_ready=ready,
+        records=book.done_records,
+        size=book.done_size,
+        total_size=book.header.size if book.header is not None else 0,
+        last_failures=tuple(book.last_failures),
+        output=book.summary,
+        message=waits,
+    )
+
+
+def _counts(book: Book, kind: Kind) -> PhaseCounts:
+    table = book.tasks[kind]
+    counts = table.counts
+    return PhaseCounts(
+        total=table.count,
+        active=counts[TaskState.RUNNING] + counts[TaskState.STAGING],
+        succeeded=counts[TaskState.SUCCEEDED],
+        failed=counts[TaskState.FAILED],
+        retried=table.again,
+    )
+
+
+def _set_conditions(book: Book, ready: int) -> None:
+    desired = book.spec.workers
+    if not book.over:
+        enough = ready >= desired
+        reason = "Running" if enough else "Unready"
+        _set(book, "WorkersReady", enough, reason, f"{ready} of {desired} workers are registered")
+    if book.state is JobState.SUCCEEDED:
+        _set(book, "Complete", True, "Succeeded", "the output is published")
+    if book.state is JobState.FAILED and book.failure is not None:
+        _set(book, "Failed", True, book.failure.reason, book.failure.message)
+
+
+def _set(
+    book: Book, kind: Literal["Complete", "Failed", "WorkersReady"], holds: bool, reason: str, message: str
+) -> None:
+    """Change a condition; `since` moves only when its status does."""
+    before = book.conditions.get(kind)
+    status: Literal["True", "False"] = "True" if holds else "False"
+    since = before.since if before is not None and before.status == status else book.at.wall
+    book.conditions[kind] = Condition(type=kind, status=status, reason=reason, message=message, since=since)
+
+
+# --- why it waits -------------------------------------------------------------------------------
+
+
+def waiting_for(book: Book) -> str:
+    """Return why the job does not move, or nothing if nobody knows of a reason."""
+    if book.input_problem.reason:
+        return f"{book.input_problem.reason}: {book.input_problem.message}"
+    for worker in book.registry.alive():
+        if worker.state is WorkerState.EXPECTED and worker.reason:
+            return f"{worker.reason}: {worker.message or worker.name}"
+    for seat in book.registry.seats.values():
+        if seat.worker is None and seat.waiting_for[0]:
+            return ": ".join(seat.waiting_for)
+    return _missing(book)
+
+
+def _missing(book: Book) -> str:
+    if book.context.resumed and not book.listed:
+        return "waiting for the list of the job's Pods"
+    if book.output_gateway is None:
+        return "waiting for the gateway to register"
+    if book.live_jobs is None and not book.opened_once:
+        return "waiting for the list of live jobs"
+    if not book.grace_over:
+        return "waiting for the workers to register again"
+    if book.input_gateway is None:
+        return "waiting for the input's gateway to register"
+    if not any(worker.usable for worker in book.registry.alive("worker")):
+        return "waiting for a worker to register"
+    return ""

@@ -1,0 +1,177 @@
+"""The workers and gateways of one job: who they are, their sessions, leases and parked requests.
+
+Neighbours: `fleet.py` (starts, replaces and loses them), `registration.py` (sessions),
+`exchange.py` (what they say), `answers.py` (what they are told).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import MapOutput, Role
+from mapreduce_operator.core import states
+from mapreduce_operator.core.naming import Place
+from mapreduce_operator.core.states import WorkerEvent, WorkerState
+
+if TYPE_CHECKING:
+    from mapreduce_operator.core.tasks import Attempt
+
+
+class Parked:
+    """A request that waits for its answer; `since` on the master's own clock."""
+
+    __slots__ = ("number", "since")
+
+    def __init__(self, number: int, since: float) -> None:
+        self.number = number
+        self.since = since
+
+
+class Worker:
+    """One start of a worker or gateway. `number` names it in locations, stable within the epoch.
+
+    Of its session: `answered` is the number of the last answer, `seen` the last that it handled,
+    `applied` the last of its reports that was applied. `attempts` holds all that it was given and
+    that has not ended, cancelled ones too: each takes a slot.
+    """
+
+    def __init__(self, name: str, place: Place, number: int) -> None:
+        self.name = name
+        self.uid = ""
+        self.role: Role = place.role
+        self.index = place.index
+        self.incarnation = place.incarnation
+        self.number = number
+        self.state = WorkerState.EXPECTED
+        self.history: list[str] = []
+        self.began = 0.0
+        """When it was asked for or first seen; when it was first seen running."""
+        self.seen_by_platform = False
+        self.reason = ""
+        self.message = ""
+        self.address = ""
+        self.directory = ""
+        self.boot = ""
+        self.session = ""
+        self.slots = 0
+        self.free = 0
+        """Slots that may get an attempt, as known now."""
+        self.heard = 0.0
+        self.answered = 0
+        self.seen = 0
+        self.applied = 0
+        self.attempts: dict[AttemptId, Attempt] = {}
+        self.unwanted: dict[AttemptId, int] = {}
+        """What it runs and nobody knows, each with the answer that cancelled it, 0 before."""
+        self.discard: dict[AttemptId, int] = {}
+        """What it may delete, each with the answer that said so, 0 before."""
+        self.offered_held: tuple[MapOutput, ...] = ()
+        self.offered_running: tuple[AttemptId, ...] = ()
+        """What it registered with, until the plan is known and it can be `taken_over`."""
+        self.taken_over = False
+        self.locations_seen = 0
+        self.told_address = ""
+        self.journal_sent = 0
+        self.opened = False
+        """Gateway: this start of the process has the output open."""
+        self.parked: Parked | None = None
+        self.prompt = False
+        """The next answer must not wait."""
+        self.rest_until = 0.0
+        """It left an assignment alone: it gets none before this time."""
+
+    def move(self, event: WorkerEvent) -> None:
+        """Change state by the table; raises `InvalidTransition` with the worker's history."""
+        following = states.after(states.WORKER, self.state, event, self.name, ", ".join(self.history))
+        if following is not self.state:
+            self.history.append(event)
+        self.state = following
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has a session and may get work."""
+        return self.state is WorkerState.REGISTERED and bool(self.session)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is not lost."""
+        return self.state is not WorkerState.LOST
+
+    def reduces(self) -> bool:
+        """Tell whether it has a reduce attempt."""
+        return any(attempt.task.kind == "reduce" for attempt in self.attempts)
+
+
+class Seat:
+    """A place that should be taken: (role, index). `failed_starts` in a row never registered;
+    `waiting_for` says why nobody can be started now."""
+
+    __slots__ = ("failed_starts", "not_before", "number", "waiting_for", "worker")
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self.number = 0
+        self.failed_starts = 0
+        self.not_before = 0.0
+        self.waiting_for = ("", "")
+
+
+class Registry:
+    """Every worker of this epoch, by name, number and session; and the seats."""
+
+    def __init__(self) -> None:
+        self.seats: dict[tuple[Role, int], Seat] = {}
+        self._all: list[Worker] = []
+        self._by_name: dict[str, Worker] = {}
+        self._by_session: dict[str, Worker] = {}
+        self._alive: dict[int, Worker] = {}
+
+    def add(self, name: str, place: Place) -> Worker:
+        """Note a new worker."""
+        worker = Worker(name, place, len(self._all))
+        self._all.append(worker)
+        self._by_name[name] = worker
+        self._alive[worker.number] = worker
+        return worker
+
+    def by_name(self, name: str) -> Worker | None:
+        """Return the worker with this name."""
+        return self._by_name.get(name)
+
+    def by_number(self, number: int) -> Worker:
+        """Return the worker with this number."""
+        return self._all[number]
+
+    def by_session(self, session: str) -> Worker | None:
+        """Return the worker whose session this is."""
+        return self._by_session.get(session)
+
+    def open_session(self, worker: Worker, session: str) -> None:
+        """Begin a session; the one before is over."""
+        self.close_session(worker)
+        worker.session = session
+        self._by_session[session] = worker
+
+    def close_session(self, worker: Worker) -> None:
+        """End a worker's session, if it has one."""
+        self._by_session.pop(worker.session, None)
+        worker.session = ""
+
+    def bury(self, worker: Worker) -> None:
+        """Take a worker out of the living; its name stays known."""
+        self.close_session(worker)
+        self._alive.pop(worker.number, None)
+        seat = self.seats.get((worker.role, worker.index))
+        if seat is not None and seat.worker is worker:
+            seat.worker = None
+
+    def alive(self, role: Role | None = None) -> Iterator[Worker]:
+        """Yield the workers that are not lost, oldest first."""
+        return (worker for worker in tuple(self._alive.values()) if role is None or worker.role == role)
+
+    def at(self, role: Role, index: int) -> Worker | None:
+        """Return who has a seat now."""
+        seat = self.seats.get((role, index))
+        return seat.worker if seat is not None else None

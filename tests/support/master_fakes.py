@@ -1,0 +1,373 @@
+"""Fake processes for the tests of the master: a worker, a gateway, and the store behind it.
+
+They keep the rules of `docs/protocol.md` in the simplest way, without files, slots or time.
+Neighbour: `master_builder.py`, which delivers their messages.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from mapreduce.digests import consumed
+from mapreduce.history import Frame, HistoryEvent
+from mapreduce.ids import AttemptId, TaskId
+from mapreduce.plan import PlanHeader, Split
+from mapreduce.program import Shape
+from mapreduce.protocol import (
+    Answer,
+    Assignment,
+    AttemptCancelled,
+    AttemptFailed,
+    Cleaned,
+    CleanUp,
+    ErrorInfo,
+    Exchange,
+    JournalPage,
+    MakePlan,
+    MapOutput,
+    MapSucceeded,
+    Opened,
+    OpenOutput,
+    Outcome,
+    OutputSummary,
+    PlanFinished,
+    PlanPageMade,
+    ProgramLoaded,
+    Progress,
+    Published,
+    PublishOutput,
+    ReduceSucceeded,
+    Registered,
+    Report,
+    Role,
+    RunMap,
+    RunReduce,
+    SegmentsLost,
+    Staged,
+    StagePart,
+)
+
+_boots = itertools.count(1)
+SUMMARY = OutputSummary(path="out/wc", files=1, records=10, size=100, checksum="sha256:0")
+
+
+class Store:
+    """The output's claim: journal, staged parts, what was published, what was cleaned."""
+
+    def __init__(self, plan: tuple[PlanHeader, tuple[Split, ...]]) -> None:
+        self.plan = plan
+        self.frames: list[Frame] = []
+        self.staged: dict[int, StagePart] = {}
+        self.published = False
+        self.cleaned: list[str] = []
+        self.staged_times: dict[int, int] = {}
+        self.manifest = b""
+
+    def written(self, epoch: int) -> int:
+        """The highest sequence of an epoch in the journal."""
+        return max((frame.sequence for frame in self.frames if frame.epoch == epoch), default=0)
+
+
+class FakeProcess:
+    """What worker and gateway share: the exchange. `request` is the one that is parked, 0 for none."""
+
+    role: Role = "worker"
+
+    def __init__(self, name: str, index: int, slots: int = 1) -> None:
+        self.name = name
+        self.index = index
+        self.slots = slots
+        self.uid = f"uid-{name}"
+        self.boot = f"boot-{next(_boots)}"
+        self.alive = True
+        self.session = ""
+        self.request = 0
+        self.epoch = 0
+        self.seen = 0
+        self.refusals: list[int] = []
+        self.answers: list[Answer] = []
+        self.active: dict[AttemptId, Assignment] = {}
+        self.ended: set[AttemptId] = set()
+        self.known: set[AttemptId] = set()
+        self.reports: dict[int, Outcome] = {}
+        self.number = 0
+        self.waiting: set[AttemptId] = set()
+        self.locations_seen = 0
+        self.written = 0
+        self.finished = False
+        self.input_address = ""
+
+    def cut_off(self) -> None:
+        """The master is gone, and with it every parked request and session."""
+        self.session = ""
+        self.request = 0
+
+    def held(self) -> tuple[MapOutput, ...]:
+        """What it announces when it registers."""
+        return ()
+
+    def running_ids(self) -> tuple[AttemptId, ...]:
+        """Every attempt that runs or is not acknowledged."""
+        return (*self.active, *sorted(self.ended))
+
+    def welcomed(self, body: Registered) -> None:
+        """A session begins."""
+        self.session, self.seen = body.session, 0
+        if body.epoch > self.epoch:
+            self.new_epoch()
+        self.epoch = body.epoch
+        self.locations_seen = 0
+
+    def new_epoch(self) -> None:
+        """Another master than before."""
+
+    def exchange(self) -> Exchange:
+        """What it says."""
+        running = [Progress(attempt=attempt, waiting=attempt in self.waiting) for attempt in self.active]
+        running += [Progress(attempt=attempt) for attempt in self.ended]
+        return Exchange(
+            epoch=self.epoch,
+            seen=self.seen,
+            running=tuple(running),
+            reports=tuple(Report(number=number, outcome=outcome) for number, outcome in self.reports.items()),
+            free_slots=self.slots - len(self.active),
+            locations_seen=self.locations_seen,
+            journal_written=self.written,
+        )
+
+    def answered(self, answer: Answer) -> None:
+        """Take in an answer."""
+        self.request = 0
+        if not self.alive:
+            return
+        assert answer.number > self.seen
+        self.answers.append(answer)
+        self.seen = answer.number
+        self.input_address = answer.input_address
+        if answer.finished:
+            self.alive, self.finished = False, True
+            return
+        for number in [number for number in self.reports if number <= answer.acknowledged]:
+            self.ended.discard(attempt_of(self.reports.pop(number)))
+        for assignment in answer.assignments:
+            if assignment.attempt not in self.known:
+                self.known.add(assignment.attempt)
+                self.active[assignment.attempt] = assignment
+                self.take(assignment)
+        for attempt in answer.cancellations:
+            if attempt in self.active:
+                self.report(AttemptCancelled(attempt=attempt))
+        self.take_rest(answer)
+
+    def take(self, assignment: Assignment) -> None:
+        """Begin an attempt."""
+
+    def take_rest(self, answer: Answer) -> None:
+        """Take what only one role gets."""
+
+    def refused(self, status: int) -> None:
+        """Take in a refusal."""
+        self.request = 0
+        self.refusals.append(status)
+        if status == 401:
+            self.session = ""
+        elif status in (410, 426):
+            self.alive = False
+
+    def report(self, outcome: Outcome, *, ends: bool = True) -> None:
+        """Keep a report until it is acknowledged."""
+        self.number += 1
+        self.reports[self.number] = outcome
+        if ends:
+            attempt = attempt_of(outcome)
+            self.active.pop(attempt, None)
+            self.waiting.discard(attempt)
+            self.ended.add(attempt)
+
+
+class FakeWorker(FakeProcess):
+    """A worker: it ends attempts when a test says so."""
+
+    def __init__(self, name: str, index: int, slots: int = 1) -> None:
+        super().__init__(name, index, slots)
+        self.outputs: dict[AttemptId, MapOutput] = {}
+        self.places: dict[int, tuple[AttemptId, str]] = {}
+        self.discarded: list[AttemptId] = []
+
+    def held(self) -> tuple[MapOutput, ...]:
+        return tuple(self.outputs.values())
+
+    def welcomed(self, body: Registered) -> None:
+        super().welcomed(body)
+        self.places.clear()
+
+    def take(self, assignment: Assignment) -> None:
+        if isinstance(assignment, RunReduce) and not self._complete(assignment):
+            self.waiting.add(assignment.attempt)
+
+    def take_rest(self, answer: Answer) -> None:
+        self.discarded += answer.discard
+        for attempt in answer.discard:
+            self.outputs.pop(attempt, None)
+        if answer.locations is not None:
+            self.locations_seen = answer.locations.version
+            for place in answer.locations.outputs:
+                for position, index in enumerate(range(place.first, place.last + 1)):
+                    if place.holder < 0:
+                        self.places.pop(index, None)
+                    else:
+                        attempt = AttemptId(TaskId(0, "map", index), place.epoch, place.number)
+                        self.places[index] = (attempt, place.checksums[position])
+        for attempt, assignment in self.active.items():
+            if isinstance(assignment, RunReduce):
+                (self.waiting.discard if self._complete(assignment) else self.waiting.add)(attempt)
+
+    def _complete(self, assignment: RunReduce) -> bool:
+        return len(self.places) == assignment.maps
+
+    def can_finish(self, attempt: AttemptId) -> bool:
+        """Tell whether a reduce has all its segments; everything else can always finish."""
+        return attempt in self.active and attempt not in self.waiting
+
+    def succeed(self, attempt: AttemptId, checksum: str = "") -> None:
+        """End an attempt well."""
+        assignment = self.active[attempt]
+        if isinstance(assignment, RunMap):
+            index = attempt.task.index
+            output = MapOutput(
+                attempt=attempt,
+                checksum=checksum or f"c{index}",
+                rows=5,
+                size=50,
+                key_type="str",
+                key_at=f"a.txt:{100 * index}",
+            )
+            self.outputs[attempt] = output
+            self.report(MapSucceeded(output=output, records=10))
+        elif isinstance(assignment, RunReduce):
+            assert self._complete(assignment), "a reduce without all its segments cannot finish"
+            digest = consumed((index, place[1]) for index, place in sorted(self.places.items()))
+            partition = attempt.task.index
+            self.report(ReduceSucceeded(attempt=attempt, checksum=f"p{partition}", rows=3, size=30, consumed=digest))
+        else:
+            self.report(ProgramLoaded(attempt=attempt, shape=Shape("Job", has_reduce=True, has_combine=True)))
+
+    def fail(self, attempt: AttemptId, kind: str = "user", reason: str = "UserCodeFailed", **fields: str) -> None:
+        """End an attempt with an error."""
+        error = ErrorInfo(kind=kind, reason=reason, message=fields.pop("message", "ValueError: no"), **fields)  # type: ignore[arg-type]
+        self.report(AttemptFailed(attempt=attempt, error=error))
+
+    def complain(self, attempt: AttemptId, holder: str, maps: list[int]) -> None:
+        """A reduce attempt cannot read some maps from a holder."""
+        lost = tuple((self.places[index][0], "SegmentUnreadable") for index in maps)
+        self.waiting.add(attempt)
+        self.report(SegmentsLost(attempt=attempt, holder=holder, maps=lost), ends=False)
+
+
+class FakeGateway(FakeProcess):
+    """A gateway: it does at once what the store can do, unless a test holds it back."""
+
+    role: Role = "gateway"
+
+    def __init__(self, name: str, index: int, slots: int = 0) -> None:
+        super().__init__(name, index, slots)
+        self.open = False
+        self.frames: dict[int, Frame] = {}
+        self.refuse_to: dict[str, ErrorInfo] = {}
+
+    def new_epoch(self) -> None:
+        self.open, self.written = False, 0
+        self.frames.clear()
+        for attempt in list(self.active):
+            self.report(AttemptCancelled(attempt=attempt))
+
+    def take_rest(self, answer: Answer) -> None:
+        for frame in answer.journal:
+            if frame.sequence > self.written:
+                self.frames[frame.sequence] = frame
+
+    def do_storage(self, store: Store, held: set[str], epoch: int) -> None:
+        """Do everything that is not held back."""
+        self._append(store, held)
+        for attempt, work in list(self.active.items()):
+            if attempt.task.kind in held or attempt not in self.active:
+                continue
+            if attempt.task.kind in self.refuse_to:
+                self.report(AttemptFailed(attempt=attempt, error=self.refuse_to[attempt.task.kind]))
+            else:
+                self._do(store, work)
+            self._append(store, held)
+
+    def _append(self, store: Store, held: set[str]) -> None:
+        if not self.open or "journal" in held:
+            return
+        while self.written + 1 in self.frames:
+            self.written += 1
+            store.frames.append(self.frames.pop(self.written))
+
+    def _do(self, store: Store, work: Assignment) -> None:
+        match work:
+            case OpenOutput():
+                self._open(store, work)
+            case MakePlan():
+                header, splits = store.plan
+                pages = [splits[at : at + 2] for at in range(0, len(splits), 2)]
+                for number, page in enumerate(pages):
+                    self.report(PlanPageMade(attempt=work.attempt, number=number, splits=page), ends=False)
+                self.report(PlanFinished(attempt=work.attempt, header=header, pages=len(pages)))
+            case StagePart():
+                if self.open:
+                    self._stage(store, work)
+            case PublishOutput():
+                if self.written >= work.journal_through:
+                    store.published, self.open, store.manifest = True, False, work.manifest
+                    self.report(Published(attempt=work.attempt, summary=SUMMARY))
+            case CleanUp():
+                store.cleaned.append(work.mode)
+                self.open = False
+                self.report(Cleaned(attempt=work.attempt))
+            case _:
+                raise AssertionError(f"a gateway cannot do {work}")
+
+    def _open(self, store: Store, work: OpenOutput) -> None:
+        if store.published:
+            self.report(Opened(attempt=work.attempt, pages=0, published=True, summary=SUMMARY))
+            return
+        pages = [tuple(store.frames[at : at + 3]) for at in range(0, len(store.frames), 3)]
+        for number, frames in enumerate(pages):
+            self.report(JournalPage(attempt=work.attempt, number=number, frames=frames), ends=False)
+        self.open = True
+        self.written = store.written(work.attempt.epoch)
+        self.report(Opened(attempt=work.attempt, pages=len(pages)))
+
+    def _stage(self, store: Store, work: StagePart) -> None:
+        if work.partition not in store.staged:
+            store.staged[work.partition] = work
+            store.staged_times[work.partition] = store.staged_times.get(work.partition, 0) + 1
+            task = TaskId(0, "reduce", work.partition)
+            entry = HistoryEvent(
+                event="Staged",
+                wall=0.0,
+                task=task,
+                attempt=work.source,
+                checksum=work.checksum,
+                rows=work.rows,
+                size=work.size,
+            )
+            store.frames.append(Frame(work.attempt.epoch, 0, entry))
+        kept = store.staged[work.partition]
+        self.report(
+            Staged(
+                attempt=work.attempt,
+                partition=work.partition,
+                source=kept.source,
+                checksum=kept.checksum,
+                rows=kept.rows,
+                size=kept.size,
+            )
+        )
+
+
+def attempt_of(outcome: Outcome) -> AttemptId:
+    """The attempt that a report is about."""
+    return outcome.output.attempt if isinstance(outcome, MapSucceeded) else outcome.attempt
