@@ -33,6 +33,13 @@ class Reducer:
         """Return the result that the user sees."""
         return acc
 
+    def canonical(self, acc: Any) -> Any:
+        """Return the accumulator as it travels: the same for the same values, however they were divided.
+
+        So that a map output does not depend on when the engine had to empty its memory.
+        """
+        return acc
+
     def __call__(self, key: Any, values: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Reduce plain values, as a user's own `reduce` would: what the reference runs."""
         rest = iter(values)
@@ -83,6 +90,52 @@ class Sum(Reducer):
             return float(exact)
         except OverflowError:
             return math.copysign(math.inf, exact)
+
+
+    def canonical(self, acc: Any) -> Any:
+        """Return an int as it is; else [integer sum, the float nearest to the rest, what is left of it…]."""
+        if isinstance(acc, int):
+            return acc
+        whole, partials = acc[0], acc[1:]
+        special = [value for value in partials if not math.isfinite(value)]
+        if special:
+            return [0, self.finish(acc)]
+        try:
+            return [0, *_descending([*partials, *_as_floats(whole)])]
+        except OverflowError:
+            return _canonical_slowly(sum((Fraction(value) for value in partials), Fraction(whole)))
+
+
+def _as_floats(whole: int) -> list[float]:
+    """Return floats whose exact sum is `whole`; raises `OverflowError` beyond their range."""
+    terms: list[float] = []
+    while whole:
+        terms.append(float(whole))
+        whole -= int(terms[-1])
+    return terms
+
+
+def _descending(terms: list[float]) -> list[float]:
+    """Return the exact sum of the terms as floats, each the nearest to what those before it leave."""
+    found: list[float] = []
+    while nearest := math.fsum(terms):
+        found.append(nearest)
+        terms = [*terms, -nearest]
+    return found
+
+
+def _canonical_slowly(rest: Fraction) -> list[Any]:
+    """Do the same where a step left the range of a float; only a sum beyond it keeps an integer part."""
+    whole = 0
+    found: list[float] = []
+    while rest:
+        try:
+            found.append(float(rest))
+            rest -= Fraction(found[-1])
+        except OverflowError:
+            whole = math.floor(rest)
+            rest -= whole
+    return [whole, *found]
 
 
 def _as_list(acc: Any) -> list[Any]:

@@ -1,0 +1,197 @@
+"""Blocks of rows: the one codec under map outputs, spilled runs and parts.
+
+A row is (encoded key, value). In memory a value is either packed (msgpack, `mapreduce.values`)
+or a plain 64-bit integer, the same for all rows of a block. On disk a block is a frame:
+
+    length of the body, CRC-32 of all that follows it, rows      4 bytes each, big-endian
+    body: an Arrow IPC stream of the columns `key` (binary) and `value` (binary or int64)
+
+A `Digest` is over rows, not over blocks.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, Final, Literal
+
+import msgspec
+import polars
+from xxhash import xxh3_128
+
+from mapreduce import values as codec
+from mapreduce.errors import CorruptionError
+
+Codec = Literal["lz4", "uncompressed"]
+
+MAX_ROWS: Final = 4096
+MAX_BYTES: Final = 256 << 10
+"""A block is closed when it has this many rows, or bytes of keys and values; a row is never divided."""
+
+_HEAD: Final = struct.Struct(">III")
+_COUNT: Final = struct.Struct(">I")
+_SECTION: Final = b"\xff\xff\xff\xff"
+_pack: Final = msgspec.msgpack.Encoder().encode
+_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Rows in key order: `values` are packed bytes, or integers if `packed` is false."""
+
+    keys: list[bytes]
+    values: list[Any]
+    packed: bool = True
+
+    def unpacked(self) -> list[Any]:
+        """Return the values as Python objects."""
+        return list(map(codec.decode, self.values)) if self.packed else self.values
+
+    def as_packed(self) -> Block:
+        """Return the same rows with packed values."""
+        return self if self.packed else Block(self.keys, list(map(codec.encode, self.values)))
+
+
+def of_objects(keys: list[bytes], objects: list[Any]) -> Block:
+    """Return a block of Python objects: as integers if all are of 64 bits, else packed."""
+    if set(map(type, objects)) == {int} and min(objects) >= _INT_MIN and max(objects) <= _INT_MAX:
+        return Block(keys, objects, packed=False)
+    return Block(keys, list(map(codec.encode, objects)))
+
+
+def cut(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Divide and join blocks, so that each is near the size where one is closed."""
+    keys: list[bytes] = []
+    values: list[Any] = []
+    packed = True
+    for block in blocks:
+        if keys and block.packed != packed:
+            yield from _close(keys, values, packed, final=True)
+            keys, values = [], []
+        packed = block.packed
+        keys += block.keys
+        values += block.values
+        if len(keys) >= MAX_ROWS or _size(keys, values, packed) >= MAX_BYTES:
+            done = 0
+            for closed in _close(keys, values, packed, final=False):
+                yield closed
+                done += len(closed.keys)
+            del keys[:done], values[:done]
+    if keys:
+        yield from _close(keys, values, packed, final=True)
+
+
+def _close(keys: list[bytes], values: list[Any], packed: bool, *, final: bool) -> Iterator[Block]:
+    """Yield the full blocks at the beginning of these rows, and the rest too if `final`."""
+    start = 0
+    while start < len(keys):
+        end = min(start + MAX_ROWS, len(keys))
+        full = end - start == MAX_ROWS
+        if _size(keys[start:end], values[start:end], packed) >= MAX_BYTES:
+            end, full = _end_by_bytes(keys, values, packed, start), True
+        if not full and not final:
+            return
+        yield Block(keys[start:end], values[start:end], packed)
+        start = end
+
+
+def _size(keys: list[bytes], values: list[Any], packed: bool) -> int:
+    return sum(map(len, keys)) + (sum(map(len, values)) if packed else 8 * len(values))
+
+
+def _end_by_bytes(keys: list[bytes], values: list[Any], packed: bool, start: int) -> int:
+    size = 0
+    for index in range(start, len(keys)):
+        size += len(keys[index]) + (len(values[index]) if packed else 8)
+        if size >= MAX_BYTES:
+            return index + 1
+    return len(keys)
+
+
+class Digest:
+    """The checksum of rows in order: over key lengths, keys and packed values, each as one stream.
+
+    So it does not depend on Arrow, on where blocks end, or on how values are held in memory.
+    """
+
+    def __init__(self) -> None:
+        """Start with no row."""
+        self._lengths, self._keys, self._values = xxh3_128(), xxh3_128(), xxh3_128()
+
+    def section(self, number: int) -> None:
+        """Begin a new section, such as a partition."""
+        self._lengths.update(_SECTION + _COUNT.pack(number))
+
+    def update(self, block: Block) -> None:
+        """Add rows."""
+        lengths = array("I", map(len, block.keys))
+        if sys.byteorder == "big":
+            lengths.byteswap()
+        self._lengths.update(lengths.tobytes())
+        self._keys.update(b"".join(block.keys))
+        self._values.update(b"".join(block.values) if block.packed else _pack_all(block.values))
+
+    def hexdigest(self) -> str:
+        """Return `xxh3:<hex>`."""
+        streams = (self._lengths, self._keys, self._values)
+        return f"xxh3:{xxh3_128(b''.join(stream.digest() for stream in streams)).hexdigest()}"
+
+
+def _pack_all(numbers: list[int]) -> bytes:
+    """Return the packed values one after the other: a packed list without its head."""
+    count = len(numbers)
+    return _pack(numbers)[1 if count < 16 else 3 if count < 65536 else 5 :]
+
+
+def write(block: Block, codec_name: Codec) -> bytes:
+    """Return the frame of one block."""
+    value_type = polars.Binary if block.packed else polars.Int64
+    frame = polars.DataFrame(
+        [
+            polars.Series("key", block.keys, dtype=polars.Binary),
+            polars.Series("value", block.values, dtype=value_type),
+        ]
+    )
+    buffer = io.BytesIO()
+    frame.write_ipc_stream(buffer, compression=codec_name, compat_level=polars.CompatLevel.oldest())
+    body = buffer.getvalue()
+    rows = _COUNT.pack(len(block.keys))
+    return _HEAD.pack(len(body), zlib.crc32(body, zlib.crc32(rows)), len(block.keys)) + body
+
+
+def read_frame(file: BinaryIO, left: int) -> tuple[polars.DataFrame, bytes]:
+    """Read the next frame, of which `left` bytes remain at most; return its columns and its bytes.
+
+    Raises `CorruptionError` if the bytes are not those that were written.
+    """
+    head = file.read(min(_HEAD.size, left))
+    if len(head) < _HEAD.size:
+        raise CorruptionError(f"a block's head is cut short: {len(head)} bytes of {_HEAD.size}")
+    length, crc, rows = _HEAD.unpack(head)
+    if length > left - _HEAD.size:
+        raise CorruptionError(f"a block claims {length} bytes where {left - _HEAD.size} are left")
+    body = file.read(length)
+    if len(body) < length:
+        raise CorruptionError(f"a block is cut short: {len(body)} bytes of {length}")
+    if zlib.crc32(body, zlib.crc32(head[8:])) != crc:
+        raise CorruptionError("a block's CRC does not match")
+    return _columns(body, rows), head + body
+
+
+def _columns(body: bytes, rows: int) -> polars.DataFrame:
+    try:
+        frame = polars.read_ipc_stream(body)
+    except polars.exceptions.PolarsError as error:
+        raise CorruptionError(f"a block with a good CRC is no Arrow stream: {error}") from error
+    if frame.columns != ["key", "value"] or frame.height != rows:
+        raise CorruptionError(f"a block has the columns {frame.columns} and {frame.height} rows of {rows}")
+    return frame
+
+
+def of_frame(frame: polars.DataFrame) -> Block:
+    """Return the rows of a frame as Python objects."""
+    values = frame["value"]
+    return Block(frame["key"].to_list(), values.to_list(), packed=values.dtype == polars.Binary)

@@ -1,0 +1,202 @@
+"""Failures of an attempt, and how they are told: `describe` turns an exception into an `ErrorInfo`.
+
+The engine wraps whatever user code raises, or is at fault for, in a `UserTaskError` that knows
+where it happened. Faults of the engine and of the machine come through as they are.
+"""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal
+
+import mapreduce
+from mapreduce.api import Job
+from mapreduce.errors import (
+    CombineError,
+    CorruptionError,
+    InputError,
+    MapReduceError,
+    MixedKeyError,
+    ProgramError,
+    RecordError,
+    SystemFault,
+    UnsupportedKeyError,
+    UserError,
+    ValueEncodingError,
+)
+from mapreduce.protocol import ErrorInfo
+
+PROGRAM_FOLDER: Final = "program-"
+"""Programs are loaded from folders with names that begin so; people need not see them."""
+MAX_FRAMES: Final = 20
+MAX_TEXT: Final = 8000
+"""Characters of a message or traceback that are kept."""
+
+_YIELDING: Final = ("map", "combine", "reduce")
+_OURS: Final = (str(Path(__file__).parent), str(Path(mapreduce.__file__).parent))
+
+_REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (MixedKeyError, "MixedKeys"),
+    (UnsupportedKeyError, "UnsupportedKey"),
+    (ValueEncodingError, "ValueNotEncodable"),
+    (RecordError, "RecordUndecodable"),
+    (CombineError, "CombinerChangedKey"),
+)
+
+
+class UserTaskError(UserError):
+    """The user's code or data is at fault: `__cause__` is what was raised, `where` tells at what."""
+
+    def __init__(self, where: str, message: str) -> None:
+        """Take the place (`file:offset`, or key and partition) and what to tell."""
+        super().__init__(message)
+        self.where = where
+
+
+class InputNotFound(InputError):
+    """No file matches a pattern."""
+
+
+class InputUnreadable(InputError):
+    """An input file cannot be read, or must not be."""
+
+
+class InputChanged(InputError):
+    """An input file is not the one that was planned."""
+
+
+class EngineFault(SystemFault):
+    """The engine, or the disk beneath it, failed while it was at work for user code."""
+
+
+@contextmanager
+def own_work() -> Iterator[None]:
+    """Mark work of the engine that is called from within a user's loop: what it raises is no fault of the user."""
+    try:
+        yield
+    except MapReduceError:
+        raise
+    except Exception as error:
+        raise EngineFault(f"{type(error).__name__}: {error}") from error
+
+
+def by_user(error: BaseException, where: str, doing: str) -> BaseException:
+    """Return what to raise in place of `error`, which came out of a call of user code.
+
+    `doing` names the method, such as `map`. Faults that the engine raised beneath user code
+    come back as they are.
+    """
+    if isinstance(error, UserTaskError):
+        return error
+    if isinstance(error, MapReduceError) and not isinstance(error, UserError) and not _raised_by_user(error):
+        return error
+    if isinstance(error, UserError):
+        return UserTaskError(where, str(error))
+    if doing in _YIELDING and isinstance(error, (TypeError, ValueError)) and not user_frames(error.__traceback__):
+        return UserTaskError(where, f"{doing} must yield pairs (key, value): {error}")
+    if isinstance(error, SystemExit):
+        return UserTaskError(where, f"{doing} called sys.exit({error.code!r})")
+    return UserTaskError(where, _one_line(error))
+
+
+def construct(job_class: type[Job]) -> Job:
+    """Return a fresh job; what its constructor raises is a `UserTaskError`."""
+    try:
+        return job_class()
+    except (Exception, SystemExit) as error:
+        raise by_user(error, "the job's constructor", job_class.__name__) from error
+
+
+def call(method: Callable[[], None], name: str) -> None:
+    """Call `setup` or `teardown`; what it raises is a `UserTaskError`."""
+    try:
+        method()
+    except (Exception, SystemExit) as error:
+        raise by_user(error, name, name) from error
+
+
+def describe(error: BaseException) -> ErrorInfo:
+    """Return the failure as the user reads it, and as the master charges it."""
+    if isinstance(error, UserTaskError):
+        cause = error.__cause__ or error
+        return _info("user", _user_reason(cause), str(error), where=error.where, trace=trace(cause))
+    if isinstance(error, ProgramError):
+        return _info("refused", "ProgramInvalid", str(error), trace=trace(error.__cause__) if error.__cause__ else "")
+    if isinstance(error, InputError):
+        known = isinstance(error, (InputNotFound, InputUnreadable, InputChanged))
+        return _info("refused", type(error).__name__ if known else "InputUnreadable", str(error))
+    if isinstance(error, UserError):
+        return _info("user", _user_reason(error), str(error), trace=trace(error))
+    if isinstance(error, CorruptionError):
+        return _info("disruption", "SegmentUnreadable", str(error))
+    if isinstance(error, MemoryError):
+        return _info("user", "SlotOverMemory", "the attempt needs more memory than its slot has", trace=trace(error))
+    return _fault(error)
+
+
+def _fault(error: BaseException) -> ErrorInfo:
+    origin = error.__cause__ if isinstance(error, EngineFault) and error.__cause__ else error
+    if isinstance(origin, OSError):
+        full = " (the scratch disk is full)" if origin.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return _info("disruption", "StorageFailed", f"{_one_line(origin)}{full}")
+    text = "".join(traceback.format_exception(origin))
+    return _info("disruption", "InternalError", _one_line(origin), trace=text[-MAX_TEXT:])
+
+
+def _info(
+    kind: Literal["user", "disruption", "refused"], reason: str, message: str, *, where: str = "", trace: str = ""
+) -> ErrorInfo:
+    return ErrorInfo(kind=kind, reason=reason, message=message[:MAX_TEXT], where=where, traceback=trace)
+
+
+def _user_reason(cause: BaseException) -> str:
+    return next((reason for kind, reason in _REASONS if isinstance(cause, kind)), "UserCodeFailed")
+
+
+def trace(error: BaseException) -> str:
+    """Return the traceback from the first frame of the user's on; empty if none of the frames is the user's."""
+    frames = user_frames(error.__traceback__)
+    if not frames:
+        return ""
+    shown = [_renamed(frame) for frame in frames[-MAX_FRAMES:]]
+    lines = ["Traceback (most recent call last):\n"]
+    if len(frames) > MAX_FRAMES:
+        lines.append(f"  … {len(frames) - MAX_FRAMES} frames left out\n")
+    lines += traceback.format_list(shown)
+    lines += traceback.format_exception_only(error)
+    text = "".join(lines)
+    return text if len(text) <= MAX_TEXT else f"…{text[-MAX_TEXT:]}"
+
+
+def user_frames(start: TracebackType | None) -> list[traceback.FrameSummary]:
+    """Return the frames from the first that is neither the engine's nor the contract's on."""
+    frames = traceback.extract_tb(start)
+    for index, frame in enumerate(frames):
+        if not (_is_ours(frame.filename) or frame.filename.startswith("<frozen importlib")):
+            return list(frames[index:])
+    return []
+
+
+def _raised_by_user(error: BaseException) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and not _is_ours(frames[-1].filename)
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(_OURS)
+
+
+def _renamed(frame: traceback.FrameSummary) -> traceback.FrameSummary:
+    path = Path(frame.filename)
+    name = path.name if path.parent.name.startswith(PROGRAM_FOLDER) else frame.filename
+    return traceback.FrameSummary(name, frame.lineno, frame.name, lookup_line=False, line=frame.line)
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

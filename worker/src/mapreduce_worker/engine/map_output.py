@@ -1,0 +1,193 @@
+"""The file between map and reduce: R segments in partition order, and an index.
+
+    8 bytes   magic `MRMAPOUT`
+    4 bytes   version, format (1: blocks of Arrow IPC streams), codec (0 none, 1 lz4), 0
+    segments  partition 0's blocks, partition 1's, …  (see `blocks`)
+    index     msgpack: segments as (offset, length, rows, crc), key type, key_at, rows, checksum
+    footer    length of the index (4 bytes), CRC-32 of head, index and this length (4 bytes), `MREND\\r\\n\\0`
+
+A segment's CRC-32 is over its bytes in the file: it is what travels with the segment. Each block
+has one of its own, so that no damaged row reaches user code. Spilled runs are files of the same
+kind. Callers: `map_task` writes, the agent serves by `read_index`, `reduce_task` reads.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+import polars
+
+from mapreduce.errors import CorruptionError
+from mapreduce.keys import KeyType
+from mapreduce_worker.engine import blocks
+from mapreduce_worker.engine.blocks import Block, Codec, Digest
+
+MAGIC: Final = b"MRMAPOUT"
+END: Final = b"MREND\r\n\0"
+VERSION: Final = 1
+FORMAT_ARROW_STREAM: Final = 1
+_CODECS: Final[dict[Codec, int]] = {"uncompressed": 0, "lz4": 1}
+_FOOTER: Final = struct.Struct(">II8s")
+
+
+class Segment(msgspec.Struct, frozen=True, array_like=True):
+    """Where one partition's blocks are in the file; `crc` is over these bytes."""
+
+    offset: int
+    length: int
+    rows: int
+    crc: int
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file says of itself. `checksum` is over the rows in order, not over Arrow's bytes."""
+
+    segments: tuple[Segment, ...]
+    key_type: KeyType
+    key_at: str
+    rows: int
+    checksum: str
+
+
+class SegmentFile(msgspec.Struct, frozen=True):
+    """One segment on this machine's disk: in a map output, or fetched into a file of its own."""
+
+    path: Path
+    offset: int
+    length: int
+    rows: int
+    crc: int
+
+
+class SegmentCorrupt(CorruptionError):
+    """A segment is damaged; `path` and `offset` say which."""
+
+    def __init__(self, segment: SegmentFile, message: str) -> None:
+        """Name the segment in front of the message."""
+        super().__init__(f"the segment at byte {segment.offset} of {segment.path.name}: {message}")
+        self.path = segment.path
+        self.offset = segment.offset
+
+
+def header(codec: Codec) -> bytes:
+    """Return the first bytes of a file."""
+    return MAGIC + bytes((VERSION, FORMAT_ARROW_STREAM, _CODECS[codec], 0))
+
+
+class Writer:
+    """Writes segments in partition order to an open file; `finish` returns the index."""
+
+    def __init__(self, file: BinaryIO, codec: Codec = "lz4") -> None:
+        """Write the head."""
+        self._file = file
+        self._codec: Codec = codec
+        self._segments: list[Segment] = []
+        self._digest = Digest()
+        self._at = file.write(header(codec))
+
+    def segment(self, rows: Iterable[Block]) -> None:
+        """Write the next partition's rows, which come in key order."""
+        offset, count, crc = self._at, 0, 0
+        self._digest.section(len(self._segments))
+        for block in blocks.cut(rows):
+            self._digest.update(block)
+            frame = blocks.write(block, self._codec)
+            crc = zlib.crc32(frame, crc)
+            self._at += self._file.write(frame)
+            count += len(block.keys)
+        self._segments.append(Segment(offset, self._at - offset, count, crc))
+
+    def finish(self, key_type: KeyType, key_at: str) -> Index:
+        """Write the index and the footer."""
+        index = Index(
+            segments=tuple(self._segments),
+            key_type=key_type,
+            key_at=key_at,
+            rows=sum(segment.rows for segment in self._segments),
+            checksum=self._digest.hexdigest(),
+        )
+        body = msgspec.msgpack.encode(index)
+        crc = _index_crc(header(self._codec), body)
+        self._at += self._file.write(body + _FOOTER.pack(len(body), crc, END))
+        return index
+
+    @property
+    def size(self) -> int:
+        """The bytes written so far."""
+        return self._at
+
+
+def _index_crc(head: bytes, body: bytes) -> int:
+    return zlib.crc32(struct.pack(">I", len(body)), zlib.crc32(body, zlib.crc32(head)))
+
+
+def read_index(path: Path) -> Index:
+    """Return the index of a map output; raises `CorruptionError` if any byte of it is not what was written."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        head_size = len(MAGIC) + 4
+        if size < head_size + _FOOTER.size:
+            raise CorruptionError(f"{path.name} has {size} bytes: it is no map output")
+        file.seek(0)
+        head = file.read(head_size)
+        file.seek(size - _FOOTER.size)
+        length, crc, end = _FOOTER.unpack(file.read(_FOOTER.size))
+        if end != END or head[:8] != MAGIC or length > size - head_size - _FOOTER.size:
+            raise CorruptionError(f"{path.name} is no map output, or it is cut short")
+        file.seek(size - _FOOTER.size - length)
+        body = file.read(length)
+    if _index_crc(head, body) != crc:
+        raise CorruptionError(f"the index of {path.name} is damaged")
+    if head[8] != VERSION or head[9] != FORMAT_ARROW_STREAM or head[10] not in _CODECS.values():
+        raise CorruptionError(f"{path.name} is of version {head[8]}, format {head[9]}: this engine does not read it")
+    return msgspec.msgpack.decode(body, type=Index)
+
+
+def segments_of(path: Path, index: Index) -> list[SegmentFile]:
+    """Return the segments of a map output, one a partition."""
+    return [SegmentFile(path, part.offset, part.length, part.rows, part.crc) for part in index.segments]
+
+
+def read_frames(segment: SegmentFile) -> Iterator[polars.DataFrame]:
+    """Yield the blocks of one segment as columns; raises `SegmentCorrupt`."""
+    if not segment.length:
+        if segment.rows:
+            raise SegmentCorrupt(segment, f"it has no bytes, but {segment.rows} rows")
+        return
+    crc, rows, left = 0, 0, segment.length
+    try:
+        with segment.path.open("rb") as file:
+            file.seek(segment.offset)
+            while left:
+                frame, data = blocks.read_frame(file, left)
+                crc = zlib.crc32(data, crc)
+                left -= len(data)
+                rows += frame.height
+                if not left and (crc != segment.crc or rows != segment.rows):
+                    raise CorruptionError(f"{rows} rows of {segment.rows}, CRC {crc:08x}, not {segment.crc:08x}")
+                yield frame
+    except CorruptionError as error:
+        raise SegmentCorrupt(segment, str(error)) from error
+    except FileNotFoundError as error:
+        raise SegmentCorrupt(segment, "the file is gone") from error
+
+
+def read(segment: SegmentFile) -> Iterator[Block]:
+    """Yield the blocks of one segment as rows; raises `SegmentCorrupt`."""
+    return map(blocks.of_frame, read_frames(segment))
+
+
+def log_size(length: int) -> int:
+    """Return a length as one byte on a logarithmic scale: 0 for 0, else eight steps a doubling."""
+    return 0 if length <= 0 else min(255, 1 + math.floor(8 * math.log2(length)))
+
+
+def from_log_size(code: int) -> int:
+    """Return the smallest length that `log_size` codes so, about."""
+    return 0 if code <= 0 else math.ceil(2 ** ((code - 1) / 8))

@@ -1,0 +1,281 @@
+"""A map attempt: the records of a split become one map output file.
+
+Records → pairs → a table (`tables`) → sorted runs when it is full → one file (`map_output`).
+The file is a function of the split, the program, the number of partitions and `flush_bytes`:
+running it with more or less memory gives the same rows and checksum.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter, length_hint
+from pathlib import Path
+from typing import Any, Final
+
+from mapreduce import keys, values
+from mapreduce.api import Job
+from mapreduce.errors import CombineError
+from mapreduce.ids import AttemptId
+from mapreduce.partitioning import partition
+from mapreduce.plan import FileRange, Split
+from mapreduce.protocol import MapOutput
+from mapreduce.reducers import Reducer
+from mapreduce_worker.engine import blocks, durable, failure, map_output, merging, records, tables
+from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.map_output import SegmentFile
+from mapreduce_worker.engine.records import Batch
+from mapreduce_worker.engine.tables import Rows
+
+Source = Callable[[FileRange, int], tuple[int, Iterator[bytes]]]
+"""Takes a range and its position in the split; gives the offset of the first byte, and chunks."""
+Progress = Callable[[int, int], None]
+"""Takes records and bytes so far."""
+
+MAX_SLICE: Final = 512
+"""Records between two looks at the clock, at most."""
+SLICE_SECONDS: Final = 0.05
+
+_first, _second = itemgetter(0), itemgetter(1)
+
+
+def run_map(  # noqa: PLR0913 - what an attempt depends on, one by one
+    job_class: type[Job],
+    split: Split,
+    source: Source,
+    *,
+    partitions: int,
+    encoding_errors: str,
+    flush_bytes: int,
+    memory: int,
+    attempt: AttemptId,
+    out: Path,
+    progress: Progress,
+) -> tuple[MapOutput, int]:
+    """Map a split into the file `out`; return what to report, and the records that were read.
+
+    `memory` bounds, in bytes, what the attempt holds; what does not fit goes to files beside `out`,
+    which are gone at the end. Raises `UserTaskError` for what the user's code or data is at fault
+    for; see `failure.describe`.
+    """
+    batches = _batches(split, source, encoding_errors)
+    run = MapRun(job_class, partitions=partitions, flush_bytes=flush_bytes, memory=memory, out=out)
+    return run.run(batches, attempt, progress)
+
+
+def _batches(split: Split, source: Source, encoding_errors: str) -> Iterator[Batch]:
+    for position, part in enumerate(split.ranges):
+        offset, chunks = source(part, position)
+        yield from records.text(part.file.name, offset, chunks, encoding_errors)
+
+
+class MapRun:
+    """One attempt over any batches of records."""
+
+    def __init__(self, job_class: type[Job], *, partitions: int, flush_bytes: int, memory: int, out: Path) -> None:
+        """Make a fresh job; nothing of the user's is called yet but its constructor."""
+        self._partitions = partitions
+        self._out = out
+        self._fan_in = merging.fan_in(memory)
+        self._batch: Batch | None = None
+        self._index = 0
+        self._guard = tables.KeyGuard(self.where)
+        self._runs: list[list[SegmentFile]] = []
+        self._flushed: list[list[SegmentFile]] = []
+        self._scratch: list[Path] = []
+        self._job = failure.construct(job_class)
+        self._table = self._make_table(flush_bytes, memory)
+
+    def _make_table(self, flush_bytes: int, memory: int) -> tables.FoldTable | tables.GroupTable:
+        job = self._job
+        if isinstance(job.reduce, Reducer) and job.combine is None:
+            # An accumulator takes about three times what it counts for, and sorting again as much.
+            return tables.FoldTable(job.reduce, self._guard, min(flush_bytes, memory // 6), self._spill)
+        limit = memory // 3
+        flush = self._flush if job.combine is not None else self._spill
+        return tables.GroupTable(self._guard, flush_bytes, limit, self._spill, flush)
+
+    def where(self) -> str:
+        """Return `file:offset` of the current record."""
+        return self._batch.where(self._index + self._consumed() - 1) if self._batch else ""
+
+    def _consumed(self) -> int:
+        return self._slice_size - length_hint(self._slice)
+
+    _slice: Iterator[Any] = iter(())
+    _slice_size = 0
+
+    def run(self, batches: Iterator[Batch], attempt: AttemptId, progress: Progress) -> tuple[MapOutput, int]:
+        """Map everything, then write the output."""
+        try:
+            failure.call(self._job.setup, "setup")
+            count = self._map(batches, progress)
+            with failure.own_work():
+                index = self._write()
+            failure.call(self._job.teardown, "teardown")
+        except BaseException:
+            self._out.unlink(missing_ok=True)
+            raise
+        finally:
+            for path in self._scratch:
+                path.unlink(missing_ok=True)
+        output = MapOutput(
+            attempt=attempt,
+            checksum=index.checksum,
+            rows=index.rows,
+            size=self._out.stat().st_size,
+            key_type=index.key_type,
+            key_at=index.key_at,
+            partition_sizes=bytes(map_output.log_size(segment.length) for segment in index.segments),
+        )
+        return output, count
+
+    def _map(self, batches: Iterator[Batch], progress: Progress) -> int:
+        """Feed the table slice by slice, so that slow user code still shows progress."""
+        count = size = 0
+        slice_size = 1
+        mapper, consume = self._job.map, self._table.consume
+        assert mapper is not None  # noqa: S101 - `program.load` refuses a job without one
+        for batch in batches:
+            self._batch, self._index = batch, 0
+            total = len(batch.records)
+            while self._index < total:
+                part = batch.records[self._index : self._index + slice_size]
+                self._slice, self._slice_size = iter(part), len(part)
+                before = time.monotonic()
+                try:
+                    consume(mapper, self._slice)
+                except (Exception, SystemExit) as error:
+                    raise failure.by_user(error, self.where(), "map") from error
+                elapsed = time.monotonic() - before
+                self._index += len(part)
+                progress(count + self._index, size + batch.size * self._index // total)
+                slice_size = _next_slice(slice_size, elapsed)
+            count += total
+            size += batch.size
+        self._batch = None
+        progress(count, size)
+        return count
+
+    # --- sorted runs ------------------------------------------------------------------
+
+    def _spill(self, rows: Rows) -> None:
+        """Write a full table to a run of its own."""
+        self._runs.append(self._write_run(self._divide(rows)))
+
+    def _flush(self, rows: Rows) -> None:
+        """Combine everything since the last flush: what was spilled in between, and what is in the table."""
+        runs, self._runs = self._runs, []
+        sources: Iterable[Iterable[Block]] = self._divide(rows)
+        if runs:
+            sources = self._merged(runs, sources, _unchanged)
+        self._flushed.append(self._write_run([self._combined(part) for part in sources]))
+        self._discard(runs)
+
+    def _divide(self, rows: Rows) -> list[list[Block]]:
+        """Return the blocks of each partition."""
+        encoded, held = rows
+        count = self._partitions
+        parts: list[Rows] = [([], []) for _ in range(count)]
+        for key, value in zip(encoded, held, strict=True):
+            part = parts[partition(key, count)]
+            part[0].append(key)
+            part[1].append(value)
+        if isinstance(self._table, tables.FoldTable):
+            return [[blocks.of_objects(*part)] if part[0] else [] for part in parts]
+        return [[Block(*tables.flat(part))] if part[0] else [] for part in parts]
+
+    def _write_run(self, parts: Iterable[Iterable[Block]]) -> list[SegmentFile]:
+        path = self._scratch_path()
+        with path.open("wb") as file:
+            writer = map_output.Writer(file)
+            for part in parts:
+                writer.segment(part)
+            index = writer.finish(self._guard.key_type, self._guard.key_at)
+        return map_output.segments_of(path, index)
+
+    def _scratch_path(self) -> Path:
+        path = self._out.with_name(f".{self._out.name}.run-{len(self._scratch)}")
+        self._scratch.append(path)
+        return path
+
+    def _discard(self, runs: list[list[SegmentFile]]) -> None:
+        for path in {segment.path for run in runs for segment in run}:
+            path.unlink(missing_ok=True)
+
+    def _merged(
+        self,
+        runs: list[list[SegmentFile]],
+        rest: Iterable[Iterable[Block]],
+        combine: Callable[[Iterable[Block]], Iterable[Block]],
+    ) -> Iterator[Iterable[Block]]:
+        """Yield each partition's rows, merged from runs and from what is still in memory."""
+        narrowed = merging.narrow(runs, self._fan_in, self._scratch_path, combine)
+        for number, part in enumerate(rest):
+            yield combine(merging.merge([*(map_output.read(run[number]) for run in narrowed), part]))
+
+    # --- the output -------------------------------------------------------------------
+
+    def _write(self) -> map_output.Index:
+        parts = self._final_parts()
+        with durable.replacing(self._out) as file:
+            writer = map_output.Writer(file)
+            for part in parts:
+                writer.segment(part)
+            return writer.finish(self._guard.key_type, self._guard.key_at)
+
+    def _final_parts(self) -> Iterable[Iterable[Block]]:
+        rows = self._table.take()
+        job = self._job
+        if isinstance(self._table, tables.FoldTable):
+            rest = self._divide(rows)
+            if not self._runs:
+                return rest
+            reducer: Reducer = job.reduce
+            return self._merged(self._runs, rest, lambda merged: merging.folded(merged, reducer))
+        if job.combine is None:
+            rest = self._divide(rows)
+            return self._merged(self._runs, rest, _unchanged) if self._runs else rest
+        if rows[0] or self._runs:
+            self._flush(rows)
+        if len(self._flushed) == 1:
+            return [map_output.read(segment) for segment in self._flushed[0]]
+        # Combined runs are combined once more where they meet: their number and content are the plan's.
+        merged = self._merged(self._flushed, [[] for _ in range(self._partitions)], _unchanged)
+        return (self._combined(part) for part in merged)
+
+    # --- the user's combiner --------------------------------------------------------------
+
+    def _combined(self, rows: Iterable[Block]) -> Iterator[Block]:
+        """Call the combiner once a key."""
+        flat = ((key, value) for block in rows for key, value in zip(block.keys, block.values, strict=True))
+        decode_key = keys.decoder(self._guard.key_type) if self._guard.key_type else None
+        for encoded, group in groupby(flat, _first):
+            assert decode_key is not None  # noqa: S101 - there is a row, so there is a key type
+            key = decode_key(encoded)
+            packed = self._combine(key, encoded, map(values.decode, map(_second, group)))
+            if packed:
+                yield Block([encoded] * len(packed), packed)
+
+    def _combine(self, key: Any, encoded: bytes, group: Iterator[Any]) -> list[bytes]:
+        packed: list[bytes] = []
+        key_type = self._guard.key_type
+        try:
+            for new_key, value in self._job.combine(key, group) or ():
+                if not tables.check_key(new_key, key_type, encoded):
+                    raise CombineError(f"combine was given the key {key!r:.80} and yielded {new_key!r:.80}")
+                packed.append(values.encode(value))
+        except (Exception, SystemExit) as error:
+            raise failure.by_user(error, f"key {key!r:.80}, combine", "combine") from error
+        return packed
+
+
+def _unchanged(rows: Iterable[Block]) -> Iterable[Block]:
+    return rows
+
+
+def _next_slice(size: int, elapsed: float) -> int:
+    if elapsed > 2 * SLICE_SECONDS:
+        return max(1, size // 4)
+    return min(MAX_SLICE, size * 2) if elapsed < SLICE_SECONDS else size

@@ -1,0 +1,147 @@
+"""The file between reduce and output: the records of one partition, with the keys they sort by.
+
+    8 bytes   magic `MRPART\\r\\n`
+    4 bytes   version, format (1: blocks of Arrow IPC streams), codec (0 none, 1 lz4), 0
+    blocks    rows (encoded group key, packed [key, value]), see `blocks`
+    summary   msgpack: key type, rows, size of the blocks, their CRC-32, checksum of the rows
+    footer    length of the summary (4 bytes), CRC-32 of head, summary and this length, `MREND\\r\\n\\0`
+
+The group key is the one that the reducer was called with; a reducer may yield another. Parts know
+nothing of tsv. Callers: `reduce_task` writes, the gateway verifies when it stages, `merge` reads.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from mapreduce.errors import CorruptionError
+from mapreduce.keys import KeyType
+from mapreduce_worker.engine import blocks
+from mapreduce_worker.engine.blocks import Block, Digest
+
+MAGIC: Final = b"MRPART\r\n"
+END: Final = b"MREND\r\n\0"
+HEAD: Final = MAGIC + bytes((1, 1, 1, 0))
+_FOOTER: Final = struct.Struct(">II8s")
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a part says of itself. `checksum` is over the rows in order, not over Arrow's bytes."""
+
+    key_type: KeyType
+    rows: int
+    length: int
+    crc: int
+    checksum: str
+
+
+class PartResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reduce attempt reports of its part; `size` is that of the file, in bytes."""
+
+    checksum: str
+    rows: int
+    size: int
+
+
+class Writer:
+    """Writes blocks to an open file; `finish` returns what to report."""
+
+    def __init__(self, file: BinaryIO, key_type: KeyType) -> None:
+        """Write the head."""
+        self._file = file
+        self._key_type = key_type
+        self._digest = Digest()
+        self._rows = self._length = self._crc = 0
+        file.write(HEAD)
+
+    def add(self, block: Block) -> None:
+        """Write one block; its group keys do not come before those of the last."""
+        self._digest.update(block)
+        frame = blocks.write(block, "lz4")
+        self._crc = zlib.crc32(frame, self._crc)
+        self._length += self._file.write(frame)
+        self._rows += len(block.keys)
+
+    def finish(self) -> PartResult:
+        """Write summary and footer."""
+        summary = Summary(
+            key_type=self._key_type,
+            rows=self._rows,
+            length=self._length,
+            crc=self._crc,
+            checksum=self._digest.hexdigest(),
+        )
+        body = msgspec.msgpack.encode(summary)
+        end = body + _FOOTER.pack(len(body), _summary_crc(HEAD, body), END)
+        self._file.write(end)
+        return PartResult(checksum=summary.checksum, rows=self._rows, size=len(HEAD) + self._length + len(end))
+
+
+def _summary_crc(head: bytes, body: bytes) -> int:
+    return zlib.crc32(struct.pack(">I", len(body)), zlib.crc32(body, zlib.crc32(head)))
+
+
+def read_summary(path: Path) -> Summary:
+    """Return what a part says of itself; raises `CorruptionError` if that is not what was written."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if size < len(HEAD) + _FOOTER.size:
+            raise CorruptionError(f"{path.name} has {size} bytes: it is no part")
+        file.seek(0)
+        head = file.read(len(HEAD))
+        file.seek(size - _FOOTER.size)
+        length, crc, end = _FOOTER.unpack(file.read(_FOOTER.size))
+        left = size - len(HEAD) - _FOOTER.size
+        if end != END or length > left:
+            raise CorruptionError(f"{path.name} is no part, or it is cut short")
+        file.seek(size - _FOOTER.size - length)
+        body = file.read(length)
+    if _summary_crc(head, body) != crc:
+        raise CorruptionError(f"the summary of {path.name} is damaged")
+    if head != HEAD:
+        raise CorruptionError(f"{path.name} is of version {head[8]}, format {head[9]}: this engine does not read it")
+    summary = msgspec.msgpack.decode(body, type=Summary)
+    if summary.length != left - length:
+        raise CorruptionError(f"{path.name} has {left - length} bytes of blocks, and claims {summary.length}")
+    return summary
+
+
+def read(path: Path) -> Iterator[Block]:
+    """Yield the rows of a part; raises `CorruptionError` where they are not those that were written."""
+    summary = read_summary(path)
+    left, crc, rows = summary.length, 0, 0
+    with path.open("rb") as file:
+        file.seek(len(HEAD))
+        while left:
+            try:
+                frame, data = blocks.read_frame(file, left)
+            except CorruptionError as error:
+                raise CorruptionError(f"{path.name}, {left} bytes before the end of its blocks: {error}") from error
+            left -= len(data)
+            crc = zlib.crc32(data, crc)
+            rows += frame.height
+            yield blocks.of_frame(frame)
+    if crc != summary.crc or rows != summary.rows:
+        raise CorruptionError(f"{path.name}: {rows} rows of {summary.rows}, CRC {crc:08x}, not {summary.crc:08x}")
+
+
+def verify(path: Path, progress: Callable[[int], None] = lambda _: None) -> PartResult:
+    """Read a whole part, and return what its writer reported; raises `CorruptionError`.
+
+    `progress` is called with the rows so far.
+    """
+    summary = read_summary(path)
+    digest, rows = Digest(), 0
+    for block in read(path):
+        digest.update(block)
+        rows += len(block.keys)
+        progress(rows)
+    if digest.hexdigest() != summary.checksum:
+        raise CorruptionError(f"{path.name}: the rows have the checksum {digest.hexdigest()}, not {summary.checksum}")
+    return PartResult(checksum=summary.checksum, rows=rows, size=path.stat().st_size)

@@ -1,0 +1,192 @@
+"""Input files as bytes: which files match, and the bytes of the records that begin in a range.
+
+A record ends with `\\n`; the last one of a file may lack it. A record belongs to the range in
+which its first byte is, so ranges that meet give every record once. Callers: the gateway (for
+planning, and to serve `/v1/input`), slots that share its disk, and `--sequential`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from mapreduce.errors import RecordError
+from mapreduce.plan import FileRange, ListedFile
+from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUnreadable, UserTaskError
+
+CHUNK: Final = 1 << 20
+"""Bytes that are read at once."""
+MAX_RECORD: Final = 64 << 20
+"""Bytes in one record; a longer one is an error, as it would not fit in a slot."""
+
+
+def list_files(root: Path, patterns: Sequence[str], *, by_content: bool = False) -> list[ListedFile]:
+    """Return the files below `root` that match, ordered by (position of the pattern, name as bytes).
+
+    A pattern is a path relative to `root`, with `*`, `?`, `[…]` and `**` as in a shell. A folder
+    stands for all files in it, at any depth, but for names that begin with a dot (so that a
+    job's own staging folder is no input). A file that two patterns match is listed once.
+    `by_content`: identities are hashes of the content, for a ConfigMap.
+
+    Raises `InputNotFound` if a pattern matches no file, `InputUnreadable` if a match is no
+    regular file, or a link that leaves `root`.
+    """
+    real_root = os.path.realpath(root)
+    seen: set[str] = set()
+    listing: list[ListedFile] = []
+    for pattern in patterns:
+        base, paths = _match(root, pattern)
+        if not paths:
+            raise InputNotFound(f"no file matches {pattern!r}")
+        found = [_listed(root, real_root, path, _name(path, base), by_content) for path in paths if path not in seen]
+        seen |= paths
+        listing += sorted(found, key=lambda file: file.name.encode())
+    return listing
+
+
+def _match(root: Path, pattern: str) -> tuple[str, set[str]]:
+    """Return the part of the pattern before its first wildcard, and the paths of all files that match."""
+    steps = [step for step in pattern.split("/") if step not in ("", ".")]
+    if ".." in steps or "\0" in pattern:
+        raise InputUnreadable(f"the pattern {pattern!r} must not leave the input's root")
+    fixed = 0
+    while fixed < len(steps) and not has_magic(steps[fixed]):
+        fixed += 1
+    base = "/".join(steps[:fixed])
+    paths: set[str] = set()
+    for match in glob("/".join(steps), root_dir=root, recursive=True) if steps else [""]:
+        path = match.rstrip("/")
+        if os.path.isdir(root / path):
+            paths.update(_below(root, path))
+        else:
+            paths.add(path)
+    return base, paths
+
+
+def _below(root: Path, folder: str) -> Iterator[str]:
+    for here, folders, names in os.walk(root / folder, onerror=_refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = os.path.join(here, name)
+            if not name.startswith(".") and os.path.isfile(path):
+                yield os.path.relpath(path, root)
+
+
+def _refuse(error: OSError) -> None:
+    raise InputUnreadable(f"the folder {error.filename} cannot be read: {error.strerror}")
+
+
+def _name(path: str, base: str) -> str:
+    return os.path.basename(path) if path == base else path.removeprefix(f"{base}/" if base else "")
+
+
+def _listed(root: Path, real_root: str, path: str, name: str, by_content: bool) -> ListedFile:
+    full = root / path
+    real = os.path.realpath(full)
+    if os.path.commonpath((real_root, real)) != real_root:
+        raise InputUnreadable(f"{path} is a link that leaves the input's root")
+    try:
+        path.encode()
+        status = os.stat(real)
+        if not stat.S_ISREG(status.st_mode):
+            raise InputUnreadable(f"{path} is no regular file")
+        return ListedFile(path, name, status.st_size, identity(full, by_content=by_content))
+    except UnicodeEncodeError:
+        raise InputUnreadable(f"the name {os.fsencode(path)!r} is not valid UTF-8: rename the file") from None
+    except OSError as error:
+        raise InputUnreadable(f"{path} cannot be read: {error.strerror}") from error
+
+
+def identity(path: Path, *, by_content: bool = False) -> str:
+    """Return what changes when the file's content may have changed: `mtime:<ns>`, or `sha256:<hex>`."""
+    if by_content:
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    return f"mtime:{path.stat().st_mtime_ns}"
+
+
+def read_range(root: Path, part: FileRange) -> tuple[int, Iterator[bytes]]:
+    """Return the offset of the first record that begins in the range, and chunks of whole records.
+
+    The file is checked against the listing before the first chunk and after the last one:
+    raises `InputChanged`, also from the iterator, if it is another, and `InputUnreadable`.
+    """
+    path = root / part.file.path
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise InputChanged(f"{part.file.name} was there when the job was planned, and is gone") from None
+    except OSError as error:
+        raise InputUnreadable(f"{part.file.name} cannot be read: {error.strerror}") from error
+    try:
+        _check(path, file, part.file)
+        start = _boundary(file, part.start, part.file)
+        end = max(start, _boundary(file, part.end, part.file))
+    except BaseException:
+        file.close()
+        raise
+    return start, _chunks(path, file, part.file, start, end)
+
+
+def _check(path: Path, file: BinaryIO, listed: ListedFile) -> None:
+    status = os.fstat(file.fileno())
+    by_content = listed.identity.startswith("sha256:")
+    found = identity(path, by_content=True) if by_content else f"mtime:{status.st_mtime_ns}"
+    if status.st_size != listed.size or found != listed.identity:
+        raise InputChanged(
+            f"{listed.name} changed while the job ran: {status.st_size} bytes, {found}; "
+            f"planned with {listed.size} bytes, {listed.identity}"
+        )
+
+
+def _boundary(file: BinaryIO, at: int, listed: ListedFile) -> int:
+    """Return where the first record begins that does not begin before `at`; the file's size if none does."""
+    if at <= 0:
+        return 0
+    file.seek(at - 1)
+    position = at - 1
+    while chunk := file.read(CHUNK):
+        found = chunk.find(b"\n")
+        if found >= 0:
+            return position + found + 1
+        position += len(chunk)
+        if position - at > MAX_RECORD:
+            raise too_long(listed.name, at)
+    return position if position > at - 1 else listed.size
+
+
+def _chunks(path: Path, file: BinaryIO, listed: ListedFile, start: int, end: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        held: list[bytes] = []
+        at, size = start, 0
+        while at < end:
+            chunk = file.read(min(CHUNK, end - at))
+            if not chunk:
+                raise InputChanged(f"{listed.name} became shorter while the job ran")
+            at += len(chunk)
+            cut = len(chunk) if at == end else chunk.rfind(b"\n") + 1
+            held.append(chunk[:cut])
+            size += cut
+            if cut:
+                yield b"".join(held)
+                held, size = [chunk[cut:]], len(chunk) - cut
+            else:
+                held[-1] = chunk
+                size += len(chunk)
+                if size > MAX_RECORD:
+                    raise too_long(listed.name, at - size)
+        _check(path, file, listed)
+
+
+def too_long(name: str, offset: int) -> UserTaskError:
+    """Return the error for a record beyond `MAX_RECORD`."""
+    message = f"a record near byte {offset} of {name} is longer than {MAX_RECORD} bytes"
+    error = UserTaskError(f"{name}:{offset}", message)
+    error.__cause__ = RecordError(message)
+    return error

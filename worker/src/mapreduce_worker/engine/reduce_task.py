@@ -1,0 +1,199 @@
+"""A reduce attempt: one partition's segments of all maps become one part.
+
+Values reach the reducer in map-index order, then in the order of their emission. Segments are
+merged as streams; where there are more of them than memory allows at once, neighbours are merged
+to scratch files first. One key with more values than memory streams too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final
+
+from mapreduce import keys, tsv, values
+from mapreduce.api import Job
+from mapreduce.errors import CorruptionError, ValueEncodingError
+from mapreduce.ids import AttemptId
+from mapreduce.keys import KeyType
+from mapreduce.reducers import Reducer
+from mapreduce_worker.engine import durable, failure, map_output, merging, part
+from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS, Block
+from mapreduce_worker.engine.map_output import SegmentFile
+from mapreduce_worker.engine.part import PartResult
+
+Progress = Callable[[int, int], None]
+"""Takes rows read and bytes written so far."""
+
+PROGRESS_SECONDS: Final = 0.1
+
+_PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
+_first, _second = itemgetter(0), itemgetter(1)
+
+
+def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
+    job_class: type[Job],
+    segments: Sequence[SegmentFile],
+    *,
+    key_type: KeyType,
+    partition: int,
+    memory: int,
+    attempt: AttemptId,
+    out: Path,
+    scratch: Path,
+    progress: Progress,
+) -> PartResult:
+    """Reduce the segments, given in map-index order, into the part `out`.
+
+    `memory` bounds, in bytes, what is held; merges that do not fit go to files in `scratch`, which
+    are gone at the end. Raises `UserTaskError` for the user's faults, `SegmentCorrupt` for a
+    segment that is not what was written.
+    """
+    run = ReduceRun(job_class, key_type=key_type, partition=partition, progress=progress)
+    merges = _Scratch(scratch, f".{attempt}.merge-")
+    combine = run.combine_runs
+    try:
+        full = [[segment] for segment in segments if segment.rows or segment.length]
+        narrowed = merging.narrow(full, merging.fan_in(memory), merges.path, combine)
+        rows = merging.merge([map_output.read(run_[0]) for run_ in narrowed])
+        with durable.replacing(out) as file:
+            writer = part.Writer(file, key_type)
+            run.run(rows, writer)
+            return writer.finish()
+    finally:
+        merges.remove()
+
+
+class _Scratch:
+    """Names for scratch files, all of which are removed at the end."""
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        self._folder, self._prefix = folder, prefix
+        self._paths: list[Path] = []
+
+    def path(self) -> Path:
+        self._paths.append(self._folder / f"{self._prefix}{len(self._paths)}")
+        return self._paths[-1]
+
+    def remove(self) -> None:
+        for path in self._paths:
+            path.unlink(missing_ok=True)
+
+
+class ReduceRun:
+    """One attempt over rows that come in key order."""
+
+    def __init__(self, job_class: type[Job], *, key_type: KeyType, partition: int, progress: Progress) -> None:
+        """Make a fresh job; nothing of the user's is called yet but its constructor."""
+        self._key_type = key_type
+        self._partition = partition
+        self._progress = progress
+        self._fault: BaseException | None = None
+        self._rows = 0
+        self._written = 0
+        self._told = time.monotonic()
+        self._job = failure.construct(job_class)
+        self._folds = isinstance(self._job.reduce, Reducer) and self._job.combine is None
+
+    def combine_runs(self, rows: Iterable[Block]) -> Iterable[Block]:
+        """Shrink merged runs on their way to a scratch file, where that changes nothing."""
+        return merging.folded(rows, self._job.reduce) if self._folds else rows
+
+    def run(self, rows: Iterable[Block], writer: part.Writer) -> None:
+        """Reduce every key and write what comes out."""
+        failure.call(self._job.setup, "setup")
+        batch = _Batch(writer)
+        for encoded, pairs in self._reduced(rows):
+            batch.add(encoded, pairs)
+            if (now := time.monotonic()) - self._told > PROGRESS_SECONDS:
+                self._told = now
+                self._progress(self._rows, batch.written)
+        batch.close()
+        failure.call(self._job.teardown, "teardown")
+        self._progress(self._rows, batch.written)
+
+    def _reduced(self, rows: Iterable[Block]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (encoded group key, packed pair) for everything that the reducer yields."""
+        decode_key = None
+        call = self._fold if self._folds else self._job.reduce
+        for encoded, group in groupby(self._stream(rows), _first):
+            if decode_key is None:
+                decode_key = self._decoder()
+            key = decode_key(encoded)
+            try:
+                for pair in call(key, map(_second, group)) or ():
+                    yield encoded, self._pack(pair)
+            except (Exception, SystemExit) as error:
+                self._raise_fault()
+                where = f"key {key!r:.80}, partition {self._partition}"
+                raise failure.by_user(error, where, "reduce") from error
+            self._raise_fault()
+        self._raise_fault()
+
+    def _decoder(self) -> Callable[[bytes], Any]:
+        if not self._key_type:
+            raise CorruptionError(f"partition {self._partition} has rows, but no map gave a key type")
+        return keys.decoder(self._key_type)
+
+    def _stream(self, rows: Iterable[Block]) -> Iterator[tuple[bytes, Any]]:
+        """Yield (key, value); a fault is kept too, as user code that drains the values may swallow it."""
+        try:
+            for block in rows:
+                yield from zip(block.keys, block.unpacked(), strict=True)
+                self._rows += len(block.keys)
+        except BaseException as error:
+            self._fault = error
+            raise
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None and not isinstance(self._fault, GeneratorExit):
+            raise self._fault
+
+    def _fold(self, key: Any, accs: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+        reducer: Reducer = self._job.reduce
+        yield key, reducer.finish(reduce(reducer.merge, accs))
+
+    def _pack(self, pair: Any) -> bytes:
+        key, value = pair
+        packed = values.encode((key, value))
+        if type(key) not in _PLAIN or type(value) not in _PLAIN:
+            _check_text(values.decode(packed))
+        return packed
+
+
+def _check_text(pair: list[Any]) -> None:
+    """Refuse here what could not be written as text later, where no user code is near."""
+    for value in pair:
+        try:
+            tsv.field(value).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueEncodingError(f"{value!r:.80} cannot be written as text: {error}") from error
+
+
+class _Batch:
+    """Collects rows into blocks for a part."""
+
+    def __init__(self, writer: part.Writer) -> None:
+        self._writer = writer
+        self._keys: list[bytes] = []
+        self._values: list[bytes] = []
+        self._size = 0
+        self.written = 0
+
+    def add(self, encoded: bytes, packed: bytes) -> None:
+        self._keys.append(encoded)
+        self._values.append(packed)
+        self._size += len(encoded) + len(packed)
+        if self._size >= MAX_BYTES or len(self._keys) >= MAX_ROWS:
+            self.close()
+
+    def close(self) -> None:
+        if self._keys:
+            with failure.own_work():
+                self._writer.add(Block(self._keys, self._values))
+            self.written += self._size
+            self._keys, self._values, self._size = [], [], 0
