@@ -125,8 +125,10 @@ class Slot:
         try:
             with theirs:
                 self._process = await self._spawn(theirs.fileno())
-        except OSError as error:
+        except BaseException as error:
             ours.close()
+            if not isinstance(error, OSError):
+                raise
             _log.warning("a slot process cannot be started: %s", error)
             self._ended(-signal.SIGKILL)
             return

@@ -1,0 +1,79 @@
+"""A pool of real slot processes with a program in it, for tests that give it tasks one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mapreduce.ids import AttemptId, TaskId
+from mapreduce.plan import FileRange, ListedFile, Split
+from mapreduce.program import Program
+from mapreduce_worker.core.events import Event, LoadInSlot, MapInSlot, Progressed, SlotsMeasured
+from mapreduce_worker.slots.messages import Prepare, Task
+from mapreduce_worker.slots.pool import SlotPool
+
+T = TypeVar("T")
+MIB = 1 << 20
+PATIENCE = 30.0
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(asyncio.wait_for(work, 2 * PATIENCE))
+
+
+def attempt(index: int, kind: str = "map") -> AttemptId:
+    return AttemptId(TaskId(0, kind, index), 1, 0)  # type: ignore[arg-type]
+
+
+class Bench:
+    """One pool; `events` collects what it posts, but for measurements and progress."""
+
+    def __init__(self, folder: Path, source: str, *, slots: int = 1, limit: int = 0) -> None:
+        self.folder = folder
+        self.scratch = folder / "scratch"
+        self.scratch.mkdir(exist_ok=True)
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.progress: list[Progressed] = []
+        self.pool = SlotPool(slots, self.scratch, self._post)
+        prepare = Prepare(
+            program=Program("job.py", source.encode()),
+            partitions=2,
+            encoding_errors="strict",
+            flush_bytes=MIB,
+            memory=64 * MIB,
+            scratch=str(self.scratch),
+            root_input=str(folder),
+        )
+        self.pool.prepare(prepare, limit)
+
+    def _post(self, event: Event) -> None:
+        if isinstance(event, Progressed):
+            self.progress.append(event)
+        elif not isinstance(event, SlotsMeasured):
+            self.events.put_nowait(event)
+
+    async def do(self, task: Task, slot: int = 0) -> Event:
+        """Run a task and return its end."""
+        self.pool.run(slot, task)
+        return await self.next()
+
+    async def next(self) -> Event:
+        return await asyncio.wait_for(self.events.get(), PATIENCE)
+
+    async def until_running(self, name: str = "entered") -> None:
+        """Wait until user code has made the file `name`."""
+        while not (self.folder / name).exists():
+            await asyncio.sleep(0.02)
+
+    def load(self, index: int = 0) -> LoadInSlot:
+        return LoadInSlot(0, attempt(index, "load"))
+
+    def map(self, index: int, text: str, slot: int = 0) -> MapInSlot:
+        """Return the task of mapping a new file with this text."""
+        path = self.folder / f"input-{index}.txt"
+        path.write_text(text)
+        listed = ListedFile(path.name, path.name, path.stat().st_size, f"mtime:{path.stat().st_mtime_ns}")
+        split = Split(index, (FileRange(listed, 0, listed.size),))
+        return MapInSlot(slot=slot, attempt=attempt(index), split=split, input=None)
