@@ -64,11 +64,14 @@ async def prepare(writer: Writer, owner: Owner, platform: Platform) -> None:
         await writer.create(Ref("networkpolicies", owner.namespace), pods.network_policy(owner))
 
 
-async def delete_pods(api: Api, writer: Writer, owner: Owner) -> None:
-    """Delete every Pod of a job that is over."""
+async def delete_pods(api: Api, writer: Writer, owner: Owner) -> bool:
+    """Delete every Pod of a job that is over; tell whether none is left."""
+    left = False
     for pod in await api.list_all(Ref("pods", owner.namespace), pods.selector(owner.uid)):
+        left = True
         metadata = pod["metadata"]
         if metadata.get("deletionTimestamp"):
             continue
         with contextlib.suppress(NotFound, Conflict):
             await writer.delete(Ref("pods", owner.namespace, metadata["name"]), metadata["uid"])
+    return not left

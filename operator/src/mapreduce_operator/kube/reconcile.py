@@ -252,10 +252,11 @@ class Job:
         """The job is over: nothing of it keeps running. Files of a failed one stay until it is deleted."""
         await self._publisher.flush()
         await self._stop_runtime()
-        await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
         if resource.finished(self._body) == "Complete" and objects.has_finalizer(self._body):
             self._body = await objects.release(self._shared.writer, self._body)
-        return None
+        # Again until none is left: the creation of one may have been on its way.
+        gone = await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
+        return None if gone else LOOK_AGAIN
 
     async def _leave(self) -> float | None:
         """The user deleted the job: clean up within the budget, then let it go."""

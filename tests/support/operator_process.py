@@ -1,0 +1,203 @@
+"""The operator as the chart starts it, as a process of this machine, and Pods moved by hand."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pathlib
+import signal
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from typing import Any
+
+from mapreduce import __version__, protocol
+from mapreduce.protocol import MapOutput, Refusal, Register, Registered
+from tests.support.apiserver import SYSTEM, ApiServer, eventually, free_port, render_chart
+
+
+class OperatorProcess:
+    """One operator; `start` it again after `kill` or `stop` and it has the next epoch."""
+
+    def __init__(self, server: ApiServer, *settings: str, pod_uid: str = "operator-pod") -> None:
+        self.folder = server.folder
+        self.port, self.health = free_port(), free_port()
+        self.documents = render_chart(*settings)
+        self._server = server
+        self._pod_uid = pod_uid
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = self.folder / f"operator-{self.port}.log"
+        self._tls = self._write_certificate()
+
+    def install(self) -> None:
+        """Apply the chart's rights, which the operator's user has, and nothing that needs a node."""
+        kinds = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+        self._server.apply(*(document for document in self.documents if document["kind"] in kinds))
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready."""
+        environment = (
+            os.environ
+            | self._chart_environment()
+            | {
+                "KUBECONFIG": str(self._server.kubeconfig("operator")),
+                "MAPREDUCE_NAMESPACE": SYSTEM,
+                "MAPREDUCE_POD_UID": self._pod_uid,
+                "MAPREDUCE_TLS": str(self._tls),
+                "MAPREDUCE_BIND": "127.0.0.1",
+                "MAPREDUCE_RPC_PORT": str(self.port),
+                "MAPREDUCE_HEALTH_PORT": str(self.health),
+            }
+        )
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mapreduce_operator"], env=environment, stdout=log, stderr=log
+            )
+        eventually("the operator is ready", self._is_ready, timeout=30)
+
+    def log(self) -> str:
+        """Return what the operator has said."""
+        return self._log.read_text()
+
+    def kill(self) -> None:
+        """Kill it with -9, as the kernel would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask it to end; return its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def register(self, token: str, register: Register) -> Registered | tuple[int, Refusal]:
+        """Register as a worker does; return the answer, or status and refusal."""
+        context = ssl.create_default_context(cafile=str(self._tls / "ca.crt"))
+        context.check_hostname = False
+        request = urllib.request.Request(
+            f"https://127.0.0.1:{self.port}{protocol.REGISTER}",
+            data=protocol.encode(register),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/msgpack"},
+        )
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=20) as answer:  # noqa: S310 - a constant scheme
+                return protocol.decode(answer.read(), Registered)
+        except urllib.error.HTTPError as error:
+            return error.code, protocol.decode(error.read(), Refusal)
+
+    def _end(self, number: int) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(timeout=20)
+
+    def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"the operator ended:\n{self.log()}"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _chart_environment(self) -> dict[str, str]:
+        deployment = next(document for document in self.documents if document["kind"] == "Deployment")
+        container = deployment["spec"]["template"]["spec"]["containers"][0]
+        return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
+
+    def _write_certificate(self) -> pathlib.Path:
+        secret = next(document for document in self.documents if document["kind"] == "Secret")
+        folder = self.folder / f"tls-{self.port}"
+        folder.mkdir()
+        for name, content in secret["data"].items():
+            (folder / name).write_bytes(base64.b64decode(content))
+        return folder
+
+
+class Team:
+    """One namespace that enforces `restricted`, with two claims and the default account."""
+
+    def __init__(self, server: ApiServer, name: str) -> None:
+        self.server = server
+        self.name = name
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
+        server.apply(account, self.claim("texts"), self.claim("results"))
+
+    def claim(self, name: str) -> dict[str, Any]:
+        """Return a claim's manifest."""
+        return {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name, "namespace": self.name},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        }
+
+    def submit(self, name: str = "wordcount", **spec: Any) -> None:
+        """Apply a job; `spec` replaces fields of its spec."""
+        self.server.apply(job(self.name, name, **spec))
+
+    def job(self, name: str = "wordcount") -> Any:
+        """Return a job as it is."""
+        return self.server.get("-n", self.name, "mrjob", name)
+
+    def status(self, name: str = "wordcount") -> dict[str, Any]:
+        """Return a job's status."""
+        return dict(self.job(name).get("status") or {})
+
+    def condition(self, kind: str, name: str = "wordcount") -> dict[str, Any]:
+        """Return one condition, or nothing."""
+        found = [one for one in self.status(name).get("conditions", []) if one["type"] == kind]
+        return dict(found[0]) if found else {}
+
+    def pods(self, role: str = "") -> list[Any]:
+        """Return the Pods that an operator made."""
+        selector = "mapreduce.dev/role" + (f"={role}" if role else "")
+        return list(self.server.get("-n", self.name, "pods", "-l", selector)["items"])
+
+    def move_pod(self, name: str, **status: Any) -> None:
+        """Do as a kubelet would: write a Pod's status."""
+        patch = json.dumps({"status": status})
+        self.server.kubectl("-n", self.name, "patch", "pod", name, "--subresource=status", "--type=merge", "-p", patch)
+
+    def run_pod(self, name: str, ip: str = "127.0.0.1") -> None:
+        """Let a Pod run."""
+        self.move_pod(name, phase="Running", podIP=ip, podIPs=[{"ip": ip}])
+
+    def token(self, pod: Any, audience: str = "mapreduce.dev") -> str:
+        """Mint what the kubelet would project into a Pod."""
+        reference = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "name": pod["metadata"]["name"],
+            "uid": pod["metadata"]["uid"],
+        }
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"audiences": [audience], "expirationSeconds": 3600, "boundObjectRef": reference},
+        }
+        path = f"/api/v1/namespaces/{self.name}/serviceaccounts/default/token"
+        return str(self.server.create(path, body)["status"]["token"])
+
+
+def job(namespace: str, name: str = "wordcount", **spec: Any) -> dict[str, Any]:
+    """Return a job with the fewest fields; `spec` adds or replaces some."""
+    fields = {
+        "program": {"inline": "import mapreduce as mr\n"},
+        "input": {"paths": ["in"], "volume": {"persistentVolumeClaim": {"claimName": "texts"}}},
+        "output": {"path": "out", "volume": {"persistentVolumeClaim": {"claimName": "results"}}},
+    }
+    return {
+        "apiVersion": "mapreduce.dev/v1alpha1",
+        "kind": "MapReduceJob",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": fields | spec,
+    }
+
+
+def registration(role: protocol.Role = "worker", held: tuple[MapOutput, ...] = ()) -> Register:
+    """Return what a worker of this version says when it registers."""
+    return Register(
+        version=protocol.VERSION, engine=__version__, role=role, boot="boot", slots=1, data_port=8444, held=held
+    )
