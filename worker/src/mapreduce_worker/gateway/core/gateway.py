@@ -84,6 +84,11 @@ class GatewayCore:
         self._commands: list[Command] = []
 
     @property
+    def epoch(self) -> int:
+        """The highest epoch that was seen."""
+        return self._book.epoch
+
+    @property
     def journal_written(self) -> int:
         """The highest journal sequence of the current epoch that is durable."""
         return self._written

@@ -1,0 +1,195 @@
+"""The gateway's assignments on a real folder, with the engine's own parts."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from mapreduce import history, keys, paths, values
+from mapreduce.errors import SystemFault
+from mapreduce.protocol import (
+    Cleaned,
+    CleanUp,
+    JobContext,
+    MakePlan,
+    Opened,
+    OpenOutput,
+    PlanFinished,
+    Published,
+    PublishOutput,
+    Staged,
+    StagePart,
+)
+from mapreduce.spec import Limits
+from mapreduce_worker.engine import part
+from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.failure import InputNotFound
+from mapreduce_worker.gateway.failures import PartUnreadable, describe
+from mapreduce_worker.gateway.operations import Operations
+from mapreduce_worker.settings import Settings
+from mapreduce_worker.ticketing import TicketBook
+from tests.support.gateway_messages import SPEC, make_plan, open_output, publish
+from tests.support.outputs import attempt, opened_epoch
+
+WORDS = (("a", "d"), ("b", "c", "e"))
+
+
+def write_part(directory: Path, partition: int, words: tuple[str, ...]) -> StagePart:
+    source = attempt("reduce", partition)
+    path = directory / paths.reduce_output(source)
+    with path.open("wb") as file:
+        writer = part.Writer(file, "str")
+        rows = [(keys.encode(word), values.encode([word, len(word)])) for word in words]
+        writer.add(Block([key for key, _ in rows], [value for _, value in rows]))
+        result = writer.finish()
+    return StagePart(
+        attempt=attempt("stage", partition),
+        partition=partition,
+        source=source,
+        address="127.0.0.1:1",
+        directory=str(directory),
+        ticket="",
+        checksum=result.checksum,
+        rows=result.rows,
+        size=result.size,
+    )
+
+
+class Job:
+    """One gateway on a folder with `in/`, `results/` and a worker's `scratch/` on the same disk."""
+
+    def __init__(self, root: Path) -> None:
+        for name in ("in", "results", "scratch"):
+            (root / name).mkdir()
+        self.root = root
+        settings = Settings(
+            master="http://127.0.0.1:1",
+            role="gateway",
+            scratch=root / "scratch",
+            root_input=root,
+            root_output=root,
+            shared_disk=True,
+        )
+        spec = msgspec.structs.replace(SPEC, reducers=len(WORDS), limits=Limits())
+        self.operations = Operations(settings, TicketBook())
+        self.operations.job = JobContext(spec=spec, program_digest="d", serves_input=True, serves_output=True)
+
+    def do(self, work: OpenOutput | MakePlan | StagePart | PublishOutput | CleanUp, wanted: bool = True) -> Any:
+        """Carry out one assignment and return its last report."""
+        return asyncio.run(self.operations.perform(work, lambda records, size: wanted)).outcomes[-1]
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    return Job(tmp_path)
+
+
+def test_a_job_goes_from_parts_to_its_published_directory(job):
+    assert job.do(open_output()) == Opened(attempt=open_output().attempt, pages=0)
+    job.operations.output().append([opened_epoch()])
+    for partition, words in enumerate(WORDS):
+        work = write_part(job.root / "scratch", partition, words)
+        staged = job.do(work)
+        assert staged == Staged(
+            attempt=work.attempt,
+            partition=partition,
+            source=work.source,
+            checksum=work.checksum,
+            rows=work.rows,
+            size=work.size,
+        )
+    published = job.do(publish(through=1))
+    assert isinstance(published, Published)
+    output = job.root / "results" / "wc"
+    assert (output / "output.tsv").read_bytes() == b"a\t1\nb\t1\nc\t1\nd\t1\ne\t1\n"
+    assert published.summary.records == 5
+    events = history.parse((output / paths.EVENTS).read_bytes())
+    assert [event["event"] for event in events] == ["EpochOpened", "Staged", "Staged", "Publishing"]
+    manifest = msgspec.json.decode((output / paths.MANIFEST).read_bytes())
+    assert manifest["uid"] == SPEC.uid
+    assert manifest["output"]["checksum"] == published.summary.checksum
+    assert {path.name for path in (job.root / "results").iterdir()} == {"wc"}
+    assert job.do(open_output(number=1)) == Opened(
+        attempt=open_output(number=1).attempt, pages=0, published=True, summary=published.summary
+    )
+
+
+def test_a_damaged_part_is_not_staged(job):
+    job.do(open_output())
+    work = write_part(job.root / "scratch", 0, WORDS[0])
+    path = job.root / "scratch" / paths.reduce_output(work.source)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(PartUnreadable) as caught:
+        job.do(work)
+    assert describe(caught.value).reason == "SegmentUnreadable"
+    staging = job.root / paths.staging(SPEC.output, SPEC.uid)
+    assert [path.name for path in staging.rglob("*part*") if path.is_file()] == []
+
+
+def test_a_part_that_is_gone_is_the_workers_loss(job):
+    job.do(open_output())
+    work = write_part(job.root / "scratch", 0, WORDS[0])
+    (job.root / "scratch" / paths.reduce_output(work.source)).unlink()
+    with pytest.raises(PartUnreadable):
+        job.do(work)
+
+
+def test_a_part_of_another_attempt_than_promised_is_not_staged(job):
+    job.do(open_output())
+    work = msgspec.structs.replace(write_part(job.root / "scratch", 0, WORDS[0]), checksum="xxh3:other")
+    with pytest.raises(PartUnreadable):
+        job.do(work)
+
+
+def test_publishing_without_every_part_is_a_fault(job):
+    job.do(open_output())
+    job.do(write_part(job.root / "scratch", 0, WORDS[0]))
+    with pytest.raises(SystemFault, match="1 of 2 parts"):
+        job.do(publish())
+
+
+def test_publishing_that_is_not_wanted_any_more_leaves_nothing_under_the_final_name(job):
+    job.do(open_output())
+    for partition, words in enumerate(WORDS):
+        job.do(write_part(job.root / "scratch", partition, words))
+    with pytest.raises(SystemFault):
+        job.do(publish(), wanted=False)
+    assert not (job.root / "results" / "wc").exists()
+    job.do(CleanUp(attempt=attempt("clean"), mode="deleted"))
+    assert list((job.root / "results").iterdir()) == []
+
+
+def test_after_a_failure_only_the_history_is_left(job):
+    job.do(open_output())
+    job.operations.output().append([opened_epoch()])
+    job.do(write_part(job.root / "scratch", 0, WORDS[0]))
+    assert job.do(CleanUp(attempt=attempt("clean"), mode="failed")) == Cleaned(attempt=attempt("clean"))
+    files = [
+        str(path.relative_to(job.root / "results")) for path in (job.root / "results").rglob("*") if path.is_file()
+    ]
+    assert files == [f".wc.{SPEC.uid}/{paths.EVENTS}"]
+
+
+def test_the_plan_lists_the_input(job):
+    (job.root / "in" / "b.txt").write_bytes(b"two\n")
+    (job.root / "in" / "a.txt").write_bytes(b"one\n")
+    finished = job.do(make_plan())
+    assert isinstance(finished, PlanFinished)
+    assert (finished.header.files, finished.header.size, finished.pages) == (2, 8, 1)
+
+
+def test_an_input_that_matches_nothing_is_refused(job):
+    with pytest.raises(InputNotFound) as caught:
+        job.do(make_plan())
+    error = describe(caught.value)
+    assert (error.kind, error.reason) == ("refused", "InputNotFound")
+
+
+def test_a_gateway_without_the_output_refuses_to_open_it(job):
+    job.operations.job = msgspec.structs.replace(job.operations.job, serves_output=False)
+    with pytest.raises(SystemFault, match="does not serve the output"):
+        job.do(open_output())
