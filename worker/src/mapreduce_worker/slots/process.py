@@ -41,6 +41,7 @@ from mapreduce_worker.core.events import (
 )
 from mapreduce_worker.engine import failure, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine.map_output import SegmentCorrupt, SegmentFile
+from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.slots.messages import HEAD, FromSlot, Prepare, Ready, Task, frame, to_slot
 
 PROGRESS_SECONDS: Final = 0.5
@@ -149,7 +150,7 @@ class Runner:
 
     def _run_reduce(
         self, job_class: type[Job], task: ReduceInSlot, segments: list[SegmentFile], work: Path
-    ) -> reduce_task.PartResult:
+    ) -> PartResult:
         return reduce_task.run_reduce(
             job_class,
             segments,
