@@ -9,14 +9,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from mapreduce import paths
 from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId
-from mapreduce_worker.engine import map_output
+
+if TYPE_CHECKING:
+    from mapreduce_worker.engine import map_output
 
 KEPT_INDICES: Final = 256
 
@@ -60,6 +62,9 @@ class MapOutputs:
             if attempt in self._indices:
                 self._indices.move_to_end(attempt)
                 return self._indices[attempt]
+        # Late, since it brings polars: a worker registers before it needs it, and a thread can wait.
+        from mapreduce_worker.engine import map_output  # noqa: PLC0415 - see above
+
         index = map_output.read_index(path)
         with self._lock:
             self._indices[attempt] = index
