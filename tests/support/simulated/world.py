@@ -104,8 +104,10 @@ class World:
         if self._faults.network:
             kinds += [self._cut_from_master, self._cut_two_workers]
         if kinds:
-            for _ in range(chance.randint(0, 8)):
-                self.clock.after(chance.uniform(0.5, TROUBLE_ENDS), chance.choice(kinds))
+            # Most jobs are short: a narrow window makes most faults hit them.
+            window = chance.choice([12.0, 30.0, TROUBLE_ENDS])
+            for _ in range(chance.randint(1, 8)):
+                self.clock.after(chance.uniform(0.5, window), chance.choice(kinds))
         self.clock.after(TROUBLE_ENDS + 30, self._peace)
 
     def _hurt(self, role: str, *, kill: bool) -> None:
