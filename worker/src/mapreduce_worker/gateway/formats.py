@@ -1,6 +1,8 @@
 """What the gateway asks of the engine about parts: look through one, merge all.
 
-Neighbours: `storage.py` (says what is needed: `Formats`), `merge_process.py` (the child).
+The engine brings polars, which takes half a second to import; by then a gateway has answered, so it
+is imported where it is first needed, or by `warm_up`. Neighbours: `storage.py` (says what is needed:
+`Formats`), `merge_process.py` (the child).
 """
 
 from __future__ import annotations
@@ -10,13 +12,12 @@ import selectors
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from mapreduce.errors import CorruptionError, SystemFault
-from mapreduce_worker.engine import part
-from mapreduce_worker.engine.merge import merge_parts
 from mapreduce_worker.gateway.merge_process import Broken, Done, Line, Moved, Order
 from mapreduce_worker.gateway.publishing import Abandoned
 from mapreduce_worker.gateway.storage import Merged, PartFacts, Watch
@@ -24,11 +25,18 @@ from mapreduce_worker.gateway.store import PosixStore, StoreError
 
 _POLL: Final = 0.2
 """Seconds between two questions whether the merge is still wanted."""
+CHILD_FROM: Final = 8 << 20
+"""Bytes of parts from which a merge is worth a process of its own, and a beat would suffer without one."""
 _lines: Final = msgspec.json.Decoder(Line)
 
 
+def warm_up() -> None:
+    """Import what the first part will need."""
+    from mapreduce_worker.engine import merge, part  # noqa: F401, PLC0415 - see the module's docstring
+
+
 class EngineFormats:
-    """The engine's parts on a mounted volume. `child`: merge in a process of its own."""
+    """The engine's parts on a mounted volume. `child`: a large merge runs in a process of its own."""
 
     def __init__(self, store: PosixStore, *, child: bool) -> None:
         self._store = store
@@ -36,18 +44,28 @@ class EngineFormats:
 
     def inspect(self, path: str) -> PartFacts:
         """Read a part to its end; raises `CorruptionError` if it is not what was written."""
+        from mapreduce_worker.engine import part  # noqa: PLC0415 - see the module's docstring
+
         found = part.verify(self._store.local_path(path))
         return PartFacts(checksum=found.checksum, rows=found.rows, size=found.size)
 
     def merge(self, parts: Sequence[str], out: str, watch: Watch) -> Merged:
         """Merge parts, by group key, into a new file."""
-        if self._child:
-            order = Order(tuple(str(self._store.local_path(name)) for name in parts), str(self._store.local_path(out)))
-            return merge_in_child(order, watch)
-        result = merge_parts(
-            [self._store.local_path(name) for name in parts], self._store.local_path(out), _stop(watch)
-        )
-        return Merged(result.records, result.size, result.checksum)
+        sources = [self._store.local_path(name) for name in parts]
+        target = self._store.local_path(out)
+        try:
+            if self._child and sum(path.stat().st_size for path in sources) >= CHILD_FROM:
+                return merge_in_child(Order(tuple(map(str, sources)), str(target)), watch)
+            return _merge_here(sources, target, watch)
+        except OSError as error:
+            raise StoreError(f"merging into {out}: {error}") from error
+
+
+def _merge_here(sources: Sequence[Path], target: Path, watch: Watch) -> Merged:
+    from mapreduce_worker.engine.merge import merge_parts  # noqa: PLC0415 - see the module's docstring
+
+    result = merge_parts(sources, target, _stop(watch))
+    return Merged(result.records, result.size, result.checksum)
 
 
 def merge_in_child(order: Order, watch: Watch) -> Merged:

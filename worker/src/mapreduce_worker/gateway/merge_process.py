@@ -17,7 +17,6 @@ from typing import Final
 import msgspec
 
 from mapreduce.errors import MapReduceError
-from mapreduce_worker.engine.merge import merge_parts
 
 INTERVAL: Final = 0.25
 """Seconds between two lines of progress."""
@@ -57,6 +56,9 @@ Line = Moved | Done | Broken
 
 def main() -> int:
     """Carry out the order on standard input."""
+    # Only the child needs the engine: the parent imports this module for its messages.
+    from mapreduce_worker.engine.merge import merge_parts  # noqa: PLC0415 - see above
+
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     last = 0.0

@@ -33,7 +33,7 @@ from mapreduce_worker.engine import ranges
 from mapreduce_worker.gateway import planner
 from mapreduce_worker.gateway.core.operations import Reported, Work
 from mapreduce_worker.gateway.failures import PartUnreadable
-from mapreduce_worker.gateway.formats import EngineFormats
+from mapreduce_worker.gateway.formats import EngineFormats, warm_up
 from mapreduce_worker.gateway.part_fetch import PartFetcher
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage, Watch
 from mapreduce_worker.gateway.store import PosixStore
@@ -54,6 +54,7 @@ class Operations:
         self._store = PosixStore(settings.root_output)
         self._fetcher = PartFetcher(self._store, book, shared_disk=settings.shared_disk)
         self._output: Output | None = None
+        self._warming: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         """Open the connections."""
@@ -67,7 +68,9 @@ class Operations:
         """Carry out an assignment and return its reports; raises what went wrong."""
         match work:
             case OpenOutput():
-                return await _in_thread(lambda: self._open_output(work))
+                reported = await _in_thread(lambda: self._open_output(work))
+                self._warming = self._warming or asyncio.ensure_future(_in_thread(warm_up))
+                return reported
             case MakePlan():
                 return await _in_thread(lambda: self._plan(work))
             case StagePart():

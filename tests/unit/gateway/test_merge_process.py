@@ -1,0 +1,63 @@
+"""A large merge runs in a child: same file, stopped when it is not wanted, errors told as ours."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mapreduce import keys, values
+from mapreduce.errors import CorruptionError, SystemFault
+from mapreduce_worker.engine import part
+from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.gateway import formats
+from mapreduce_worker.gateway.formats import EngineFormats, merge_in_child
+from mapreduce_worker.gateway.merge_process import Order
+from mapreduce_worker.gateway.publishing import Abandoned
+from mapreduce_worker.gateway.store import PosixStore, StoreError
+
+WORDS = (("a", "d"), ("b", "c", "e"))
+
+
+def make_parts(root: Path) -> list[str]:
+    for number, words in enumerate(WORDS):
+        with (root / f"part-{number}").open("wb") as file:
+            writer = part.Writer(file, "str")
+            writer.add(Block([keys.encode(word) for word in words], [values.encode([word, 1]) for word in words]))
+            writer.finish()
+    return [f"part-{number}" for number in range(len(WORDS))]
+
+
+def test_the_child_writes_what_this_process_would(tmp_path, monkeypatch):
+    parts = make_parts(tmp_path)
+    store = PosixStore(tmp_path)
+    here = EngineFormats(store, child=True).merge(parts, "here", lambda records, size: True)
+    monkeypatch.setattr(formats, "CHILD_FROM", 0)
+    child = EngineFormats(store, child=True).merge(parts, "child", lambda records, size: True)
+    assert child == here
+    assert store.read("child") == store.read("here") == b"a\t1\nb\t1\nc\t1\nd\t1\ne\t1\n"
+
+
+def test_a_merge_that_is_not_wanted_is_ended(tmp_path):
+    order = Order(tuple(str(tmp_path / name) for name in make_parts(tmp_path)), str(tmp_path / "out"))
+    with pytest.raises(Abandoned):
+        merge_in_child(order, lambda records, size: False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("child", [False, True])
+def test_errors_of_a_merge_come_back_as_ours(tmp_path, monkeypatch, child):
+    monkeypatch.setattr(formats, "CHILD_FROM", 0)
+    merging = EngineFormats(PosixStore(tmp_path), child=child)
+    parts = make_parts(tmp_path)
+    (tmp_path / "in-the-way").mkdir()
+    with pytest.raises(StoreError):
+        merging.merge(parts, "in-the-way", lambda records, size: True)
+    (tmp_path / "part-1").write_bytes(b"no part")
+    with pytest.raises(CorruptionError):
+        merging.merge(parts, "out", lambda records, size: True)
+
+
+def test_a_child_that_dies_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(SystemFault, match=r"before it was done|did not start"):
+        merge_in_child(Order((), str(tmp_path / "out")), lambda records, size: True)
