@@ -29,11 +29,20 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
 
+class RequestRefused(Exception):
+    """Raised by a handler to answer with a `Refusal` and this status."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = Refusal(reason=reason, message=message)
+
+
 class DataServer:
     """A server of `routes` (path → handler of POST requests)."""
 
     def __init__(self, routes: Mapping[str, Handler]) -> None:
-        app = web.Application(client_max_size=protocol.MAX_BODY)
+        app = web.Application(client_max_size=protocol.MAX_BODY, middlewares=[_refusals])
         for path, handler in routes.items():
             app.router.add_post(path, handler)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
@@ -63,7 +72,7 @@ def worker_routes(directory: Path, book: TicketBook, outputs: MapOutputs) -> dic
         demand(request, book, tickets.part_scope(str(attempt)))
         path = directory / paths.reduce_output(attempt)
         if attempt.task.kind != "reduce" or not path.is_file():
-            raise refusal(web.HTTPNotFound, "NotFound", f"no part of {attempt} is held here")
+            raise RequestRefused(404, "NotFound", f"no part of {attempt} is held here")
         return web.FileResponse(path, chunk_size=BLOCK)
 
     return {protocol.SEGMENTS_PATH: segments, protocol.PART_PATH: part}
@@ -74,21 +83,24 @@ async def read(request: web.Request, kind: type[T]) -> T:
     try:
         return protocol.decode(await request.read(), kind)
     except ProtocolError as error:
-        raise refusal(web.HTTPBadRequest, "ProtocolError", str(error)) from error
+        raise RequestRefused(400, "ProtocolError", str(error)) from error
 
 
 def demand(request: web.Request, book: TicketBook, scope: str) -> None:
     """Answer 401 without a ticket and 403 to one that does not open `scope`."""
     ticket = request.headers.get(protocol.TICKET_HEADER, "")
     if not ticket:
-        raise refusal(web.HTTPUnauthorized, "TicketMissing", f"a ticket for {scope} is needed")
+        raise RequestRefused(401, "TicketMissing", f"a ticket for {scope} is needed")
     if not book.opens(ticket, scope):
-        raise refusal(web.HTTPForbidden, "TicketRefused", f"the ticket does not open {scope}")
+        raise RequestRefused(403, "TicketRefused", f"the ticket does not open {scope}")
 
 
-def refusal(kind: type[web.HTTPException], reason: str, message: str) -> web.HTTPException:
-    """Return an HTTP error with a `Refusal` as its body, to be raised."""
-    return kind(body=protocol.encode(Refusal(reason=reason, message=message)), content_type=CONTENT_TYPE)
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except RequestRefused as refused:
+        return web.Response(status=refused.status, body=protocol.encode(refused.body), content_type=CONTENT_TYPE)
 
 
 async def _send_segments(request: web.Request, outputs: MapOutputs, body: ReadSegments) -> web.StreamResponse:

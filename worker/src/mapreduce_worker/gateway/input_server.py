@@ -17,7 +17,7 @@ from mapreduce import protocol, tickets
 from mapreduce.errors import MapReduceError
 from mapreduce.plan import FileRange, Split
 from mapreduce.protocol import RangeHead, ReadInput
-from mapreduce_worker.data_server import Handler, demand, read, refusal
+from mapreduce_worker.data_server import Handler, RequestRefused, demand, read
 from mapreduce_worker.engine import ranges
 from mapreduce_worker.engine.failure import InputUnreadable
 from mapreduce_worker.gateway import failures
@@ -37,7 +37,7 @@ def input_routes(root: Callable[[], Path | None], book: TicketBook) -> dict[str,
         body = await read(request, ReadInput)
         directory = root()
         if directory is None:
-            raise refusal(web.HTTPNotFound, "NotFound", "this gateway serves no input")
+            raise RequestRefused(404, "NotFound", "this gateway serves no input")
         response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
         await response.prepare(request)
         blocks = joined(frames(directory, body.split))
