@@ -10,6 +10,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 
+import msgspec
+
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
@@ -65,6 +67,7 @@ class JobUnderTest:
         self.statuses: list[JobStatus] = []
         self.ended: str | None = None
         self.start_at_once = True
+        self.list_at = 0.0
         self.held: set[str] = set()
         """Kinds of storage tasks that gateways do not do yet."""
         self.outputs_of_maps: dict[int, str] = {}
@@ -107,7 +110,7 @@ class JobUnderTest:
                 self.stopped.append(command.name)
                 self._kill_quietly(command.name)
             case events.Reply():
-                self._receiver(command.request).answered(command.body)
+                self._receiver(command.request).receive(command.body)
             case events.Refuse():
                 self._receiver(command.request).refused(command.status)
             case events.PublishStatus():
@@ -174,7 +177,7 @@ class JobUnderTest:
 
     def settle(self) -> None:
         """Deliver messages until everybody waits for the others."""
-        for _ in range(300):
+        for _ in range(60):
             ready = [process for process in self.processes.values() if process.alive and not process.request]
             if not ready or self.ended:
                 return
@@ -187,7 +190,8 @@ class JobUnderTest:
                 if isinstance(process, FakeGateway):
                     process.do_storage(self.store, self.held, self.epoch)
                 self.exchange(process)
-        raise AssertionError("the messages do not come to rest")
+        busy = {process.name: process.answers[-1:] for process in self.living() if not process.request}
+        raise AssertionError(f"the messages do not come to rest: {busy}")
 
     def pass_time(self, seconds: float) -> None:
         """Let time go by in ticks of half a second, with everybody beating."""
@@ -312,12 +316,13 @@ class JobUnderTest:
             self.settle()
             if self.ended:
                 return self.ended
+            if self.mono >= self.list_at:
+                self.list_at = self.mono + 30.0
+                self.list_pods()
             self.work()
             self.pass_time(0.5)
         raise AssertionError(f"the job does not end: {self.status}")
 
 
 def _changed(body: Register, changes: dict[str, object]) -> Register:
-    import msgspec
-
     return msgspec.structs.replace(body, **changes)

@@ -95,6 +95,7 @@ class FakeProcess:
         self.locations_seen = 0
         self.written = 0
         self.finished = False
+        self.answers_to_lose = 0
         self.input_address = ""
 
     def cut_off(self) -> None:
@@ -135,11 +136,16 @@ class FakeProcess:
             journal_written=self.written,
         )
 
+    def receive(self, answer: Answer) -> None:
+        """An answer arrives, or is lost on its way."""
+        self.request = 0
+        if self.answers_to_lose:
+            self.answers_to_lose -= 1
+        elif self.alive:
+            self.answered(answer)
+
     def answered(self, answer: Answer) -> None:
         """Take in an answer."""
-        self.request = 0
-        if not self.alive:
-            return
         assert answer.number > self.seen
         self.answers.append(answer)
         self.seen = answer.number
@@ -224,6 +230,12 @@ class FakeWorker(FakeProcess):
 
     def _complete(self, assignment: RunReduce) -> bool:
         return len(self.places) == assignment.maps
+
+    def start_again(self) -> None:
+        """The process ends and comes back in the same Pod; its disk is empty."""
+        fresh = FakeWorker(self.name, self.index, self.slots)
+        fresh.known = self.known
+        self.__dict__.update(fresh.__dict__)
 
     def can_finish(self, attempt: AttemptId) -> bool:
         """Tell whether a reduce has all its segments; everything else can always finish."""

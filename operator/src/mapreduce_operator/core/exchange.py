@@ -42,7 +42,8 @@ def exchanged(book: Book, event: Exchanged) -> None:
     reported = _apply_reports(book, worker, event.body.reports)
     _compare_running(book, worker, event.body, reported)
     _count_free_slots(worker, event.body)
-    worker.prompt = worker.prompt or bool(reported) or worker.seen < worker.answered
+    applied = any(report.number <= worker.applied for report in event.body.reports)
+    worker.prompt = worker.prompt or applied or worker.seen < worker.answered
     book.news.add(worker.number)
 
 
@@ -74,6 +75,7 @@ def _apply_reports(book: Book, worker: Worker, new: tuple[Report, ...]) -> set[A
         if report.number <= worker.applied:
             continue
         if _too_early(book, worker, report.outcome):
+            worker.kept_back = True
             break
         worker.applied = report.number
         reports.apply(book, worker, report.outcome)

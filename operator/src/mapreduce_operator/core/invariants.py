@@ -119,11 +119,10 @@ def _waiting_maps_get_room(book: Book) -> Iterator[str]:
 
 def _nothing_runs_too_early(book: Book) -> Iterator[str]:
     early = book.state in (JobState.PENDING, JobState.PLANNING)
-    for kind in ("map", "reduce"):
-        for some in book.tasks[kind].live.values():  # type: ignore[index]
-            for attempt in some.values():
-                if attempt.id.epoch == book.epoch and (early or not book.grace_over):
-                    yield f"{attempt.id} was given out too early"
+    for table in (book.tasks["map"], book.tasks["reduce"]):
+        given = (attempt for some in table.live.values() for attempt in some if attempt.epoch == book.epoch)
+        if early or not book.grace_over:
+            yield from (f"{attempt} was given out too early" for attempt in given)
     if book.tasks["publish"].live and not book.tasks["reduce"].done:
         yield "publishing began before every part was staged"
 

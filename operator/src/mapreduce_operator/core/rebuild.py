@@ -93,6 +93,7 @@ def resume(book: Book) -> None:
                 parts.accept(book, partition, part)
     for worker in book.registry.alive():
         adoption.take_over(book, worker)
+    _hear_again(book)
 
 
 def _first_time(book: Book, found: Recovered) -> None:
@@ -152,5 +153,13 @@ def end_grace(book: Book) -> None:
     for index in sorted(book.outputs.orphans):
         book.outputs.lose(index)
     maps.run_orphans_again(book)
+    _hear_again(book)
+
+
+def _hear_again(book: Book) -> None:
+    """Answer those whose reports came too early, so that they report again."""
     for worker in book.registry.alive():
-        book.news.add(worker.number)
+        if worker.kept_back:
+            worker.kept_back = False
+            worker.prompt = True
+            book.news.add(worker.number)

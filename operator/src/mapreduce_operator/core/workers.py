@@ -79,6 +79,8 @@ class Worker:
         self.parked: Parked | None = None
         self.prompt = False
         """The next answer must not wait."""
+        self.kept_back = False
+        """It reported what could not be applied yet."""
         self.rest_until = 0.0
         """It left an assignment alone: it gets none before this time."""
 
