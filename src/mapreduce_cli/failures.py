@@ -6,6 +6,7 @@ Every message says what is wrong, where, and what to do. Neighbours: `run.py` ca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import click
@@ -69,10 +70,13 @@ class JobFailed(MapReduceError):
         return REFUSED if self.reason in REFUSALS else FAILED
 
 
-def show(failure: JobFailed) -> None:
-    """Print a failed job to stderr."""
+def show(failure: JobFailed, typed: Mapping[str, str] | None = None) -> None:
+    """Print a failed job to stderr; `typed`: for each path of the job, what the user typed for it."""
     verb = "refused" if failure.status == REFUSED else "the job failed"
-    click.echo(f"mapreduce: {verb}: {failure.reason}: {failure.message}", err=True)
+    message = failure.message
+    for path, text in (typed or {}).items():
+        message = message.replace(repr(path), repr(text))
+    click.echo(f"mapreduce: {verb}: {failure.reason}: {message}", err=True)
     if failure.where and failure.where not in failure.message:
         click.echo(f"  at {failure.where}", err=True)
     if failure.traceback and failure.traceback not in failure.message:

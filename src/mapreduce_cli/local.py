@@ -147,12 +147,18 @@ class _Watcher:
 
     def __init__(self, show: Display) -> None:
         self._show = show
+        self._held = ""
+        self._said = ""
         self.status: JobStatus | None = None
         self.end: asyncio.Future[Phase] = asyncio.get_running_loop().create_future()
 
     def status_changed(self, uid: str, status: JobStatus) -> None:
         """Draw the progress."""
         self.status = status
+        if status.phase == "Failed":
+            # The last announcement says why, and so will the command when it ends.
+            self._held = ""
+        self._say()
         maps, reduces = status.maps, status.reduces
         self._show.show(
             Snapshot(
@@ -166,17 +172,26 @@ class _Watcher:
         )
 
     def announced(self, uid: str, announcement: Announce) -> None:
-        """Say what went wrong; the rest is seen from the bars."""
+        """Say what went wrong, once in a row; the rest is seen from the bars."""
+        self._say()
         if announcement.kind == "Warning":
-            self._show.say(f"{announcement.reason}: {announcement.message}")
+            self._held = f"{announcement.reason}: {announcement.message}"
 
     def ended(self, uid: str, phase: Phase) -> None:
         """Let the command end."""
+        self._say()
         if not self.end.done():
             self.end.set_result(phase)
 
     def broken(self, uid: str, error: Exception) -> None:
         """A defect of the master ends the command."""
+        self._say()
         if not self.end.done():
             message = f"a defect of the master: {type(error).__name__}: {error}"
             self.end.set_exception(JobFailed("InternalError", message))
+
+    def _say(self) -> None:
+        if self._held not in ("", self._said):
+            self._show.say(self._held)
+            self._said = self._held
+        self._held = ""

@@ -92,13 +92,14 @@ def run(
     began = time.monotonic()
     try:
         spec = _spec(program, inputs, output, workers or max(2, _cores()), options)
-        summary = _run(spec, sequential)
-    except failures.JobFailed as failure:
-        failures.show(failure)
-        sys.exit(failure.status)
     except UsageError as error:
         click.echo(f"mapreduce: refused: {error}", err=True)
         sys.exit(failures.REFUSED)
+    try:
+        summary = _run(spec, sequential)
+    except failures.JobFailed as failure:
+        failures.show(failure, dict(zip((*spec.inputs, spec.output), (*inputs, output), strict=True)))
+        sys.exit(failure.status)
     except MapReduceError as error:
         click.echo(f"mapreduce: the job failed: {error}", err=True)
         sys.exit(failures.FAILED)

@@ -17,6 +17,7 @@ import msgspec
 import mapreduce
 from mapreduce import digests, paths
 from mapreduce.api import Job
+from mapreduce.errors import ProgramError, UsageError
 from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
@@ -28,6 +29,7 @@ from mapreduce_cli.failures import JobFailed
 from mapreduce_cli.progress import Display, Snapshot, display
 from mapreduce_worker.engine import failure as engine_failure
 from mapreduce_worker.engine import map_output, map_task, program, ranges, reduce_task
+from mapreduce_worker.gateway import failures as gateway_failures
 from mapreduce_worker.gateway.formats import EngineFormats
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
 from mapreduce_worker.gateway.store import PosixStore
@@ -52,12 +54,24 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
         output.clean_failed()
         failed.notes = (*failed.notes, f"history: {root / paths.staging(spec.output, spec.uid) / paths.EVENTS}")
         raise
+    except UsageError as error:
+        output.clean_deleted()
+        raise _refused(error) from error
     except BaseException:
-        # Refused, interrupted, or a defect: nothing of the job stays.
+        # Interrupted, or a defect: nothing of the job stays.
         output.clean_deleted()
         raise
     finally:
         show.close()
+
+
+def _refused(error: UsageError) -> JobFailed:
+    """Give a refusal the reason that the master would give it."""
+    if type(error) is UsageError:
+        # The only one without a class of its own: `make_plan` finds the plan too large.
+        return JobFailed("PlanTooLarge", str(error))
+    info = (engine_failure if isinstance(error, ProgramError) else gateway_failures).describe(error)
+    return JobFailed(info.reason, info.message, where=info.where, traceback=info.traceback)
 
 
 class _Sequential:
@@ -210,6 +224,6 @@ def _attempt(kind: Kind, index: int) -> AttemptId:
     return AttemptId(TaskId(0, kind, index), EPOCH, 0)
 
 
-def _segment(path: Path, partition: int) -> reduce_task.SegmentFile:
+def _segment(path: Path, partition: int) -> map_output.SegmentFile:
     segment = map_output.read_index(path).segments[partition]
-    return reduce_task.SegmentFile(path, segment.offset, segment.length, segment.rows, segment.crc)
+    return map_output.SegmentFile(path, segment.offset, segment.length, segment.rows, segment.crc)
