@@ -36,20 +36,14 @@ def test_a_job_gets_its_pods_its_finalizer_and_its_status(team):
 
 def test_the_gateway_of_the_output_mounts_it_and_that_of_the_input_mounts_it_read_only(team):
     team.submit()
-    pods = {
-        pod["metadata"]["labels"]["mapreduce.dev/index"]: pod
-        for pod in all_pods(team, 4)
-        if "-g-" in pod["metadata"]["name"]
-    }
-    claims = {
-        index: [
-            volume["persistentVolumeClaim"]["claimName"]
-            for volume in pod["spec"]["volumes"]
-            if "persistentVolumeClaim" in volume
-        ]
-        for index, pod in pods.items()
-    }
-    assert claims == {"0": ["results"], "1": ["texts"]}
+    all_pods(team, 4)
+    claims = {}
+    for pod in team.pods("gateway"):
+        volumes = {volume["name"]: volume.get("persistentVolumeClaim") for volume in pod["spec"]["volumes"]}
+        for mount in pod["spec"]["containers"][0]["volumeMounts"]:
+            if volumes[mount["name"]]:
+                claims[volumes[mount["name"]]["claimName"]] = mount.get("readOnly", False)
+    assert claims == {"results": False, "texts": True}
 
 
 def test_a_pod_that_failed_is_replaced_under_another_name(team):

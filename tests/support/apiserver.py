@@ -137,7 +137,7 @@ class ApiServer:
 
     def _is_ready(self) -> bool:
         for process in self._processes:
-            assert process.poll() is None, f"{process.args} ended: see {self.folder}"
+            assert process.poll() is None, f"{process.args!r} ended: see {self.folder}"
         return self.kubectl("get", "--raw", "/readyz", check=False) == "ok"
 
     def _run(self, name: str, *words: str) -> None:

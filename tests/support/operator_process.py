@@ -22,12 +22,11 @@ from tests.support.apiserver import SYSTEM, ApiServer, eventually, free_port, re
 class OperatorProcess:
     """One operator; `start` it again after `kill` or `stop` and it has the next epoch."""
 
-    def __init__(self, server: ApiServer, *settings: str, pod_uid: str = "operator-pod") -> None:
+    def __init__(self, server: ApiServer, *settings: str) -> None:
         self.folder = server.folder
         self.port, self.health = free_port(), free_port()
         self.documents = render_chart(*settings)
         self._server = server
-        self._pod_uid = pod_uid
         self._process: subprocess.Popen[bytes] | None = None
         self._log = self.folder / f"operator-{self.port}.log"
         self._tls = self._write_certificate()
@@ -37,15 +36,15 @@ class OperatorProcess:
         kinds = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
         self._server.apply(*(document for document in self.documents if document["kind"] in kinds))
 
-    def start(self) -> None:
-        """Start the process and wait until it is ready."""
+    def start(self, pod_uid: str = "operator-pod") -> None:
+        """Start the process in a Pod of this uid, and wait until it is ready."""
         environment = (
             os.environ
             | self._chart_environment()
             | {
                 "KUBECONFIG": str(self._server.kubeconfig("operator")),
                 "MAPREDUCE_NAMESPACE": SYSTEM,
-                "MAPREDUCE_POD_UID": self._pod_uid,
+                "MAPREDUCE_POD_UID": pod_uid,
                 "MAPREDUCE_TLS": str(self._tls),
                 "MAPREDUCE_BIND": "127.0.0.1",
                 "MAPREDUCE_RPC_PORT": str(self.port),
@@ -65,6 +64,11 @@ class OperatorProcess:
     def kill(self) -> None:
         """Kill it with -9, as the kernel would."""
         self._end(signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; return its exit status."""
+        assert self._process is not None
+        return self._process.wait(timeout=30)
 
     def stop(self) -> int:
         """Ask it to end; return its exit status."""
@@ -120,9 +124,9 @@ class Team:
         self.server = server
         self.name = name
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
-        server.apply(account, self.claim("texts"), self.claim("results"))
+        server.apply(namespace, account, self.claim("texts"), self.claim("results"))
 
     def claim(self, name: str) -> dict[str, Any]:
         """Return a claim's manifest."""
