@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -83,13 +84,15 @@ class Sum(Reducer):
         special = [value for value in partials if not math.isfinite(value)]
         if special:
             return math.nan if any(value != value for value in special) or len(set(special)) > 1 else float(special[0])
-        if whole == 0:
-            return math.fsum(partials)
+        with suppress(OverflowError):
+            # Also raised where only a step on the way leaves the range of a float.
+            if whole == 0:
+                return math.fsum(partials)
         exact = sum((Fraction(value) for value in partials), Fraction(whole))
         try:
             return float(exact)
         except OverflowError:
-            return math.copysign(math.inf, exact)
+            return math.inf if exact > 0 else -math.inf
 
 
     def canonical(self, acc: Any) -> Any:

@@ -68,10 +68,11 @@ def cut(blocks: Iterable[Block]) -> Iterator[Block]:
     values: list[Any] = []
     packed = True
     for block in blocks:
-        if keys and block.packed != packed:
-            yield from _close(keys, values, packed, final=True)
-            keys, values = [], []
-        packed = block.packed
+        if not keys:
+            packed = block.packed
+        elif packed != block.packed:
+            values = values if packed else list(map(codec.encode, values))
+            packed, block = True, block.as_packed()  # noqa: PLW2901 - the same rows
         keys += block.keys
         values += block.values
         if len(keys) >= MAX_ROWS or _size(keys, values, packed) >= MAX_BYTES:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal
+from typing import Final, Literal, NoReturn
 
 import mapreduce
 from mapreduce.api import Job
@@ -85,16 +85,20 @@ def own_work() -> Iterator[None]:
         raise EngineFault(f"{type(error).__name__}: {error}") from error
 
 
-def by_user(error: BaseException, where: str, doing: str) -> BaseException:
-    """Return what to raise in place of `error`, which came out of a call of user code.
+def blame(error: BaseException, where: str, doing: str) -> NoReturn:
+    """Raise `UserTaskError` for an error that came out of a call of user code.
 
-    `doing` names the method, such as `map`. Faults that the engine raised beneath user code
-    come back as they are.
+    `doing` names the method, such as `map`. A fault that the engine raised beneath user code
+    is raised as it is.
     """
     if isinstance(error, UserTaskError):
-        return error
+        raise error
     if isinstance(error, MapReduceError) and not isinstance(error, UserError) and not _raised_by_user(error):
-        return error
+        raise error
+    raise _users(error, where, doing) from error
+
+
+def _users(error: BaseException, where: str, doing: str) -> UserTaskError:
     if isinstance(error, UserError):
         return UserTaskError(where, str(error))
     if doing in _YIELDING and isinstance(error, (TypeError, ValueError)) and not user_frames(error.__traceback__):
@@ -108,16 +112,16 @@ def construct(job_class: type[Job]) -> Job:
     """Return a fresh job; what its constructor raises is a `UserTaskError`."""
     try:
         return job_class()
-    except (Exception, SystemExit) as error:
-        raise by_user(error, "the job's constructor", job_class.__name__) from error
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+        blame(error, "the job's constructor", job_class.__name__)
 
 
 def call(method: Callable[[], None], name: str) -> None:
     """Call `setup` or `teardown`; what it raises is a `UserTaskError`."""
     try:
         method()
-    except (Exception, SystemExit) as error:
-        raise by_user(error, name, name) from error
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+        blame(error, name, name)
 
 
 def describe(error: BaseException) -> ErrorInfo:

@@ -146,8 +146,8 @@ class MapRun:
                 before = time.monotonic()
                 try:
                     consume(mapper, self._slice)
-                except (Exception, SystemExit) as error:
-                    raise failure.by_user(error, self.where(), "map") from error
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+                    failure.blame(error, self.where(), "map")
                 elapsed = time.monotonic() - before
                 self._index += len(part)
                 progress(count + self._index, size + batch.size * self._index // total)
@@ -266,8 +266,8 @@ class MapRun:
                 if not tables.check_key(new_key, key_type, encoded):
                     raise CombineError(f"combine was given the key {key!r:.80} and yielded {new_key!r:.80}")
                 packed.append(values.encode(value))
-        except (Exception, SystemExit) as error:
-            raise failure.by_user(error, f"key {key!r:.80}, combine", "combine") from error
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+            failure.blame(error, f"key {key!r:.80}, combine", "combine")
         return packed
 
 

@@ -127,10 +127,10 @@ class ReduceRun:
             try:
                 for pair in call(key, map(_second, group)) or ():
                     yield encoded, self._pack(pair)
-            except (Exception, SystemExit) as error:
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
                 self._raise_fault()
                 where = f"key {key!r:.80}, partition {self._partition}"
-                raise failure.by_user(error, where, "reduce") from error
+                failure.blame(error, where, "reduce")
             self._raise_fault()
         self._raise_fault()
 

@@ -1,0 +1,177 @@
+"""What the user reads when a job fails: the reason, the place, and a traceback of the user's own frames."""
+
+import errno
+from datetime import UTC, datetime
+
+import pytest
+
+import mapreduce as mr
+from mapreduce.program import Program
+from mapreduce_worker.engine import failure, local, map_output, program
+from mapreduce_worker.engine.failure import EngineFault, UserTaskError, describe
+from tests.support.engine_runs import (
+    WordCount,
+    add,
+    collect,
+    emitter,
+    map_file,
+    reduce_segments,
+    write_input,
+    write_segment,
+)
+
+RAISES = b"""
+import mapreduce as mr
+
+class Bad(mr.Job):
+    def map(self, line):
+        if line == "poison":
+            helper(line)
+        yield line, 1
+
+    def reduce(self, key, values):
+        raise KeyError(key)
+
+def helper(line):
+    raise ValueError(f"cannot read {line!r}")
+"""
+
+
+def told(call, *arguments, **options):
+    with pytest.raises(mr.MapReduceError) as caught:
+        call(*arguments, **options)
+    return describe(caught.value)
+
+
+def run(job, given):
+    return local.run_job(job, given, splits=1)
+
+
+def test_a_map_that_raises_is_told_with_file_offset_and_traceback(tmp_path):
+    job = program.load(Program("job.py", RAISES), tmp_path)
+    info = told(map_file, job, tmp_path, write_input(tmp_path, b"good\npoison\n"))
+    assert (info.kind, info.reason, info.where) == ("user", "UserCodeFailed", "input.txt:5")
+    assert info.message == "ValueError: cannot read 'poison'"
+    assert 'File "job.py", line 7, in map\n    helper(line)' in info.traceback
+    assert 'File "job.py", line 14, in helper' in info.traceback
+    assert info.traceback.endswith("ValueError: cannot read 'poison'\n")
+    assert "engine" not in info.traceback
+
+
+def test_a_reduce_that_raises_is_told_with_key_and_partition(tmp_path):
+    job = program.load(Program("job.py", RAISES), tmp_path)
+    segment = write_segment(tmp_path / "m", [(b"some key", 1)])
+    info = told(reduce_segments, job, [segment], tmp_path, key_type="str")
+    assert (info.reason, info.where) == ("UserCodeFailed", "key 'some key', partition 3")
+    assert 'File "job.py", line 11, in reduce' in info.traceback
+    assert not (tmp_path / "part.out").exists()
+
+
+def test_sys_exit_in_user_code_fails_the_attempt_only():
+    def emit(record):
+        raise SystemExit(3)
+
+    assert told(run, emitter(mr.Sum(), emit=emit), ["x"]).message == "map called sys.exit(3)"
+
+
+@pytest.mark.parametrize("pair", [1, ("a",), ("a", 1, 2), None])
+def test_what_is_no_pair_is_told_so(pair):
+    info = told(run, emitter(mr.Sum()), [[pair]])
+    assert info.message.startswith("map must yield pairs (key, value): ")
+    assert (info.reason, info.where) == ("UserCodeFailed", "record:0")
+
+
+def test_what_is_no_pair_is_told_so_for_reduce_and_combine():
+    def nonsense(self, key, group):
+        yield 5
+
+    assert told(run, emitter(nonsense), [[("a", 1)]]).message.startswith("reduce must yield pairs")
+    assert told(run, emitter(add, combine=nonsense), [[("a", 1)]]).message.startswith("combine must yield pairs")
+
+
+def test_a_value_that_cannot_be_carried_is_told_where_it_is_emitted():
+    info = told(run, emitter(collect), [[("a", 1)], [("a", object())]])
+    assert (info.reason, info.where) == ("ValueNotEncodable", "record:1")
+
+
+def test_a_result_that_cannot_be_carried_or_written_as_text_is_told_with_its_key():
+    for value in (object(), {"time": datetime(2020, 1, 1, tzinfo=UTC)}, "\ud800"):
+
+        def reduce(self, key, group, value=value):
+            yield key, value
+
+        info = told(run, emitter(reduce), [[("a", 1)]])
+        assert (info.reason, info.where[:8]) == ("ValueNotEncodable", "key 'a',")
+
+
+def test_a_sum_of_what_is_no_number_names_record_and_key():
+    info = told(run, emitter(mr.Sum()), [[("a", 1)], [("a", "1")]])
+    assert (info.reason, info.where) == ("UserCodeFailed", "record:1")
+    assert info.message == "key 'a': Sum adds numbers, not str: '1'"
+
+
+@pytest.mark.parametrize("new_key", ["b", 1, None, b"a"])
+def test_a_combiner_must_keep_the_key(new_key):
+    def combine(self, key, group):
+        yield new_key, 1
+
+    info = told(run, emitter(add, combine=combine), [[("a", 1)]])
+    assert (info.kind, info.reason) == ("user", "CombinerChangedKey")
+    assert "'a'" in info.message
+
+
+@pytest.mark.parametrize("method", ["__init__", "setup", "teardown"])
+def test_failures_around_the_records_name_the_method(method):
+    def fail(self):
+        raise RuntimeError("no licence")
+
+    job = type("Job", (WordCount,), {method: fail})
+    info = told(run, job, ["a"])
+    assert (info.kind, info.reason, info.message) == ("user", "UserCodeFailed", "RuntimeError: no licence")
+
+
+def test_an_error_of_ours_that_user_code_raises_is_the_users():
+    def emit(record):
+        raise mr.errors.CorruptionError("not really")
+
+    assert told(run, emitter(mr.Sum(), emit=emit), ["x"]).kind == "user"
+
+
+def test_a_full_disk_in_the_middle_of_a_map_is_no_fault_of_the_user(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(map_output, "Writer", full)
+    file = write_input(tmp_path, b"a b c\n")
+    info = told(map_file, WordCount, tmp_path, file, flush_bytes=1)
+    assert (info.kind, info.reason) == ("disruption", "StorageFailed")
+    assert "disk is full" in info.message
+    assert [path.name for path in tmp_path.iterdir()] == ["input.txt"]
+
+
+def test_a_long_traceback_is_cut_in_the_middle():
+    def emit(record):
+        return emit(record)
+
+    info = told(run, emitter(mr.Sum(), emit=emit), ["x"])
+    assert info.message.startswith("RecursionError")
+    assert len(info.traceback) < 9000
+    assert "left out" in info.traceback
+
+
+def test_memory_and_defects_are_told_apart():
+    assert (describe(MemoryError()).kind, describe(MemoryError()).reason) == ("user", "SlotOverMemory")
+    info = describe(ZeroDivisionError("x"))
+    assert (info.kind, info.reason, info.message) == ("disruption", "InternalError", "ZeroDivisionError: x")
+    assert describe(EngineFault("x")).reason == "InternalError"
+    assert describe(UserTaskError("f:1", "m")).where == "f:1"
+    assert describe(failure.InputNotFound("x")).kind == "refused"
+    assert describe(mr.errors.InputError("x")).reason == "InputUnreadable"
+
+
+def test_a_memory_error_in_user_code_is_the_users_with_its_place():
+    def emit(record):
+        raise MemoryError
+
+    info = told(run, emitter(mr.Sum(), emit=emit), ["x"])
+    assert (info.kind, info.reason, info.where) == ("user", "UserCodeFailed", "record:0")
