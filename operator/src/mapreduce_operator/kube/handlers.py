@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import kopf
 
@@ -74,6 +74,8 @@ class Watches:
                     registry=self._registry(),
                     settings=settings(),
                     standalone=True,
+                    # Given, since kopf would else ask for the user's name, and the image's uid has none.
+                    identity=cast("Any", "mapreduce-operator"),
                     clusterwide=not self._namespaces,
                     namespaces=self._namespaces,
                     stop_flag=self._stop,
