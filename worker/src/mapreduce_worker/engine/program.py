@@ -64,7 +64,7 @@ def _import(program: Program, path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ProgramError(f"{program.file} cannot be imported: {type(error).__name__}: {error}") from error
     return module
