@@ -8,7 +8,7 @@ again. Then `Disk.lose_power` leaves only what was synced, or `Disk.lose_process
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mapreduce_worker.gateway.store import AlreadyThere, Entry, Kind, NotThere, PathRefused, StoreError
 
@@ -69,24 +69,31 @@ class Disk:
 
 
 class CrashStore:
-    """One user's hand on a disk. `crash_at` counts the steps that write, from 1; 0: never."""
+    """One user's hand on a disk. `crash_at` counts the steps that write, from 1; 0: never.
+
+    `between` are things that others do just before a step of this one.
+    """
 
     def __init__(self, disk: Disk, crash_at: int = 0) -> None:
         self.disk = disk
         self.steps = 0
         self.dead = False
+        self.between: dict[int, Callable[[], object]] = {}
         self._crash_at = crash_at
 
     def create(self, path: str, data: bytes) -> None:
+        self._pause()
         directory, name = self._place(path)
         if name in directory.entries:
             raise AlreadyThere(f"{path}: exists")
         self._step(data)
         file = directory.entries[name] = File()
+        self._pause()
         self._step(data)
         file.data = data
 
     def append(self, path: str, data: bytes) -> None:
+        self._pause()
         directory, name = self._place(path)
         file = directory.entries.get(name)
         if isinstance(file, Directory):
@@ -102,11 +109,13 @@ class CrashStore:
         file.data += data
 
     def truncate(self, path: str, size: int) -> None:
+        self._pause()
         file = self._file(path)
         self._step()
         file.data = file.data[:size]
 
     def sync(self, path: str) -> None:
+        self._pause()
         node = self._node(path)
         if node is None:
             raise NotThere(f"{path}: nothing to sync")
@@ -117,6 +126,7 @@ class CrashStore:
             node.durable = dict(node.entries)
 
     def rename(self, old: str, new: str) -> None:
+        self._pause()
         source, old_name = self._place(old)
         target, new_name = self._place(new)
         node = source.entries.get(old_name)
@@ -132,6 +142,7 @@ class CrashStore:
         target.entries[new_name] = node
 
     def make_directory(self, path: str) -> None:
+        self._pause()
         directory, name = self._place(path)
         there = directory.entries.get(name)
         if isinstance(there, Directory):
@@ -142,6 +153,7 @@ class CrashStore:
         directory.entries[name] = Directory()
 
     def remove(self, path: str) -> None:
+        self._pause()
         directory, name = self._place(path)
         node = directory.entries.get(name)
         if node is None:
@@ -172,6 +184,11 @@ class CrashStore:
 
     def _next_crashes(self) -> bool:
         return self.steps + 1 == self._crash_at
+
+    def _pause(self) -> None:
+        """Let others act before the next step, which looks at the disk only then."""
+        if act := self.between.pop(self.steps + 1, None):
+            act()
 
     def _step(self, data: bytes = b"") -> None:
         self.steps += 1

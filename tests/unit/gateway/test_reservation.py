@@ -1,7 +1,6 @@
 """One job writes an output: others are refused, the dead are swept, users' own files stay."""
 
 import itertools
-from collections.abc import Callable
 
 import pytest
 
@@ -116,24 +115,12 @@ def test_a_uid_that_is_no_file_name_is_refused(uid):
         reservation.reserve(CrashStore(Disk()), PATH, uid, ())
 
 
-class LateStore(CrashStore):
-    """Its first rename comes after something that another process does."""
-
-    def __init__(self, disk: Disk, before: Callable[[], None]) -> None:
-        super().__init__(disk)
-        self._before: list[Callable[[], None]] = [before]
-
-    def rename(self, old: str, new: str) -> None:
-        if self._before:
-            self._before.pop()()
-        super().rename(old, new)
-
-
 def test_a_lock_that_was_made_anew_while_it_was_swept_goes_back():
     """Two sweepers saw the dead lock; the slower one takes the faster one's new lock away."""
     disk = Disk()
     reservation.reserve(CrashStore(disk), PATH, "dead", ())
-    slow = LateStore(disk, lambda: reservation.reserve(CrashStore(disk), PATH, "fast", {"fast", "slow"}))
+    slow = CrashStore(disk)
+    slow.between[1] = lambda: reservation.reserve(CrashStore(disk), PATH, "fast", {"fast", "slow"})
     with pytest.raises(OutputReserved):
         reservation.reserve(slow, PATH, "slow", {"fast", "slow"})
     assert reservation.holder(CrashStore(disk), PATH) == "fast"

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from mapreduce import history
-from mapreduce.errors import CorruptionError, ProtocolError
+from mapreduce.errors import CorruptionError, ProtocolError, SystemFault
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce_worker.gateway.store import Store
 
@@ -32,7 +32,7 @@ class Journal:
         self._path = path
         self._page = page
         self._length = 0
-        self._torn = False
+        self._attempted = b""
         self._written: dict[int, int] = {}
         self._staged: dict[int, HistoryEvent] = {}
 
@@ -63,8 +63,9 @@ class Journal:
             pages.append(tuple(frames))
             self._length += size
             self._note(frames)
-        self._torn = len(self._store.read(self._path, self._length, 1)) > 0
-        self._repair()
+        if self._store.read(self._path, self._length, 1):
+            self._store.truncate(self._path, self._length)
+        self._attempted = b""
         self._store.sync(self._path)
         self._store.sync(posixpath.dirname(self._path))
         return tuple(pages)
@@ -100,12 +101,12 @@ class Journal:
     def _write(self, frames: Sequence[Frame]) -> None:
         if not frames:
             return
-        self._repair()
+        self._cut_what_an_append_left()
         data = b"".join(map(history.pack, frames))
-        self._torn = True
+        self._attempted = data
         self._store.append(self._path, data)
         self._store.sync(self._path)
-        self._torn = False
+        self._attempted = b""
         self._length += len(data)
         self._note(frames)
 
@@ -116,11 +117,13 @@ class Journal:
             if isinstance(entry, HistoryEvent) and entry.event == "Staged" and entry.task is not None:
                 self._staged[entry.task.index] = entry
 
-    def _repair(self) -> None:
-        """Cut what stands behind the last whole frame."""
-        if self._torn:
+    def _cut_what_an_append_left(self) -> None:
+        """Cut the beginning of an append that failed; anything else behind our last frame is another gateway's."""
+        tail = self._store.read(self._path, self._length, len(self._attempted) + 1)
+        if not self._attempted.startswith(tail):
+            raise SystemFault("another gateway writes this journal: this one was replaced")
+        if tail:
             self._store.truncate(self._path, self._length)
-            self._torn = False
 
     def _scan(self) -> Iterator[tuple[list[Frame], int]]:
         """Yield frames with the bytes they take, about a page at a time, up to a torn tail."""

@@ -17,7 +17,7 @@ from mapreduce.protocol import JobContext
 
 PAGE_BYTES: Final = 4 << 20
 """Bytes of one page; a single split may take more."""
-MAX_SPLIT_BYTES: Final = protocol.MAX_BODY // 2
+MAX_SPLIT_BYTES: Final = protocol.MAX_BODY // 4
 """Bytes of the description of one split: it must fit into an assignment."""
 
 Page = tuple[Split, ...]

@@ -88,12 +88,11 @@ def finish(store: Store, target: Target) -> OutputSummary:
     store.sync(target.staging)
     try:
         store.rename(target.staging, target.path)
-    except AlreadyThere as error:
-        raise OutputExists(f"{target.path!r} was made by someone else while the job ran") from error
-    except NotThere:
+    except (AlreadyThere, NotThere) as error:
         # Another gateway of this job may have been faster.
         if reservation.published_by(store, target.path) != target.uid:
-            raise
+            raise OutputExists(f"{target.path!r} was made by someone else while the job ran") from error
+        durable.remove_tree(store, target.staging)
     store.sync(posixpath.dirname(target.path))
     reservation.release(store, target.path, target.uid)
     return result

@@ -46,6 +46,8 @@ from mapreduce_worker.settings import Settings
 from mapreduce_worker.ticketing import TicketBook
 
 TICK_SECONDS: Final = 0.25
+THREADS: Final = 16
+"""Operations and readers of the input that may be at the disk at once."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -91,6 +93,7 @@ class Gateway:
     async def run(self, core: GatewayCore) -> int:
         """Feed the core until it says `Exit`; return the status."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(THREADS, "store"))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._inbox.put_nowait, events.Terminated())
         self._spawn(self._tick())

@@ -176,13 +176,15 @@ class Output:
         except CorruptionError:
             durable.discard(self._store, temporary)
             raise
+        self._store.sync(temporary)
         name = paths.part(self.staging, part.source.task.step, part.partition)
         with self._lock:
             before = self._opened().staged.get(part.partition)
             if before is not None and before.checksum == part.facts.checksum:
                 durable.discard(self._store, temporary)
                 return before
-            durable.commit(self._store, temporary, name)
+            self._store.rename(temporary, name)
+            self._store.sync(posixpath.dirname(name))
             event = HistoryEvent(
                 event="Staged",
                 wall=wall,
