@@ -150,7 +150,7 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestConversation.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
 
 
 def test_reports_that_do_not_fit_wait_for_the_next_exchange():

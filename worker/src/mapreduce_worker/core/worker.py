@@ -158,6 +158,7 @@ class WorkerCore:
     def _assign(self, work: Any) -> None:
         if isinstance(work, (LoadProgram, RunMap, RunReduce)):
             self._attempts[work.attempt] = Attempt(work)
+            self._book.progress(Progress(attempt=work.attempt, waiting=True))
             return
         error = ErrorInfo(
             kind="disruption", reason="InternalError", message=f"a worker cannot do {type(work).__name__}"
@@ -330,8 +331,6 @@ class WorkerCore:
             attempt.move("fetch")
         else:
             self._run(attempt, None)
-        if attempt.state != "running":
-            self._book.progress(Progress(attempt=attempt.id, waiting=True))
 
     def _fetch_input(self, attempt: Attempt, now: float) -> None:
         work = attempt.work
