@@ -100,7 +100,8 @@ def test_no_field_of_a_podspec_but_the_allowed_reaches_a_pod(server):
             # workers.resources is ours, for the container; the Pod's own is not in the allow-list.
             continue
         for value in (MARK, {MARK: MARK}, [{"name": MARK}], True):
-            body = job("a", workers={name: value}, **{name: value})
+            body = job("a", workers={name: value})
+            body["spec"][name] = value
             assert MARK not in json.dumps(manifest(body)["spec"]), name
             assert manifest(body) == manifest(job("a", workers={})), name
 

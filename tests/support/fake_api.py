@@ -1,0 +1,79 @@
+"""The API server as unit tests need it: objects in a dictionary, versions, and faults on demand."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from mapreduce_operator.kube.client import Api, Ref
+from mapreduce_operator.kube.errors import ApiError, Conflict, NotFound
+from mapreduce_operator.kube.lease import Lease
+from mapreduce_operator.kube.writer import Writer
+
+
+class FakeApi(Api):
+    """Has the calls of `kube.client.Api` that the tested code makes; `faults` are raised first, in order."""
+
+    def __init__(self, *objects: tuple[Ref, dict[str, Any]]) -> None:
+        self.objects: dict[Ref, dict[str, Any]] = {}
+        self.faults: list[ApiError | None] = []
+        self.created: list[tuple[Ref, dict[str, Any]]] = []
+        self.deleted: list[tuple[Ref, str]] = []
+        self.version = 0
+        for ref, body in objects:
+            self.put(ref, body)
+
+    def put(self, ref: Ref, body: dict[str, Any]) -> dict[str, Any]:
+        """Store an object as its next version."""
+        self.version += 1
+        stored = copy.deepcopy(body)
+        stored.setdefault("metadata", {})["resourceVersion"] = str(self.version)
+        self.objects[ref] = stored
+        return copy.deepcopy(stored)
+
+    async def get(self, ref: Ref) -> dict[str, Any]:
+        self._fault()
+        if ref not in self.objects:
+            raise NotFound(str(ref), status=404)
+        return copy.deepcopy(self.objects[ref])
+
+    async def create(self, ref: Ref, body: dict[str, Any]) -> dict[str, Any]:
+        self._fault()
+        self.created.append((ref, body))
+        where = Ref(ref.resource, ref.namespace, body["metadata"]["name"])
+        if where in self.objects:
+            raise Conflict(str(where), status=409)
+        return self.put(where, body)
+
+    async def replace(self, ref: Ref, body: dict[str, Any]) -> dict[str, Any]:
+        self._fault()
+        if ref not in self.objects:
+            raise NotFound(str(ref), status=404)
+        if body["metadata"].get("resourceVersion") != self.objects[ref]["metadata"]["resourceVersion"]:
+            raise Conflict(str(ref), status=409)
+        return self.put(ref, body)
+
+    async def delete(self, ref: Ref, uid: str = "") -> None:
+        self._fault()
+        self.deleted.append((ref, uid))
+
+    def _fault(self) -> None:
+        if self.faults:
+            fault = self.faults.pop(0)
+            if fault is not None:
+                raise fault
+
+
+class HeldLease(Lease):
+    """A Lease that nobody takes."""
+
+    def __init__(self) -> None:
+        """Hold it already."""
+
+    async def ensure(self) -> None:
+        """Let every write through."""
+
+
+def writer(api: Api) -> Writer:
+    """Return a writer that may always write."""
+    return Writer(api, HeldLease())

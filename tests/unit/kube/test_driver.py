@@ -1,0 +1,85 @@
+"""Starting and stopping Pods, and what is told where the API server refuses."""
+
+import asyncio
+
+import pytest
+
+from mapreduce_operator.core.events import StopWorker
+from mapreduce_operator.drivers import kubernetes
+from mapreduce_operator.drivers.kubernetes import KubernetesDriver
+from mapreduce_operator.kube.client import Ref
+from mapreduce_operator.kube.errors import Conflict, Forbidden, NotFound, Rejected, Unavailable
+from mapreduce_operator.kube.observe import PodSeen
+from mapreduce_operator.runtime.driver import NotStartedError
+from tests.support.fake_api import FakeApi, writer
+from tests.support.kube_objects import PLATFORM, parsed, start
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch):
+    monkeypatch.setattr(kubernetes, "PAUSE", 0.0)
+
+
+def driver(*faults):
+    api = FakeApi()
+    told: list[PodSeen] = []
+    api.faults = list(faults)
+    return KubernetesDriver(parsed(), PLATFORM, writer(api), told.append), api, told
+
+
+def refusal(*faults):
+    made, _, _ = driver(*faults)
+    with pytest.raises(NotStartedError) as caught:
+        asyncio.run(made.start(start()))
+    return caught.value
+
+
+def test_a_pod_is_created_and_told_at_once():
+    made, api, told = driver()
+    asyncio.run(made.start(start()))
+    ((where, body),) = api.created
+    assert where == Ref("pods", "team")
+    assert body["metadata"]["name"] == start().name
+    assert [seen.worker.name for seen in told] == [start().name]
+
+
+def test_a_pod_that_exists_is_the_one_that_was_asked_for():
+    made, _, told = driver(Conflict("exists", status=409))
+    asyncio.run(made.start(start()))
+    assert told == []
+
+
+def test_a_quota_is_told_and_may_end():
+    error = refusal(Forbidden('pods "a" is forbidden: exceeded quota: none', status=403))
+    assert (error.reason, error.final) == ("QuotaExceeded", False)
+
+
+@pytest.mark.parametrize(
+    "fault", [Forbidden("violates PodSecurity", status=403), Rejected("spec.x is invalid", status=422)]
+)
+def test_another_refusal_is_final_and_in_the_api_server_s_words(fault):
+    error = refusal(fault)
+    assert (error.reason, error.final, error.message) == ("PodRefused", True, str(fault))
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again_under_the_same_name():
+    made, api, _ = driver(Unavailable("away"), Unavailable("away"))
+    asyncio.run(made.start(start()))
+    assert len(api.created) == 1
+
+
+def test_a_server_that_stays_away_is_told_but_not_for_good():
+    error = refusal(*[Unavailable("away")] * kubernetes.TRIES)
+    assert (error.reason, error.final) == ("NotStarted", False)
+
+
+def test_a_pod_is_deleted_by_name_and_uid():
+    made, api, _ = driver()
+    asyncio.run(made.stop(StopWorker(name="a", uid="u", reason="over")))
+    assert api.deleted == [(Ref("pods", "team", "a"), "u")]
+
+
+@pytest.mark.parametrize("fault", [NotFound("gone", status=404), Conflict("another uid", status=409)])
+def test_a_pod_that_is_gone_is_no_error(fault):
+    made, _, _ = driver(fault)
+    asyncio.run(made.stop(StopWorker(name="a", uid="u", reason="over")))

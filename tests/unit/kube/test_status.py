@@ -1,0 +1,143 @@
+"""What `kubectl get` and `kubectl describe` show of a job."""
+
+import msgspec
+
+from mapreduce.protocol import OutputSummary
+from mapreduce_operator.core.events import Announce, Condition, JobStatus, PhaseCounts, TaskFailure
+from mapreduce_operator.kube import events, status
+from tests.support.kube_objects import UID, parsed
+
+WALL = 1_790_000_000.0
+AT = "2026-09-21T14:13:20Z"
+
+
+def failure(number=0, traceback="Traceback…"):
+    return TaskFailure(
+        task=f"map-{number}",
+        worker="w",
+        reason="UserCodeFailed",
+        message="ValueError: x",
+        where="in/a.txt:7",
+        traceback=traceback,
+        wall=WALL,
+    )
+
+
+def condition(value="True", since=WALL):
+    return Condition(type="Complete", status=value, reason="Succeeded", message="done", since=since)
+
+
+def test_a_running_job_shows_its_progress():
+    shown = status.patch(
+        JobStatus(
+            phase="Mapping",
+            start_wall=WALL,
+            maps=PhaseCounts(total=40, active=4, succeeded=31, retried=2),
+            reduces=PhaseCounts(total=8, retried=1),
+            workers_desired=5,
+            workers_ready=4,
+            records=7,
+            size=70,
+            total_size=700,
+            message="one worker starts",
+        ),
+        3,
+        {},
+    )["status"]
+    assert shown == {
+        "observedGeneration": 3,
+        "phase": "Mapping",
+        "message": "one worker starts",
+        "startTime": AT,
+        "completionTime": None,
+        "retries": 3,
+        "records": 7,
+        "bytes": 70,
+        "totalBytes": 700,
+        "map": {"total": 40, "active": 4, "succeeded": 31, "failed": 0, "retried": 2, "progress": "31/40"},
+        "reduce": {"total": 8, "active": 0, "succeeded": 0, "failed": 0, "retried": 1, "progress": "0/8"},
+        "workers": {"desired": 5, "ready": 4, "summary": "4/5"},
+        "output": None,
+        "lastFailures": None,
+        "conditions": [],
+    }
+
+
+def test_a_complete_job_shows_its_output_and_its_condition():
+    summary = OutputSummary(path="out", files=1, records=9, size=90, checksum="sha256:ab")
+    shown = status.patch(
+        JobStatus(phase="Succeeded", completion_wall=WALL, output=summary, conditions=(condition(),)), 1, {}
+    )["status"]
+    assert shown["output"] == {"path": "out", "files": 1, "records": 9, "bytes": 90, "checksum": "sha256:ab"}
+    assert shown["completionTime"] == AT
+    assert shown["conditions"] == [
+        {
+            "type": "Complete",
+            "status": "True",
+            "reason": "Succeeded",
+            "message": "done",
+            "lastTransitionTime": AT,
+            "observedGeneration": 1,
+        }
+    ]
+
+
+def test_a_condition_that_says_the_same_keeps_its_time_and_one_that_turned_does_not():
+    before = {"conditions": [{"type": "Complete", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}
+
+    def time_of(value):
+        shown = status.patch(JobStatus(phase="Mapping", conditions=(condition(value),)), 1, before)
+        return shown["status"]["conditions"][0]["lastTransitionTime"]
+
+    assert time_of("False") == "2020-01-01T00:00:00Z"
+    assert time_of("True") == AT
+
+
+def test_failures_are_told_as_the_user_reads_them():
+    shown = status.patch(JobStatus(phase="Mapping", last_failures=(failure(),)), 1, {})["status"]
+    assert shown["lastFailures"] == [
+        {
+            "task": "map-0",
+            "worker": "w",
+            "reason": "UserCodeFailed",
+            "message": "ValueError: x",
+            "where": "in/a.txt:7",
+            "traceback": "Traceback…",
+            "time": AT,
+        }
+    ]
+
+
+def test_a_status_never_has_more_than_twenty_kilobytes():
+    huge = "\\x00é" * 50_000
+    many = tuple(failure(number, huge) for number in range(9))
+    conditions = tuple(
+        Condition(type=kind, status="True", reason="R", message=huge, since=WALL)
+        for kind in ("Complete", "Failed", "WorkersReady")
+    )
+    shown = status.patch(JobStatus(phase="Failed", message=huge, last_failures=many, conditions=conditions), 1, {})
+    assert len(msgspec.json.encode(shown)) <= status.MAX_BYTES + 100
+    assert len(shown["status"]["lastFailures"]) == 5
+
+
+def test_a_job_that_never_ran_fails_with_a_condition():
+    made = status.failed("InvalidSpec", "reducers must be at least 1", WALL)
+    shown = status.patch(made, 1, {})["status"]
+    assert (shown["phase"], shown["completionTime"]) == ("Failed", AT)
+    assert shown["conditions"][0]["type"] == "Failed"
+    assert shown["conditions"][0]["message"] == "reducers must be at least 1"
+    assert status.is_final(made)
+
+
+def test_an_event_names_the_job_and_fits_the_api_s_limit():
+    owner = parsed().owner
+    event = events.manifest(owner, Announce(kind="Warning", reason="Failed", message="m" * 5000), WALL, "n")
+    assert event["involvedObject"] == {
+        "apiVersion": "mapreduce.dev/v1alpha1",
+        "kind": "MapReduceJob",
+        "name": "wordcount",
+        "namespace": "team",
+        "uid": UID,
+    }
+    assert len(event["message"]) <= 1024
+    assert (event["type"], event["reason"], event["firstTimestamp"]) == ("Warning", "Failed", AT)
