@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -41,9 +42,12 @@ def read_output(path):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(ROWS, min_size=1, max_size=3), st.sampled_from(["lz4", "uncompressed"]), st.integers(1, 7))
-def test_a_map_output_gives_back_its_rows_and_its_checksum_knows_only_rows(segments, codec, pieces):
-    with TemporaryDirectory() as folder:
+@given(
+    st.lists(ROWS, min_size=1, max_size=3), st.sampled_from(["lz4", "uncompressed"]), st.integers(1, 7), st.booleans()
+)
+def test_a_map_output_gives_back_its_rows_and_its_checksum_knows_only_rows(segments, codec, pieces, arrow):
+    small = 0 if arrow else blocks.SMALL_ROWS
+    with TemporaryDirectory() as folder, mock.patch.object(blocks, "SMALL_ROWS", small):
         path = Path(folder) / "x.mapout"
         whole = write_output(path, segments, codec)
         assert read_output(path) == segments
@@ -74,6 +78,13 @@ def test_the_checksum_is_the_same_in_every_version(tmp_path):
     assert index.checksum == "xxh3:3aa5de708e02b8a7b79c8335e1f819e6"
 
 
+@pytest.fixture(params=["msgpack", "arrow"])
+def body_kind(request, monkeypatch):
+    if request.param == "arrow":
+        monkeypatch.setattr(blocks, "SMALL_ROWS", 0)
+
+
+@pytest.mark.usefixtures("body_kind")
 def test_every_flipped_bit_of_a_map_output_is_noticed(tmp_path):
     path = tmp_path / "x.mapout"
     write_output(path, [[], [(b"key", 7)]])
@@ -84,6 +95,7 @@ def test_every_flipped_bit_of_a_map_output_is_noticed(tmp_path):
             read_output(path)
 
 
+@pytest.mark.usefixtures("body_kind")
 def test_every_flipped_bit_of_a_part_is_noticed(tmp_path):
     path = tmp_path / "x.part"
     result = write_part(path, [(b"key", ["key", 7])])
@@ -100,6 +112,7 @@ def flipped(content, position):
     return content[:position] + bytes([content[position] ^ 1 << position % 8]) + content[position + 1 :]
 
 
+@pytest.mark.usefixtures("body_kind")
 @pytest.mark.parametrize("kind", ["map output", "part"])
 def test_a_file_that_is_cut_short_anywhere_is_noticed(kind, tmp_path):
     path = tmp_path / "x"
@@ -135,7 +148,7 @@ def test_a_damaged_segment_names_its_file_and_is_no_fault_of_the_user(tmp_path):
     path = tmp_path / "map-3.mapout"
     index = write_output(path, [[], [(b"key", 7)]])
     damaged = bytearray(path.read_bytes())
-    damaged[index.segments[1].offset + 30] ^= 1
+    damaged[index.segments[1].offset + index.segments[1].length - 2] ^= 1
     path.write_bytes(damaged)
     with pytest.raises(map_output.SegmentCorrupt, match=r"map-3\.mapout") as caught:
         read_output(path)

@@ -60,14 +60,14 @@ def test_one_key_with_many_values_streams(tmp_path, monkeypatch):
     rows = 3 * 4096
     segments = segments_in(tmp_path, [(b"k", number) for number in range(rows)])
     seen = []
-    original = map_output.read_frames
+    original = map_output.read
 
     def watched(segment):
-        for frame in original(segment):
-            seen.append(frame.height)
-            yield frame
+        for block in original(segment):
+            seen.append(len(block.keys))
+            yield block
 
-    monkeypatch.setattr(map_output, "read_frames", watched)
+    monkeypatch.setattr(map_output, "read", watched)
 
     def reduce(self, key, group):
         next(group)

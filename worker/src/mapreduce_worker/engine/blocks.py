@@ -3,8 +3,10 @@
 A row is (encoded key, value). In memory a value is either packed (msgpack, `mapreduce.values`)
 or a plain 64-bit integer, the same for all rows of a block. On disk a block is a frame:
 
-    length of the body, CRC-32 of all that follows it, rows      4 bytes each, big-endian
-    body: an Arrow IPC stream of the columns `key` (binary) and `value` (binary or int64)
+    length of the body, CRC-32 of all that follows, rows   4 bytes each, big-endian
+    kind of the body                                       1 byte
+    body   0: msgpack (keys, values), for a few rows
+           1: an Arrow IPC stream of the columns `key` (binary) and `value` (binary or int64)
 
 A `Digest` is over rows, not over blocks.
 """
@@ -32,10 +34,19 @@ MAX_ROWS: Final = 4096
 MAX_BYTES: Final = 256 << 10
 """A block is closed when it has this many rows, or bytes of keys and values; a row is never divided."""
 
-_HEAD: Final = struct.Struct(">III")
+SMALL_ROWS: Final = 128
+SMALL_BYTES: Final = 4096
+"""Up to here an Arrow stream would be mostly its own schema."""
+
+_HEAD: Final = struct.Struct(">II")
+_TAIL: Final = struct.Struct(">IB")
+HEAD_BYTES: Final = _HEAD.size + _TAIL.size
+_PLAIN: Final = 0
+_ARROW: Final = 1
 _COUNT: Final = struct.Struct(">I")
 _SECTION: Final = b"\xff\xff\xff\xff"
 _pack: Final = msgspec.msgpack.Encoder().encode
+_unpack_plain: Final = msgspec.msgpack.Decoder(tuple[list[bytes], list[int | bytes]]).decode
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 
@@ -149,6 +160,13 @@ def _pack_all(numbers: list[int]) -> bytes:
 
 def write(block: Block, codec_name: Codec) -> bytes:
     """Return the frame of one block."""
+    small = len(block.keys) <= SMALL_ROWS and _size(block.keys, block.values, block.packed) <= SMALL_BYTES
+    body = _pack((block.keys, block.values)) if small else _arrow(block, codec_name)
+    tail = _TAIL.pack(len(block.keys), _PLAIN if small else _ARROW)
+    return _HEAD.pack(len(body), zlib.crc32(body, zlib.crc32(tail))) + tail + body
+
+
+def _arrow(block: Block, codec_name: Codec) -> bytes:
     value_type = polars.Binary if block.packed else polars.Int64
     frame = polars.DataFrame(
         [
@@ -158,41 +176,39 @@ def write(block: Block, codec_name: Codec) -> bytes:
     )
     buffer = io.BytesIO()
     frame.write_ipc_stream(buffer, compression=codec_name, compat_level=polars.CompatLevel.oldest())
-    body = buffer.getvalue()
-    rows = _COUNT.pack(len(block.keys))
-    return _HEAD.pack(len(body), zlib.crc32(body, zlib.crc32(rows)), len(block.keys)) + body
+    return buffer.getvalue()
 
 
-def read_frame(file: BinaryIO, left: int) -> tuple[polars.DataFrame, bytes]:
-    """Read the next frame, of which `left` bytes remain at most; return its columns and its bytes.
+def read(file: BinaryIO, left: int) -> tuple[Block, bytes]:
+    """Read the next frame, of which `left` bytes remain at most; return its rows and its bytes.
 
     Raises `CorruptionError` if the bytes are not those that were written.
     """
-    head = file.read(min(_HEAD.size, left))
-    if len(head) < _HEAD.size:
-        raise CorruptionError(f"a block's head is cut short: {len(head)} bytes of {_HEAD.size}")
-    length, crc, rows = _HEAD.unpack(head)
-    if length > left - _HEAD.size:
-        raise CorruptionError(f"a block claims {length} bytes where {left - _HEAD.size} are left")
+    head = file.read(min(HEAD_BYTES, left))
+    if len(head) < HEAD_BYTES:
+        raise CorruptionError(f"a block's head is cut short: {len(head)} bytes of {HEAD_BYTES}")
+    length, crc = _HEAD.unpack_from(head)
+    rows, kind = _TAIL.unpack_from(head, _HEAD.size)
+    if length > left - HEAD_BYTES:
+        raise CorruptionError(f"a block claims {length} bytes where {left - HEAD_BYTES} are left")
     body = file.read(length)
     if len(body) < length:
         raise CorruptionError(f"a block is cut short: {len(body)} bytes of {length}")
-    if zlib.crc32(body, zlib.crc32(head[8:])) != crc:
+    if zlib.crc32(body, zlib.crc32(head[_HEAD.size :])) != crc:
         raise CorruptionError("a block's CRC does not match")
-    return _columns(body, rows), head + body
+    block = _parse(body, kind)
+    if len(block.keys) != rows:
+        raise CorruptionError(f"a block has {len(block.keys)} rows, and claims {rows}")
+    return block, head + body
 
 
-def _columns(body: bytes, rows: int) -> polars.DataFrame:
+def _parse(body: bytes, kind: int) -> Block:
     try:
+        if kind == _PLAIN:
+            keys, values = _unpack_plain(body)
+            return Block(keys, values, packed=isinstance(values[0], bytes))
         frame = polars.read_ipc_stream(body)
-    except polars.exceptions.PolarsError as error:
-        raise CorruptionError(f"a block with a good CRC is no Arrow stream: {error}") from error
-    if frame.columns != ["key", "value"] or frame.height != rows:
-        raise CorruptionError(f"a block has the columns {frame.columns} and {frame.height} rows of {rows}")
-    return frame
-
-
-def of_frame(frame: polars.DataFrame) -> Block:
-    """Return the rows of a frame as Python objects."""
-    values = frame["value"]
-    return Block(frame["key"].to_list(), values.to_list(), packed=values.dtype == polars.Binary)
+        column = frame["value"]
+        return Block(frame["key"].to_list(), column.to_list(), packed=column.dtype == polars.Binary)
+    except (polars.exceptions.PolarsError, msgspec.MsgspecError, IndexError) as error:
+        raise CorruptionError(f"a block with a good CRC is of another format: {error}") from error

@@ -1,8 +1,8 @@
 """The file between map and reduce: R segments in partition order, and an index.
 
     8 bytes   magic `MRMAPOUT`
-    4 bytes   version, format (1: blocks of Arrow IPC streams), codec (0 none, 1 lz4), 0
-    segments  partition 0's blocks, partition 1's, …  (see `blocks`)
+    4 bytes   version, format (1: frames of `blocks`), codec (0 none, 1 lz4), 0
+    segments  partition 0's frames, partition 1's, …
     index     msgpack: segments as (offset, length, rows, crc), key type, key_at, rows, checksum
     footer    length of the index (4 bytes), CRC-32 of head, index and this length (4 bytes), `MREND\\r\\n\\0`
 
@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
-import polars
 
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
@@ -31,7 +30,7 @@ from mapreduce_worker.engine.blocks import Block, Codec, Digest
 MAGIC: Final = b"MRMAPOUT"
 END: Final = b"MREND\r\n\0"
 VERSION: Final = 1
-FORMAT_ARROW_STREAM: Final = 1
+FORMAT_BLOCKS: Final = 1
 _CODECS: Final[dict[Codec, int]] = {"uncompressed": 0, "lz4": 1}
 _FOOTER: Final = struct.Struct(">II8s")
 
@@ -77,7 +76,7 @@ class SegmentCorrupt(CorruptionError):
 
 def header(codec: Codec) -> bytes:
     """Return the first bytes of a file."""
-    return MAGIC + bytes((VERSION, FORMAT_ARROW_STREAM, _CODECS[codec], 0))
+    return MAGIC + bytes((VERSION, FORMAT_BLOCKS, _CODECS[codec], 0))
 
 
 class Writer:
@@ -144,7 +143,7 @@ def read_index(path: Path) -> Index:
         body = file.read(length)
     if _index_crc(head, body) != crc:
         raise CorruptionError(f"the index of {path.name} is damaged")
-    if head[8] != VERSION or head[9] != FORMAT_ARROW_STREAM or head[10] not in _CODECS.values():
+    if head[8] != VERSION or head[9] != FORMAT_BLOCKS or head[10] not in _CODECS.values():
         raise CorruptionError(f"{path.name} is of version {head[8]}, format {head[9]}: this engine does not read it")
     return msgspec.msgpack.decode(body, type=Index)
 
@@ -154,8 +153,8 @@ def segments_of(path: Path, index: Index) -> list[SegmentFile]:
     return [SegmentFile(path, part.offset, part.length, part.rows, part.crc) for part in index.segments]
 
 
-def read_frames(segment: SegmentFile) -> Iterator[polars.DataFrame]:
-    """Yield the blocks of one segment as columns; raises `SegmentCorrupt`."""
+def read(segment: SegmentFile) -> Iterator[Block]:
+    """Yield the blocks of one segment; raises `SegmentCorrupt`."""
     if not segment.length:
         if segment.rows:
             raise SegmentCorrupt(segment, f"it has no bytes, but {segment.rows} rows")
@@ -165,22 +164,17 @@ def read_frames(segment: SegmentFile) -> Iterator[polars.DataFrame]:
         with segment.path.open("rb") as file:
             file.seek(segment.offset)
             while left:
-                frame, data = blocks.read_frame(file, left)
+                block, data = blocks.read(file, left)
                 crc = zlib.crc32(data, crc)
                 left -= len(data)
-                rows += frame.height
+                rows += len(block.keys)
                 if not left and (crc != segment.crc or rows != segment.rows):
                     raise CorruptionError(f"{rows} rows of {segment.rows}, CRC {crc:08x}, not {segment.crc:08x}")
-                yield frame
+                yield block
     except CorruptionError as error:
         raise SegmentCorrupt(segment, str(error)) from error
     except FileNotFoundError as error:
         raise SegmentCorrupt(segment, "the file is gone") from error
-
-
-def read(segment: SegmentFile) -> Iterator[Block]:
-    """Yield the blocks of one segment as rows; raises `SegmentCorrupt`."""
-    return map(blocks.of_frame, read_frames(segment))
 
 
 def log_size(length: int) -> int:

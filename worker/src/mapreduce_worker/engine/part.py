@@ -1,7 +1,7 @@
 """The file between reduce and output: the records of one partition, with the keys they sort by.
 
     8 bytes   magic `MRPART\\r\\n`
-    4 bytes   version, format (1: blocks of Arrow IPC streams), codec (0 none, 1 lz4), 0
+    4 bytes   version, format (1: frames of `blocks`), codec (0 none, 1 lz4), 0
     blocks    rows (encoded group key, packed [key, value]), see `blocks`
     summary   msgpack: key type, rows, size of the blocks, their CRC-32, checksum of the rows
     footer    length of the summary (4 bytes), CRC-32 of head, summary and this length, `MREND\\r\\n\\0`
@@ -120,13 +120,13 @@ def read(path: Path) -> Iterator[Block]:
         file.seek(len(HEAD))
         while left:
             try:
-                frame, data = blocks.read_frame(file, left)
+                block, data = blocks.read(file, left)
             except CorruptionError as error:
                 raise CorruptionError(f"{path.name}, {left} bytes before the end of its blocks: {error}") from error
             left -= len(data)
             crc = zlib.crc32(data, crc)
-            rows += frame.height
-            yield blocks.of_frame(frame)
+            rows += len(block.keys)
+            yield block
     if crc != summary.crc or rows != summary.rows:
         raise CorruptionError(f"{path.name}: {rows} rows of {summary.rows}, CRC {crc:08x}, not {summary.crc:08x}")
 
