@@ -4,7 +4,7 @@ import contextlib
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapreduce import history
@@ -34,6 +34,7 @@ FRAMES = [frame(number, message="x" * (number * 13 % 70)) for number in range(1,
 DATA = b"".join(map(history.pack, FRAMES))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(DATA)), st.integers(1, 400))
 def test_wherever_the_journal_was_cut_off_the_whole_frames_stay_and_writing_goes_on(cut, page):
     disk = disk_with(DATA[:cut])
@@ -43,6 +44,7 @@ def test_wherever_the_journal_was_cut_off_the_whole_frames_stay_and_writing_goes
     assert open_journal(disk, page)[1] == FRAMES
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=40))
 def test_garbage_behind_the_last_frame_is_cut(garbage):
     assert open_journal(disk_with(DATA + garbage))[1] == FRAMES
@@ -54,6 +56,7 @@ def test_zeros_behind_the_last_frame_are_cut():
     assert disk.tree()["journal"] == DATA
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(DATA) - 300), st.integers(0, 7), st.integers(30, 400))
 def test_a_flipped_bit_before_the_end_is_told_and_not_cut(at, bit, page):
     damaged = bytearray(DATA)

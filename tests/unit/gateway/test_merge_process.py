@@ -45,16 +45,19 @@ def test_a_merge_that_is_not_wanted_is_ended(tmp_path):
 
 
 @pytest.mark.parametrize("child", [False, True])
-def test_errors_of_a_merge_come_back_as_ours(tmp_path, monkeypatch, child):
+def test_a_damaged_part_is_told_as_such(tmp_path, monkeypatch, child):
     monkeypatch.setattr(formats, "CHILD_FROM", 0)
-    merging = EngineFormats(PosixStore(tmp_path), child=child)
     parts = make_parts(tmp_path)
-    (tmp_path / "in-the-way").mkdir()
-    with pytest.raises(StoreError):
-        merging.merge(parts, "in-the-way", lambda records, size: True)
     (tmp_path / "part-1").write_bytes(b"no part")
     with pytest.raises(CorruptionError):
-        merging.merge(parts, "out", lambda records, size: True)
+        EngineFormats(PosixStore(tmp_path), child=child).merge(parts, "out", lambda records, size: True)
+
+
+def test_a_disk_that_does_not_take_the_file_is_told_as_such(tmp_path):
+    (tmp_path / "in-the-way").mkdir()
+    merging = EngineFormats(PosixStore(tmp_path), child=True)
+    with pytest.raises(StoreError, match="in-the-way"):
+        merging.merge(make_parts(tmp_path), "in-the-way", lambda records, size: True)
 
 
 def test_a_child_that_dies_is_told(tmp_path, monkeypatch):
