@@ -199,6 +199,8 @@ class FakeWorker(FakeProcess):
         self.outputs: dict[AttemptId, MapOutput] = {}
         self.places: dict[int, tuple[AttemptId, str]] = {}
         self.discarded: list[AttemptId] = []
+        self.unreadable: dict[AttemptId, set[AttemptId]] = {}
+        """What a reduce attempt complained of and has not got from elsewhere."""
 
     def held(self) -> tuple[MapOutput, ...]:
         return tuple(self.outputs.values())
@@ -206,6 +208,7 @@ class FakeWorker(FakeProcess):
     def welcomed(self, body: Registered) -> None:
         super().welcomed(body)
         self.places.clear()
+        self.waiting.update(attempt for attempt in self.active if attempt.task.kind == "reduce")
 
     def take(self, assignment: Assignment) -> None:
         if isinstance(assignment, RunReduce) and not self._complete(assignment):
@@ -229,7 +232,8 @@ class FakeWorker(FakeProcess):
                 (self.waiting.discard if self._complete(assignment) else self.waiting.add)(attempt)
 
     def _complete(self, assignment: RunReduce) -> bool:
-        return len(self.places) == assignment.maps
+        read = {place[0] for place in self.places.values()}
+        return len(read) == assignment.maps and not read & self.unreadable.get(assignment.attempt, set())
 
     def start_again(self) -> None:
         """The process ends and comes back in the same Pod; its disk is empty."""
@@ -273,6 +277,7 @@ class FakeWorker(FakeProcess):
         """A reduce attempt cannot read some maps from a holder."""
         lost = tuple((self.places[index][0], "SegmentUnreadable") for index in maps)
         self.waiting.add(attempt)
+        self.unreadable.setdefault(attempt, set()).update(source for source, _ in lost)
         self.report(SegmentsLost(attempt=attempt, holder=holder, maps=lost), ends=False)
 
 

@@ -11,10 +11,15 @@ from mapreduce_operator.core.book import Book, Part
 from mapreduce_operator.core.states import TaskState
 
 
-def offer(book: Book, partition: int, part: Part) -> None:
-    """A reduce reported: let the output's gateway fetch its part as soon as it can."""
+def offer(book: Book, partition: int, part: Part, sequence: int) -> None:
+    """A reduce reported: let the output's gateway fetch its part.
+
+    Not before what it consumed is in the journal (at `sequence`): whoever finds the part staged,
+    after a restart, must be able to tell that no map has given another output since.
+    """
     book.tasks["reduce"].move(partition, "reported")
     book.parts[partition] = part
+    book.tasks["stage"].blocked[partition] = sequence
     book.to_stage.add(partition)
 
 

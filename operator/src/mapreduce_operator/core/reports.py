@@ -112,8 +112,16 @@ def _reduce_succeeded(book: Book, attempt: Attempt, report: ReduceSucceeded) -> 
         book.fail("NonDeterministicMap", "the maps that ran again gave other outputs than before")
         return
     book.consumed = current
-    book.record("Consumed", attempt=attempt.id, worker=worker, checksum=report.consumed, key_type=book.key_type)
-    parts.offer(book, partition, Part(attempt.id, report.checksum, report.rows, report.size, worker.number))
+    sequence = book.record(
+        "Consumed",
+        attempt=attempt.id,
+        worker=worker,
+        checksum=report.consumed,
+        key_type=book.key_type,
+        awaited=True,
+    )
+    part = Part(attempt.id, report.checksum, report.rows, report.size, worker.number)
+    parts.offer(book, partition, part, sequence)
 
 
 def _read_something_else(book: Book, attempt: Attempt, report: ReduceSucceeded, current: str) -> None:
