@@ -182,6 +182,17 @@ def test_the_plan_lists_the_input(job):
     assert (finished.header.files, finished.header.size, finished.pages) == (2, 8, 1)
 
 
+def test_the_files_of_a_config_map_are_known_by_their_content(job):
+    folder = job.root / "..2026_01_01"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"one\n")
+    (job.root / "..data").symlink_to(folder.name)
+    (job.root / "in" / "a.txt").symlink_to("../..data/a.txt")
+    page, finished = asyncio.run(job.operations.perform(make_plan(), lambda records, size: True)).outcomes
+    assert finished.header.files == 1
+    assert page.splits[0].ranges[0].file.identity.startswith("sha256:")
+
+
 def test_an_input_that_matches_nothing_is_refused(job):
     with pytest.raises(InputNotFound) as caught:
         job.do(make_plan())

@@ -104,7 +104,9 @@ class Operations:
         job = self._context()
         if not job.serves_input:
             raise SystemFault("this gateway does not serve the input")
-        root, by_content = self._settings.root_input, self._settings.input_by_content
+        root = self._settings.root_input
+        # The kubelet puts a ConfigMap's files behind this link, anew and with new times in every Pod.
+        by_content = self._settings.input_by_content or (root / "..data").is_symlink()
         listing = ranges.list_files(root, job.spec.inputs, by_content=by_content)
         header, pages = planner.plan(listing, job, mapreduce.__version__)
         made = [PlanPageMade(attempt=work.attempt, number=n, splits=page) for n, page in enumerate(pages)]
