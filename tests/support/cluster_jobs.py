@@ -36,7 +36,7 @@ def texts(files: int, lines: int = 10, seed: int = 7) -> dict[str, bytes]:
     """Return so many small files; with `splitSize: 1Ki` each is one map."""
     draw = random.Random(seed)
     return {
-        f"in/{number:02d}.txt": b"".join(f"{' '.join(draw.choices(WORDS, k=9))}\n".encode() for _ in range(lines))
+        f"in/{number:02d}.txt": b"".join(f"{' '.join(draw.choices(WORDS, k=13))}\n".encode() for _ in range(lines))
         for number in range(files)
     }
 
