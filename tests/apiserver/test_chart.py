@@ -1,7 +1,9 @@
 """The chart: the rights that it gives, what it keeps, and what it refuses."""
 
+import base64
 import itertools
 import subprocess
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -32,7 +34,7 @@ def rights(documents):
         for document in documents
         if "rules" in document
     }
-    given = {}
+    given: dict[tuple[str, str], set[str]] = {}
     for document in documents:
         if not document["kind"].endswith("RoleBinding"):
             continue
@@ -133,13 +135,12 @@ def test_an_installation_keeps_its_certificate_when_it_is_upgraded(server):
     config = str(server.kubeconfig("admin"))
     where = ["--namespace", "charted", "--kubeconfig", config]
     # Another namespace than the operator of the other tests, whose rights are its own.
+    secrets = []
     for words in (["install", "--create-namespace"], ["upgrade", "--set", "operator.logLevel=debug"]):
         done = helm(words[0], "mapreduce", str(CHART), "--skip-crds", *words[1:], *where)
         assert done.returncode == 0, done.stderr
-        secret = server.get("-n", "charted", "secret", "mapreduce-operator-tls")["data"]
-        if words[0] == "install":
-            first = secret
-    assert secret == first
+        secrets.append(server.get("-n", "charted", "secret", "mapreduce-operator-tls")["data"])
+    assert secrets[0] == secrets[1]
     deployment = server.get("-n", "charted", "deployment", "mapreduce-operator")
     environment = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {"name": "MAPREDUCE_LOG_LEVEL", "value": "debug"} in environment
@@ -155,6 +156,20 @@ def helm(*words):
         timeout=100,
         env={"PATH": PATH, "HOME": "/nonexistent"},
     )
+
+
+def test_the_certificate_is_for_the_service_and_passes_strict_checks(tmp_path):
+    secret = next(document for document in render_chart() if document["kind"] == "Secret")
+    for part in ("ca.crt", "tls.crt"):
+        (tmp_path / part).write_bytes(base64.b64decode(secret["data"][part]))
+    deployment = next(document for document in render_chart() if document["kind"] == "Deployment")
+    environment = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    url = next(variable["value"] for variable in environment if variable["name"] == "MAPREDUCE_MASTER_URL")
+    host = urlsplit(url).hostname
+    # Python checks as strictly as this since 3.13.
+    words = ["openssl", "verify", "-x509_strict", "-verify_hostname", host, "-CAfile", "ca.crt", "tls.crt"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_images_and_version_are_those_of_the_distributions():

@@ -136,6 +136,8 @@ def test_a_config_map_is_mounted_by_the_gateway_of_the_output():
         "/mnt/output": ({"persistentVolumeClaim": {"claimName": "results"}}, False),
         "/mnt/input": ({"configMap": {"name": "texts"}}, True),
     }
+    assert environment(pod)["MAPREDUCE_INPUT_IDENTITY"] == "content"
+    assert "MAPREDUCE_INPUT_IDENTITY" not in environment(made("gateway", ("input",)))
 
 
 def test_where_workers_run_does_not_move_gateways_which_run_where_their_claim_is():

@@ -206,11 +206,13 @@ def _environment(job: ParsedJob, command: StartWorker, platform: Platform) -> li
     if command.role == "worker":
         settings["MAPREDUCE_SLOTS"] = str(job.spec.slots)
     else:
-        settings["MAPREDUCE_SLOTS"] = "0"
         if command.serves_output:
             settings["MAPREDUCE_ROOT_OUTPUT"] = _OUTPUT
         if command.serves_input:
             settings["MAPREDUCE_ROOT_INPUT"] = _OUTPUT if _shares_claim(job, command) else _INPUT
+            if job.input.config_map:
+                # Each Pod that mounts it sees other times of modification.
+                settings["MAPREDUCE_INPUT_IDENTITY"] = "content"
     chosen = {variable.name: variable.value for variable in job.workers.env} if command.role == "worker" else {}
     return [{"name": name, "value": value} for name, value in (chosen | settings).items()]
 

@@ -1,0 +1,150 @@
+"""Whole jobs through the real API: operator, gateways and workers as processes, Pods by their manifests."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mapreduce import history, testing
+from tests.support import history_checker
+from tests.support.apiserver import eventually
+from tests.support.kubelet import Kubelet
+
+PROGRAM = """
+import time
+import mapreduce as mr
+
+class WordCount(mr.Job):
+    def map(self, line):
+        time.sleep({pause})
+        for word in line.split():
+            yield word, 1
+
+    reduce = mr.Sum()
+"""
+LINES = [f"alpha beta {number % 7} gamma delta {number % 3}\n" for number in range(60)]
+
+
+@pytest.fixture(scope="module")
+def kubelet(server, running_operator, tmp_path_factory):
+    made = Kubelet(server, tmp_path_factory.mktemp("kubelet"))
+    yield made
+    made.close()
+
+
+def prepare(kubelet, team, files=6):
+    """Write the input, one small file a map; return what the reference makes of it."""
+    folder = kubelet.claim(team.name, "texts") / "in"
+    folder.mkdir(exist_ok=True)
+    for number in range(files):
+        (folder / f"{number}.txt").write_text("".join(LINES[number::files]))
+    program: dict[str, Any] = {}
+    exec(PROGRAM.format(pause=0), program)  # noqa: S102 - this module's own constant
+    lines = [line.rstrip("\n") for number in range(files) for line in LINES[number::files]]
+    return testing.run_tsv(program["WordCount"], lines)
+
+
+def submit(team, pause=0.0, **spec):
+    volume = {"persistentVolumeClaim": {"claimName": "texts"}}
+    fields = {
+        "program": {"inline": PROGRAM.format(pause=pause)},
+        "input": {"paths": ["in/*.txt"], "volume": volume, "splitSize": "100"},
+        "reducers": 3,
+    }
+    team.submit(**(fields | spec))
+
+
+def complete(team, timeout=60):
+    def over():
+        assert not team.condition("Failed"), team.status()
+        return team.condition("Complete")
+
+    try:
+        eventually("the job is complete", over, timeout=timeout, interval=0.2)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{json.dumps(team.status(), indent=1)}") from error
+
+
+def events_of(kubelet, team):
+    return history.parse((kubelet.claim(team.name, "results") / "out/_history/events.ndjson").read_bytes())
+
+
+def assert_right(kubelet, team, expected, reduces=3):
+    out = kubelet.claim(team.name, "results") / "out"
+    assert (out / "output.tsv").read_bytes() == expected
+    events = events_of(kubelet, team)
+    maps = team.status()["map"]["total"]
+    assert history_checker.check(events, maps=maps, reduces=reduces) == []
+    return events
+
+
+def test_a_word_count_over_two_claims_gives_the_reference_s_bytes_and_leaves_nothing_running(operator, kubelet, team):
+    expected = prepare(kubelet, team)
+    submit(team)
+    complete(team)
+    assert_right(kubelet, team, expected)
+    status = team.status()
+    assert status["phase"] == "Succeeded"
+    assert status["map"]["progress"] == f"{status['map']['total']}/{status['map']['total']}"
+    assert status["output"]["path"] == "out"
+    eventually("its Pods are gone", lambda: team.pods() == [])
+    eventually("its finalizer is gone", lambda: "finalizers" not in team.job()["metadata"])
+    results = kubelet.claim(team.name, "results")
+    assert [path.name for path in results.iterdir()] == ["out"]
+
+
+def test_the_input_may_be_a_config_map_and_the_claim_the_same_for_both(operator, kubelet, team):
+    expected = prepare(kubelet, team, files=2)
+    data = {f"{number}.txt": "".join(LINES[number::2]) for number in range(2)}
+    texts = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "words", "namespace": team.name}}
+    team.server.apply(texts | {"data": data})
+    submit(team, input={"paths": ["*.txt"], "volume": {"configMap": {"name": "words"}}})
+    complete(team)
+    assert_right(kubelet, team, expected)
+
+
+def test_a_worker_pod_deleted_while_maps_run_costs_its_attempts_only(operator, kubelet, team):
+    expected = prepare(kubelet, team)
+    submit(team, pause=0.1)
+    eventually("maps succeed", lambda: team.status().get("map", {}).get("succeeded", 0) >= 2, timeout=60)
+    victim = min(pod["metadata"]["name"] for pod in team.pods("worker"))
+    team.server.kubectl("-n", team.name, "delete", "pod", victim, "--wait=false", "--grace-period=0", "--force")
+    complete(team)
+    events = assert_right(kubelet, team, expected)
+    assert history_checker.lost_on(events, victim) or history_checker.assigned_again_after_finishing(events)
+
+
+def test_an_operator_killed_while_maps_run_runs_no_finished_map_again(operator, kubelet, team):
+    expected = prepare(kubelet, team)
+    submit(team, pause=0.15)
+    eventually("maps succeed", lambda: team.status().get("map", {}).get("succeeded", 0) >= 2, timeout=60)
+    operator.kill()
+    operator.start()
+    complete(team)
+    events = assert_right(kubelet, team, expected)
+    assert len({event["epoch"] for event in events}) >= 2
+    assert history_checker.assigned_again_after_finishing(events) == []
+
+
+def test_a_job_deleted_while_it_runs_leaves_no_pod_and_no_file(operator, kubelet, team):
+    prepare(kubelet, team)
+    submit(team, pause=0.2)
+    eventually("maps run", lambda: team.status().get("phase") == "Mapping", timeout=60)
+    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=50s")
+    eventually("its Pods are gone", lambda: team.pods() == [])
+    assert list(kubelet.claim(team.name, "results").iterdir()) == []
+
+
+def test_a_job_that_failed_keeps_its_history_until_it_is_deleted(operator, kubelet, team):
+    prepare(kubelet, team)
+    submit(team, program={"inline": "import mapreduce as mr\nclass W(mr.Job:\n"})
+    failed = eventually("it failed", lambda: team.condition("Failed"), timeout=60)
+    assert failed["status"] == "True"
+    assert "line 2" in failed["message"]
+    eventually("its Pods are gone", lambda: team.pods() == [], timeout=40)
+    results = kubelet.claim(team.name, "results")
+    assert not (results / "out").exists()
+    (staging,) = (path for path in results.iterdir() if path.is_dir())
+    assert (staging / "_history/events.ndjson").exists()
+    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=70s")
+    assert list(results.iterdir()) == []
