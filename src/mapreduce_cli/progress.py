@@ -126,14 +126,14 @@ class Bars:
     def __init__(self, console: Console | None = None) -> None:
         self._rate = Rate()
         self._progress = Progress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(),
+            TextColumn("{task.description:<6}"),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[note]}"),
             console=console or Console(stderr=True),
-            transient=False,
+            refresh_per_second=4,
         )
         self._bars: dict[str, TaskID] = {}
         self._progress.start()

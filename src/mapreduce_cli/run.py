@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from mapreduce.errors import InputError, MapReduceError, OutputError, ProgramError, UsageError
+from mapreduce.paths import OUTPUT_FILE
 from mapreduce.program import MAX_SOURCE_BYTES, Program
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import MIB, EncodingErrors, JobSpec, Limits
@@ -207,4 +208,4 @@ def _slot_memory(slots: int) -> int:
 
 def _tell(output: str, summary: OutputSummary, seconds: float) -> None:
     records, size = sizes.count(summary.records), sizes.render(summary.size)
-    click.echo(f"{records} records, {size} in {seconds:.1f} s: {os.path.join(output, 'output.tsv')}")
+    click.echo(f"{os.path.join(output, OUTPUT_FILE)}: {records} records, {size}, in {seconds:.1f} s")
