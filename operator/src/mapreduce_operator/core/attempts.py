@@ -60,6 +60,7 @@ def cancel(book: Book, attempt: Attempt, reason: str) -> None:
     if attempt.sent == 0 and not attempt.started:
         attempt.worker.attempts.pop(attempt.id, None)
         attempt.worker.free += 1
+        book.registry.maybe_free.add(attempt.worker.number)
     book.news.add(attempt.worker.number)
 
 

@@ -94,6 +94,6 @@ def _clean(book: Book, ending: Ending) -> None:
 
 def _stop(book: Book, worker: Worker) -> None:
     answers.finish(book, worker)
-    worker.move("lost")
+    book.registry.move(worker, "lost")
     book.registry.bury(worker)
     book.commands.append(StopWorker(name=worker.name, uid=worker.uid, reason="the job is over"))

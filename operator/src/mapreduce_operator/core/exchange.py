@@ -42,6 +42,8 @@ def exchanged(book: Book, event: Exchanged) -> None:
     reported = _apply_reports(book, worker, event.body.reports)
     _compare_running(book, worker, event.body, reported)
     _count_free_slots(worker, event.body)
+    if worker.free > 0 and worker.role == "worker":
+        book.registry.maybe_free.add(worker.number)
     applied = any(report.number <= worker.applied for report in event.body.reports)
     worker.prompt = worker.prompt or applied or worker.seen < worker.answered
     book.news.add(worker.number)
@@ -124,6 +126,5 @@ def _vanished(book: Book, attempt: Attempt) -> None:
 
 
 def _count_free_slots(worker: Worker, body: Exchange) -> None:
-    running = {progress.attempt for progress in body.running}
-    unseen = sum(1 for attempt_id in worker.attempts if attempt_id not in running)
+    unseen = len(worker.attempts.keys() - {progress.attempt for progress in body.running})
     worker.free = min(body.free_slots - unseen, worker.slots - len(worker.attempts))

@@ -23,7 +23,7 @@ from mapreduce_operator.core.events import (
 )
 from mapreduce_operator.core.naming import Place
 from mapreduce_operator.core.states import JobState, TaskState, WorkerState
-from mapreduce_operator.core.workers import Seat, Worker
+from mapreduce_operator.core.workers import Worker
 
 REGISTRATION_LEASES: Final = 4
 """Leases within which a worker that runs must have registered."""
@@ -34,24 +34,26 @@ UNSEEN_SECONDS: Final = 60.0
 def lay_seats(book: Book) -> None:
     """Make the seats that the job asks for."""
     for index in range(2 if book.spec.separate_input else 1):
-        book.registry.seats["gateway", index] = Seat()
+        book.registry.lay("gateway", index)
     for index in range(book.spec.workers):
-        book.registry.seats["worker", index] = Seat()
+        book.registry.lay("worker", index)
 
 
 def fill_seats(book: Book) -> None:
     """Start whoever is missing; after a restart only when the platform was listed."""
     if book.context.resumed and not book.listed:
         return
-    for (role, index), seat in book.registry.seats.items():
-        if seat.worker is not None or seat.not_before > book.now or not _is_wanted(book, role == "gateway"):
+    if not book.registry.vacant:
+        return
+    for role, index in sorted(book.registry.vacant):
+        seat = book.registry.seats[role, index]
+        if seat.not_before > book.now or not _is_wanted(book, role == "gateway"):
             continue
         place = Place(role, index, book.epoch, seat.number)
         seat.number += 1
         worker = book.registry.add(naming.worker(book.spec, place), place)
         worker.began = book.now
-        seat.worker = worker
-        seat.waiting_for = ("", "")
+        book.registry.take_seat(worker)
         book.commands.append(
             StartWorker(
                 name=worker.name,
@@ -87,7 +89,14 @@ def listed(book: Book, event: WorkersListed) -> None:
         elif not worker.seen_by_platform and not worker.session and book.now - worker.began > UNSEEN_SECONDS:
             _not_started(book, worker, "WorkerLost", "the platform knows nothing of it")
     if first:
-        book.wake_all()
+        _send_the_surplus_away(book)
+
+
+def _send_the_surplus_away(book: Book) -> None:
+    """Who registered before the first LIST may have a seat that a newer one has too."""
+    for worker in book.registry.alive():
+        if worker.state is not WorkerState.DRAINING and not book.registry.take_seat(worker):
+            lose(book, worker, "WorkerLost", "its place is taken")
 
 
 def _by_age(seen: WorkerSeen) -> tuple[bool, int, int]:
@@ -113,7 +122,7 @@ def changed(book: Book, seen: WorkerSeen) -> None:
         case "running":
             if worker.state is WorkerState.EXPECTED:
                 worker.began = book.now
-            worker.move("seen_running")
+            book.registry.move(worker, "seen_running")
         case "ending":
             drain(book, worker)
         case "gone":
@@ -127,15 +136,14 @@ def _stranger(book: Book, seen: WorkerSeen) -> Worker | None:
     place = naming.read(seen.name)
     if seen.state == "gone" or place is None:
         return None
-    seat = book.registry.seats.get((place.role, place.index))
-    free = seat is not None and seat.worker is None and book.context.resumed and not book.over
+    free = (place.role, place.index) in book.registry.vacant and book.context.resumed and not book.over
     if not free and seen.state != "ending":
         book.commands.append(StopWorker(name=seen.name, uid=seen.uid, reason="its place is taken"))
         return None
     worker = book.registry.add(seen.name, place)
     worker.began = book.now
-    if free and seat is not None:
-        seat.worker = worker
+    if seen.state != "ending":
+        book.registry.take_seat(worker)
     return worker
 
 
@@ -186,10 +194,9 @@ def drain(book: Book, worker: Worker) -> None:
     """A worker was told to stop: others take over what it runs, the first to finish wins."""
     if worker.state is WorkerState.DRAINING:
         return
-    worker.move("ending")
-    seat = book.registry.seats.get((worker.role, worker.index))
-    if worker.role == "worker" and seat is not None and seat.worker is worker:
-        seat.worker = None
+    book.registry.move(worker, "ending")
+    if worker.role == "worker":
+        book.registry.leave_seat(worker)
     for attempt in list(worker.attempts.values()):
         if not attempt.started and attempt.sent == 0:
             failures.attempt_lost(book, attempt, "NotStarted", "its worker is ending")
@@ -203,7 +210,7 @@ def lose(book: Book, worker: Worker, reason: str, message: str = "", *, oom: boo
     if seat is not None and seat.worker is worker and not worker.boot:
         seat.failed_starts += 1
         seat.not_before = book.now + policies.pause(seat.failed_starts, policies.START_PAUSES)
-    worker.move("lost")
+    book.registry.move(worker, "lost")
     worker.reason, worker.message = reason, message
     book.record("WorkerLost", worker=worker, reason=reason, message=message)
     book.announce("Warning", reason, f"{worker.name}: {message}" if message else worker.name)

@@ -127,10 +127,15 @@ def _nothing_runs_too_early(book: Book) -> Iterator[str]:
         yield "publishing began before every part was staged"
 
 
-def _seats_and_sessions_are_taken_by_the_living(book: Book) -> Iterator[str]:
+def _seats_are_taken_by_the_living(book: Book) -> Iterator[str]:
     for seat, taken in book.registry.seats.items():
         if taken.worker is not None and not taken.worker.alive:
             yield f"the seat {seat} is taken by {taken.worker.name}, which is lost"
+        if (taken.worker is None) != (seat in book.registry.vacant):
+            yield f"the seat {seat} is vacant for one and taken for another"
+
+
+def _sessions_lead_to_the_living(book: Book) -> Iterator[str]:
     sessions = [worker.session for worker in book.registry.alive() if worker.session]
     if len(sessions) != len(set(sessions)):
         yield "two workers have one session"
@@ -141,7 +146,16 @@ def _seats_and_sessions_are_taken_by_the_living(book: Book) -> Iterator[str]:
             yield f"the session of {worker.name} leads elsewhere"
         if worker.parked is not None and not worker.session:
             yield f"a request of {worker.name} is parked, but it has no session"
-        if worker.role == "worker" and len(worker.attempts) > max(worker.slots, 1) and worker.session:
+
+
+def _slots_are_counted(book: Book) -> Iterator[str]:
+    workers = list(book.registry.alive("worker"))
+    if book.registry.ready != sum(1 for worker in workers if worker.usable):
+        yield f"{book.registry.ready} workers are said to be ready"
+    for worker in workers:
+        if worker.free > 0 and worker.number not in book.registry.maybe_free:
+            yield f"{worker.name} has a free slot, and nobody knows"
+        if worker.session and len(worker.attempts) > worker.slots:
             yield f"{worker.name} has {len(worker.attempts)} attempts on {worker.slots} slots"
 
 
@@ -153,5 +167,7 @@ _RULES: Final[tuple[Callable[[Book], Iterator[str]], ...]] = (
     _parts_are_somewhere,
     _waiting_maps_get_room,
     _nothing_runs_too_early,
-    _seats_and_sessions_are_taken_by_the_living,
+    _seats_are_taken_by_the_living,
+    _sessions_lead_to_the_living,
+    _slots_are_counted,
 )

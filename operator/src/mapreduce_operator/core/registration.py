@@ -22,11 +22,15 @@ def registered(book: Book, event: WorkerRegistered) -> None:
         message = f"the worker speaks version {event.body.version} of the protocol, the master {VERSION}"
         book.commands.append(Refuse(request=event.request, status=426, reason="ProtocolVersion", message=message))
         return
-    problem = _problem(book, event)
-    if problem is not None:
-        book.commands.append(Refuse(request=event.request, status=410, reason=problem.reason, message=problem.message))
+    worker = book.registry.by_name(event.worker)
+    problem = _problem(book, event, worker)
+    place = naming.read(event.worker)
+    if worker is None and place is not None and problem is None:
+        worker = _newcomer(book, event.worker, place)
+    if problem is not None or worker is None:
+        reason, message = (problem.reason, problem.message) if problem is not None else ("NotWanted", event.worker)
+        book.commands.append(Refuse(request=event.request, status=410, reason=reason, message=message))
         return
-    worker = book.registry.by_name(event.worker) or _newcomer(book, event.worker)
     _begin_session(book, worker, event)
     book.commands.append(Welcome(event.request, _welcome(book, worker)))
     adoption.take_over(book, worker)
@@ -34,18 +38,15 @@ def registered(book: Book, event: WorkerRegistered) -> None:
         book.wake_all()
 
 
-def _problem(book: Book, event: WorkerRegistered) -> Failure | None:
-    worker = book.registry.by_name(event.worker)
-    place = naming.read(event.worker)
+def _problem(book: Book, event: WorkerRegistered, worker: Worker | None) -> Failure | None:
     if book.over:
         return Failure("JobEnded", "the job is over")
-    if worker is None and (place is None or _seat_taken(book, place)):
+    if worker is None and not _may_be_ours(book, event):
         return Failure("NotWanted", f"{event.worker} is no worker of this job")
     if worker is not None and (not worker.alive or worker.uid not in ("", event.uid)):
         return Failure("NotWanted", f"{event.worker} was given up: {worker.reason or 'it was replaced'}")
-    role = worker.role if worker is not None else place.role if place is not None else ""
-    if role != event.body.role:
-        return Failure("NotWanted", f"{event.worker} is a {role}, and registered as a {event.body.role}")
+    if worker is not None and worker.role != event.body.role:
+        return Failure("NotWanted", f"{event.worker} is a {worker.role}, and registered as a {event.body.role}")
     wanted = book.header.engine_version if book.header is not None else book.context.engine_version
     if event.body.engine != wanted:
         message = f"the worker's engine is {event.body.engine}, the job is run with {wanted}"
@@ -54,20 +55,18 @@ def _problem(book: Book, event: WorkerRegistered) -> Failure | None:
     return None
 
 
-def _seat_taken(book: Book, place: naming.Place) -> bool:
-    """A worker that nobody expects is welcome after a restart, before the platform was listed."""
-    if not book.context.resumed or place.epoch >= book.epoch:
-        return True
-    seat = book.registry.seats.get((place.role, place.index))
-    return seat is None or seat.worker is not None
+def _may_be_ours(book: Book, event: WorkerRegistered) -> bool:
+    """After a restart, before the platform was listed, every worker of an older epoch is welcome."""
+    place = naming.read(event.worker)
+    if place is None or (place.role, place.index) not in book.registry.seats or place.role != event.body.role:
+        return False
+    return book.context.resumed and not book.listed and place.epoch < book.epoch
 
 
-def _newcomer(book: Book, name: str) -> Worker:
-    place = naming.read(name)
-    assert place is not None  # noqa: S101 - `_problem` has looked
+def _newcomer(book: Book, name: str, place: naming.Place) -> Worker:
     worker = book.registry.add(name, place)
     worker.began = book.now
-    book.registry.seats[place.role, place.index].worker = worker
+    book.registry.take_seat(worker)
     return worker
 
 
@@ -76,7 +75,7 @@ def _begin_session(book: Book, worker: Worker, event: WorkerRegistered) -> None:
         message = "another registration of this worker took this session's place"
         book.commands.append(Refuse(request=worker.parked.number, status=401, reason="SessionUnknown", message=message))
         worker.parked = None
-    worker.move("registered")
+    book.registry.move(worker, "registered")
     book.registry.open_session(worker, event.session)
     seat = book.registry.seats.get((worker.role, worker.index))
     if seat is not None and seat.worker is worker:

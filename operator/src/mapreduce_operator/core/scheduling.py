@@ -36,10 +36,8 @@ def program_known(book: Book) -> bool:
 def _load(book: Book) -> None:
     if program_known(book) or book.tasks["load"].live:
         return
-    for worker in book.registry.alive("worker"):
-        if is_free(book, worker):
-            storage.give_once(book, worker, "load")
-            return
+    for worker in _idle(book)[:1]:
+        storage.give_once(book, worker, "load")
 
 
 def is_free(book: Book, worker: Worker) -> bool:
@@ -49,7 +47,11 @@ def is_free(book: Book, worker: Worker) -> bool:
 
 def _idle(book: Book) -> list[Worker]:
     """The workers that can get an attempt, the least busy first."""
-    idle = [worker for worker in book.registry.alive("worker") if is_free(book, worker)]
+    candidates = [book.registry.by_number(number) for number in book.registry.maybe_free]
+    for worker in candidates:
+        if worker.free <= 0 or not worker.alive:
+            book.registry.maybe_free.discard(worker.number)
+    idle = [worker for worker in candidates if is_free(book, worker)]
     idle.sort(key=lambda worker: (len(worker.attempts), worker.number))
     return idle
 

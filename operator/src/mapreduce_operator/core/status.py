@@ -37,7 +37,7 @@ def publish(book: Book) -> None:
 
 def make(book: Book) -> JobStatus:
     """Return the status as it is now."""
-    ready = sum(1 for worker in book.registry.alive("worker") if worker.usable)
+    ready = book.registry.ready
     waits = "" if book.over or (book.state in (JobState.MAPPING, JobState.REDUCING) and ready) else waiting_for(book)
     _set_conditions(book, ready)
     return JobStatus(
@@ -119,6 +119,6 @@ def _missing(book: Book) -> str:
         return "waiting for the workers to register again"
     if book.input_gateway is None:
         return "waiting for the input's gateway to register"
-    if not any(worker.usable for worker in book.registry.alive("worker")):
+    if not book.registry.ready:
         return "waiting for a worker to register"
     return ""

@@ -125,10 +125,15 @@ class Registry:
 
     def __init__(self) -> None:
         self.seats: dict[tuple[Role, int], Seat] = {}
+        self.vacant: set[tuple[Role, int]] = set()
+        """Seats that nobody has."""
+        self.maybe_free: set[int] = set()
+        """Holds every worker with a free slot; who has none may be in it too."""
         self._all: list[Worker] = []
         self._by_name: dict[str, Worker] = {}
         self._by_session: dict[str, Worker] = {}
         self._alive: dict[int, Worker] = {}
+        self._ready: int | None = None
 
     def add(self, name: str, place: Place) -> Worker:
         """Note a new worker."""
@@ -137,6 +142,13 @@ class Registry:
         self._by_name[name] = worker
         self._alive[worker.number] = worker
         return worker
+
+    def move(self, worker: Worker, event: WorkerEvent) -> None:
+        """Change a worker's state by the table."""
+        worker.move(event)
+        self._ready = None
+
+    # --- finding ------------------------------------------------------------------------
 
     def by_name(self, name: str) -> Worker | None:
         """Return the worker with this name."""
@@ -150,6 +162,19 @@ class Registry:
         """Return the worker whose session this is."""
         return self._by_session.get(session)
 
+    def alive(self, role: Role | None = None) -> Iterator[Worker]:
+        """Yield the workers that are not lost, oldest first."""
+        return (worker for worker in tuple(self._alive.values()) if role is None or worker.role == role)
+
+    @property
+    def ready(self) -> int:
+        """How many workers (not gateways) can get work."""
+        if self._ready is None:
+            self._ready = sum(1 for worker in self.alive("worker") if worker.usable)
+        return self._ready
+
+    # --- sessions -----------------------------------------------------------------------
+
     def open_session(self, worker: Worker, session: str) -> None:
         """Begin a session; the one before is over."""
         self.close_session(worker)
@@ -160,20 +185,38 @@ class Registry:
         """End a worker's session, if it has one."""
         self._by_session.pop(worker.session, None)
         worker.session = ""
+        self._ready = None
 
     def bury(self, worker: Worker) -> None:
         """Take a worker out of the living; its name stays known."""
         self.close_session(worker)
         self._alive.pop(worker.number, None)
-        seat = self.seats.get((worker.role, worker.index))
-        if seat is not None and seat.worker is worker:
-            seat.worker = None
+        self.leave_seat(worker)
 
-    def alive(self, role: Role | None = None) -> Iterator[Worker]:
-        """Yield the workers that are not lost, oldest first."""
-        return (worker for worker in tuple(self._alive.values()) if role is None or worker.role == role)
+    # --- seats --------------------------------------------------------------------------
+
+    def lay(self, role: Role, index: int) -> None:
+        """Make a seat that is to be taken."""
+        self.seats[role, index] = Seat()
+        self.vacant.add((role, index))
 
     def at(self, role: Role, index: int) -> Worker | None:
         """Return who has a seat now."""
         seat = self.seats.get((role, index))
         return seat.worker if seat is not None else None
+
+    def take_seat(self, worker: Worker) -> bool:
+        """Give a worker its seat, if there is one and nobody has it; tell whether it has it now."""
+        key = (worker.role, worker.index)
+        if key in self.vacant:
+            self.vacant.discard(key)
+            self.seats[key].worker = worker
+            self.seats[key].waiting_for = ("", "")
+        return self.at(*key) is worker
+
+    def leave_seat(self, worker: Worker) -> None:
+        """Free a worker's seat, if it has it."""
+        key = (worker.role, worker.index)
+        if self.at(*key) is worker:
+            self.seats[key].worker = None
+            self.vacant.add(key)
