@@ -167,7 +167,8 @@ class Agent:
             partitions=spec.reducers,
             encoding_errors=spec.encoding_errors,
             flush_bytes=body.limits.flush_bytes,
-            memory=limit // 4,
+            # The other half is for the interpreter, for user code, and for what is not counted.
+            memory=limit // 2,
             scratch=str(self._settings.scratch.absolute()),
             root_input=str(self._settings.root_input),
         )
