@@ -32,7 +32,7 @@ TASK_EVENTS: Final[dict[TaskEvent, str]] = {
     "reported": "A reduce attempt finished; its part is still on its worker.",
     "staged": "The part is durable on the store.",
     "part_lost": "The part could not be staged from its worker.",
-    "output_lost": "A finished map output is gone, and a reduce still needs it.",
+    "output_lost": "What it made is gone and still needed: a map output, or the output that a gateway had open.",
     "spent": "A budget of the task is used up.",
 }
 
