@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter, length_hint
 from pathlib import Path
 from typing import Any, Final
@@ -33,8 +33,10 @@ Source = Callable[[FileRange, int], tuple[int, Iterator[bytes]]]
 Progress = Callable[[int, int], None]
 """Takes records and bytes so far."""
 
-MAX_SLICE: Final = 512
+MAX_SLICE: Final = 1024
 """Records between two looks at the clock, at most."""
+MAX_PAIRS: Final = 8192
+"""Pairs between two looks at the table's size, at most."""
 SLICE_SECONDS: Final = 0.05
 
 _first, _second = itemgetter(0), itemgetter(1)
@@ -85,6 +87,8 @@ class MapRun:
         self._flushed: list[list[SegmentFile]] = []
         self._scratch: list[Path] = []
         self._job = failure.construct(job_class)
+        assert self._job.map is not None  # noqa: S101 - `program.load` refuses a job without one
+        self._mapper: Callable[[Any], Any] = self._job.map
         self._table = self._make_table(flush_bytes, memory)
 
     def _make_table(self, flush_bytes: int, memory: int) -> tables.FoldTable | tables.GroupTable:
@@ -135,8 +139,6 @@ class MapRun:
         """Feed the table slice by slice, so that slow user code still shows progress."""
         count = size = 0
         slice_size = 1
-        mapper, consume = self._job.map, self._table.consume
-        assert mapper is not None  # noqa: S101 - `program.load` refuses a job without one
         for batch in batches:
             self._batch, self._index = batch, 0
             total = len(batch.records)
@@ -144,10 +146,7 @@ class MapRun:
                 part = batch.records[self._index : self._index + slice_size]
                 self._slice, self._slice_size = iter(part), len(part)
                 before = time.monotonic()
-                try:
-                    consume(mapper, self._slice)
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
-                    failure.blame(error, self.where(), "map")
+                self._map_slice()
                 elapsed = time.monotonic() - before
                 self._index += len(part)
                 progress(count + self._index, size + batch.size * self._index // total)
@@ -157,6 +156,20 @@ class MapRun:
         self._batch = None
         progress(count, size)
         return count
+
+    def _map_slice(self) -> None:
+        """Map the records of the slice."""
+        consume, more = self._table.consume, True
+        pairs = chain.from_iterable(map(self._mapper, self._slice))
+        while more:
+            try:
+                more = consume(pairs, MAX_PAIRS)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+                if not _is_none(error):
+                    failure.blame(error, self.where(), "map")
+                # The record is done. From now on every result is looked at, which costs a little.
+                self._mapper = _lenient(self._mapper)
+                pairs = chain.from_iterable(map(self._mapper, self._slice))
 
     # --- sorted runs ------------------------------------------------------------------
 
@@ -273,6 +286,19 @@ class MapRun:
 
 def _unchanged(rows: Iterable[Block]) -> Iterable[Block]:
     return rows
+
+
+def _is_none(error: BaseException) -> bool:
+    """Tell whether map returned None: that is how an iterator over its results takes it."""
+    return (
+        type(error) is TypeError
+        and str(error) == "'NoneType' object is not iterable"
+        and not failure.user_frames(error.__traceback__)
+    )
+
+
+def _lenient(mapper: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda record: mapper(record) or ()
 
 
 def _next_slice(size: int, elapsed: float) -> int:

@@ -12,6 +12,7 @@ the middle of a record. What comes out must not depend on when that happens: see
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
@@ -28,11 +29,11 @@ KEY_MEMORY: Final = 300
 VALUE_MEMORY: Final = 48
 
 _HASHABLE: Final = (str, bytes, int, bool)
-_by_key = itemgetter(0)
+_by_key, _by_value = itemgetter(0), itemgetter(1)
 
 Rows = tuple[list[bytes], list[Any]]
 """Encoded keys in order, and beside each its accumulator, or the list of its packed values."""
-Mapper = Callable[[Any], Iterable[tuple[Any, Any]] | None]
+Pairs = Iterable[tuple[Any, Any]]
 
 
 class _NoType:
@@ -77,29 +78,21 @@ class KeyGuard:
         elif type(key) is tuple and not any(type(element) is tuple for element in key):
             self._shape = tuple(map(type, key))
 
-    def weigh(self, held: Any) -> int:
-        """Return the encoded length of a dictionary key; raises `UnsupportedKeyError` if it has no encoding."""
-        kind = type(held)
-        if kind is str and held.isascii():
-            return len(held)
-        return len(held) if self._encoded or kind is bytes else len(self.encode(held))
+    def weigh(self, held: list[Any]) -> int:
+        """Return the encoded bytes of dictionary keys; raises `UnsupportedKeyError` for one without encoding."""
+        if self.fast is str:
+            text = "".join(held)
+            if text.isascii():
+                return len(text)
+        if self._encoded or self.fast is bytes:
+            return sum(map(len, held))
+        return sum(map(len, map(self.encode, held)))
 
     def encoded(self, held: Iterable[Any]) -> list[bytes]:
         """Encode dictionary keys."""
         if self._encoded:
             return list(held)
         return list(map(str.encode if self.fast is str else self.encode, held))
-
-
-class _IntSums(dict[Any, int]):
-    """Integer sums. A new key is weighed before its first value is added to zero."""
-
-    __slots__ = ("welcome",)
-    welcome: Callable[[Any], None]
-
-    def __missing__(self, key: Any) -> int:
-        self.welcome(key)
-        return 0
 
 
 class FoldTable:
@@ -112,36 +105,40 @@ class FoldTable:
         self._limit = limit
         self._spill = spill
         self._held = 0
-        self._sums = _IntSums()
-        self._sums.welcome = self._welcome
+        self._sums: dict[Any, int] = {}
+        self._weighed = 0
         self._accs: dict[Any, Any] = {}
         self._is_sum = type(reducer) is Sum
 
-    def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
-        """Map records and fold every pair; what the mapper raises comes through."""
+    def consume(self, pairs: Pairs, limit: int) -> bool:
+        """Fold `limit` pairs or a few more; tell whether there may be others."""
         if self._is_sum:
-            self._consume_sums(mapper, records)
+            self._consume_sums(islice(pairs, limit))
         else:
-            for record in records:
-                for key, value in mapper(record) or ():
-                    self._fold(key, value)
+            for key, value in islice(pairs, limit):
+                self._fold(key, value)
+        self._settle()
+        for key, value in pairs:
+            self._fold(key, value)
+            return True
+        return False
 
-    def _consume_sums(self, mapper: Mapper, records: Iterable[Any]) -> None:
-        # The innermost loop of most jobs: every name is local, and `one` spares the common
-        # constant value a look at its type.
+    def _consume_sums(self, pairs: Pairs) -> None:
+        # The innermost loop of most jobs: every name is local, nothing is done for a new key that
+        # `_settle` can do for many, and `one` spares the common constant value a look at its type.
         sums, kind, one = self._sums, self._guard.fast, 1
-        for record in records:
-            for key, value in mapper(record) or ():
-                if type(key) is kind and (value is one or type(value) is int):
-                    sums[key] += value
-                else:
-                    self._fold(key, value)
-                    kind = self._guard.fast
+        get = sums.get
+        for key, value in pairs:
+            if type(key) is kind and (value is one or type(value) is int):
+                sums[key] = get(key, 0) + value
+            else:
+                self._fold(key, value)
+                kind = self._guard.fast
 
     def _fold(self, key: Any, value: Any) -> None:
         held = self._guard.admit(key)
         if self._is_sum and type(value) is int:
-            self._sums[held] += value
+            self._sums[held] = self._sums.get(held, 0) + value
             return
         accs = self._accs
         try:
@@ -149,11 +146,18 @@ class FoldTable:
         except TypeError as error:
             raise UserError(f"key {_short(key)}: {error}") from error
         if held not in accs:
-            self._welcome(held)
+            self._held += self._guard.weigh([held]) + PAIR_BYTES
         accs[held] = acc
 
-    def _welcome(self, held: Any) -> None:
-        self._held += self._guard.weigh(held) + PAIR_BYTES
+    def _settle(self) -> None:
+        """Check and weigh the keys that are new among the sums, and spill a full table."""
+        new = len(self._sums) - self._weighed
+        if new:
+            try:
+                self._held += self._guard.weigh(list(islice(reversed(self._sums), new))) + PAIR_BYTES * new
+            except UnsupportedKeyError as error:
+                raise UnsupportedKeyError(f"{error} (emitted for this record, or one shortly before it)") from error
+            self._weighed += new
         if self._held >= self._limit:
             with failure.own_work():
                 self._spill(self.take())
@@ -168,13 +172,12 @@ class FoldTable:
         elif self._guard.fast in (str, bytes):
             # The order of str is that of its UTF-8 bytes.
             ordered = sorted(self._sums.items(), key=_by_key)
-            encoded_keys = self._guard.encoded(key for key, _ in ordered)
-            rows = list(zip(encoded_keys, (acc for _, acc in ordered), strict=True))
+            rows = list(zip(self._guard.encoded(map(_by_key, ordered)), map(_by_value, ordered), strict=True))
         else:
             rows = sorted(zip(self._guard.encoded(self._sums), self._sums.values(), strict=True), key=_by_key)
         self._sums.clear()
         self._accs.clear()
-        self._held = 0
+        self._held = self._weighed = 0
         canonical = self._reducer.canonical
         return [key for key, _ in rows], [acc if type(acc) is int else canonical(acc) for _, acc in rows]
 
@@ -201,48 +204,55 @@ class GroupTable:
         self._memory = memory
         self._spill = spill
         self._flush = flush
-        self._groups: dict[Any, list[bytes]] = {}
+        self._groups: dict[Any, list[Any]] = {}
         self._counted = 0
         self._held = 0
 
-    def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
-        """Map records and keep every pair; what the mapper raises comes through."""
-        groups, guard, pack = self._groups, self._guard, values.encode
-        kind = guard.fast
-        for record in records:
-            for key, value in mapper(record) or ():
-                held = key
-                if type(key) is not kind:
-                    held = guard.admit(key)
-                    kind = guard.fast
-                packed = pack(value)
-                if held in groups:
-                    groups[held].append(packed)
-                else:
-                    self._held += guard.weigh(held) + KEY_MEMORY
-                    groups[held] = [packed]
-                self._count(held, packed)
+    def consume(self, pairs: Pairs, limit: int) -> bool:
+        """Keep `limit` pairs or one more; tell whether there may be others."""
+        self._consume(islice(pairs, limit))
+        for pair in pairs:
+            self._consume((pair,))
+            return True
+        return False
 
-    def _count(self, held: Any, packed: bytes) -> None:
-        size = len(packed)
-        # A key counts with every pair, so that a spill in between changes nothing.
-        self._counted += self._guard.weigh(held) + size + PAIR_BYTES
-        self._held += size + VALUE_MEMORY
-        if self._counted >= self._flush_limit:
-            self._counted = 0
-            with failure.own_work():
+    def _consume(self, pairs: Pairs) -> None:
+        groups, guard, pack = self._groups, self._guard, values.encode
+        kind, get = guard.fast, groups.get
+        for key, value in pairs:
+            held = key
+            if type(key) is not kind:
+                held = guard.admit(key)
+                kind = guard.fast
+            packed = pack(value)
+            group = get(held)
+            if group is None:
+                # In front of the values stands what the key counts for, with every one of them.
+                group = groups[held] = [guard.weigh([held]) + PAIR_BYTES]
+                self._held += group[0] + KEY_MEMORY
+            group.append(packed)
+            size = len(packed)
+            self._counted += group[0] + size
+            self._held += size + VALUE_MEMORY
+            if self._counted >= self._flush_limit or self._held >= self._memory:
+                self._empty()
+
+    def _empty(self) -> None:
+        """Flush or spill; a key counts with every pair, so that a spill does not move the next flush."""
+        with failure.own_work():
+            if self._counted >= self._flush_limit:
+                self._counted = 0
                 self._flush(self.take())
-        elif self._held >= self._memory:
-            with failure.own_work():
+            else:
                 self._spill(self.take())
 
     def take(self) -> Rows:
-        """Remove and return all rows, in key order: with each key the list of its packed values."""
+        """Remove and return all rows, in key order: with each key its count and its packed values."""
         encoded = self._guard.encoded(self._groups)
         rows = sorted(zip(encoded, self._groups.values(), strict=True), key=_by_key)
         self._groups.clear()
         self._held = 0
-        return [key for key, _ in rows], [group for _, group in rows]
+        return [key for key, _ in rows], [group[1:] for _, group in rows]
 
 
 def flat(rows: Rows) -> Rows:
