@@ -4,6 +4,7 @@ Each test proves by the history that its fault hit.
 """
 
 import signal
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,20 +30,26 @@ OPTIONS = ("--split-size", "1500", "--reducers", "4", "--workers", "2")
 
 
 class Slow:
-    """A program that takes its time in one phase, its texts, and what the output must be."""
+    """A program that stops, or takes its time, while faults fall; and what its output must be."""
 
-    def __init__(self, folder: Path, *, map_pause: float = 0.0, reduce_pause: float = 0.0) -> None:
+    def __init__(self, folder: Path, *, hold: str = "", pause: float = 0.0) -> None:
         self.folder = folder
-        self.program, self.marks = slow_program(folder, map_pause=map_pause, reduce_pause=reduce_pause)
+        self.program, self.marks = slow_program(folder, pause)
         self.texts = write_texts(folder, lines=20)
         self.output = folder / "out"
+        if hold:
+            (self.marks / f"hold-{hold}").touch()
 
     def arguments(self, *more: str) -> tuple[object, ...]:
         return (self.program, self.texts, "--output", "out", *OPTIONS, *more)
 
-    def busy(self, run: Run, phase: str) -> Process | None:
-        """Return a slot that is inside the user's map or reduce, once one is."""
-        pids = {int(path.name.partition("-")[2]) for path in self.marks.glob(f"{phase}-*")}
+    def go_on(self) -> None:
+        for held in self.marks.glob("hold-*"):
+            held.unlink()
+
+    def busy(self, run: Run, phase: str = "*") -> Process | None:
+        """Return a slot that has entered the user's map or reduce, once one has."""
+        pids = {int(path.name.partition("-")[2]) for path in self.marks.glob(f"{phase}-[0-9]*")}
         return next((slot for slot in run.processes("slot") if slot.pid in pids), None)
 
     def check(self, run: Run) -> list[dict[str, Any]]:
@@ -64,50 +71,46 @@ def parent(run: Run, slot: Process) -> Process:
     return next(worker for worker in run.processes("worker") if worker.worker == slot.worker)
 
 
-def test_a_worker_killed_in_map_costs_its_attempts_and_nothing_else(tmp_path: Path) -> None:
-    slow = Slow(tmp_path, map_pause=0.03)
+def gateway(run: Run) -> Process:
+    """Return the gateway."""
+    (found,) = run.processes("gateway")
+    return found
+
+
+def killed_while(tmp_path: Path, phase: str, role: str) -> tuple[Process, list[dict[str, Any]]]:
+    """Kill one process while user code is in a phase; return it and the history of the run."""
+    slow = Slow(tmp_path, hold=phase)
     with running(tmp_path, *slow.arguments()) as run:
-        slot = run.until(lambda: slow.busy(run, "map"))
-        worker = parent(run, slot)
-        worker.send(signal.SIGKILL)
-        told = slow.check(run)
-    lost = [event for event in history_checker.lost_on(told, worker.worker) if event["task"].startswith("map-")]
-    assert lost
+        slot = run.until(lambda: slow.busy(run, phase))
+        victim = {"slot": lambda: slot, "worker": lambda: parent(run, slot), "gateway": lambda: gateway(run)}[role]()
+        victim.send(signal.SIGKILL)
+        slow.go_on()
+        return victim, slow.check(run)
+
+
+def test_a_worker_killed_in_map_costs_its_attempts_and_nothing_else(tmp_path: Path) -> None:
+    worker, told = killed_while(tmp_path, "map", "worker")
+    assert [event for event in history_checker.lost_on(told, worker.worker) if event["task"].startswith("map-")]
 
 
 def test_a_worker_killed_in_reduce_makes_its_finished_maps_run_again(tmp_path: Path) -> None:
-    slow = Slow(tmp_path, reduce_pause=0.06)
-    with running(tmp_path, *slow.arguments()) as run:
-        slot = run.until(lambda: slow.busy(run, "reduce"))
-        worker = parent(run, slot)
-        worker.send(signal.SIGKILL)
-        told = slow.check(run)
-    assert history_checker.lost_on(told, worker.worker)
+    worker, told = killed_while(tmp_path, "reduce", "worker")
+    assert [event for event in history_checker.lost_on(told, worker.worker) if event["task"].startswith("reduce-")]
     assert history_checker.assigned_again_after_finishing(told)
 
 
 @pytest.mark.parametrize("phase", ["map", "reduce"])
 def test_a_slot_killed_is_no_failure_of_the_program(tmp_path: Path, phase: str) -> None:
-    slow = Slow(tmp_path, map_pause=0.02 if phase == "map" else 0, reduce_pause=0.03 if phase == "reduce" else 0)
-    with running(tmp_path, *slow.arguments()) as run:
-        slot = run.until(lambda: slow.busy(run, phase))
-        slot.send(signal.SIGKILL)
-        told = slow.check(run)
+    slot, told = killed_while(tmp_path, phase, "slot")
     hit = [event for event in told if event.get("reason") == "SlotKilled" and event["task"].startswith(phase)]
-    assert hit
-    assert {event["worker"] for event in hit if event.get("worker")} <= {slot.worker}
+    assert {event["worker"] for event in hit if event.get("worker")} == {slot.worker}
     assert not [event for event in history_checker.named(told, "Charged") if event.get("budget") == "user"]
 
 
 @pytest.mark.parametrize("phase", ["map", "reduce"])
 def test_the_gateway_killed_is_replaced_and_no_finished_map_runs_again(tmp_path: Path, phase: str) -> None:
-    slow = Slow(tmp_path, map_pause=0.03 if phase == "map" else 0, reduce_pause=0.05 if phase == "reduce" else 0)
-    with running(tmp_path, *slow.arguments()) as run:
-        run.until(lambda: slow.busy(run, phase))
-        (gateway,) = run.processes("gateway")
-        gateway.send(signal.SIGKILL)
-        told = slow.check(run)
-    assert [event for event in history_checker.named(told, "WorkerLost") if event["worker"] == gateway.worker]
+    killed, told = killed_while(tmp_path, phase, "gateway")
+    assert [event for event in history_checker.named(told, "WorkerLost") if event["worker"] == killed.worker]
     assert history_checker.assigned_again_after_finishing(told) == []
 
 
@@ -117,13 +120,13 @@ def fresh(run: Run, role: str, killed: list[Process]) -> Process | None:
 
 
 def test_ten_kills_of_anything_leave_the_output_as_it_is(tmp_path: Path) -> None:
-    slow = Slow(tmp_path, map_pause=0.02, reduce_pause=0.02)
+    slow = Slow(tmp_path, pause=0.02)
     killed: list[Process] = []
     with running(tmp_path, *slow.arguments("--workers", "3")) as run:
         for number in range(10):
             role = ("slot", "worker", "gateway", "worker", "slot")[number % 5]
             # While user code runs somewhere, and never a process twice: that would prove nothing.
-            run.until(lambda: slow.busy(run, "*"))
+            run.until(lambda: slow.busy(run))
             victim = run.until(partial(fresh, run, role, killed))
             victim.send(signal.SIGKILL)
             killed.append(victim)
@@ -132,6 +135,7 @@ def test_ten_kills_of_anything_leave_the_output_as_it_is(tmp_path: Path) -> None
     assert workers <= {event["worker"] for event in history_checker.named(told, "WorkerLost")}
 
 
+LEASE = 2.5
 SHORT_LEASE = """
 import sys
 from pathlib import Path
@@ -150,36 +154,41 @@ local.run(
         reducers=4,
         workers=2,
         split_size=1500,
-        timing=Timing(beat=0.5, lease=2.0),
+        timing=Timing(beat=0.5, lease=2.5),
     ),
     Path("/"),
 )
 """
 
 
-def test_a_worker_frozen_for_longer_than_its_lease_is_lost_and_does_no_harm_when_it_wakes(tmp_path: Path) -> None:
-    slow = Slow(tmp_path, map_pause=0.05)
+def test_a_worker_frozen_for_longer_than_its_lease_is_lost_and_replaced(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, hold="map")
     with started(tmp_path, "-c", SHORT_LEASE, slow.program, slow.texts, slow.output) as run:
         slot = run.until(lambda: slow.busy(run, "map"))
         worker = parent(run, slot)
         worker.send(signal.SIGSTOP)
         slot.send(signal.SIGSTOP)
-        run.until(lambda: any(found.worker not in (slot.worker, "") for found in run.processes("worker")))
+        run.until(lambda: worker.worker not in {found.worker for found in run.processes("worker")})
+        slow.go_on()
         told = slow.check(run)
     silent = [event for event in history_checker.lost_on(told, worker.worker) if event["reason"] == "WorkerSilent"]
     assert silent
 
 
 def test_a_task_several_times_longer_than_the_lease_runs_once(tmp_path: Path) -> None:
-    slow = Slow(tmp_path, map_pause=0.25)
+    slow = Slow(tmp_path, hold="map")
     with started(tmp_path, "-c", SHORT_LEASE, slow.program, slow.texts, slow.output) as run:
+        run.until(lambda: slow.busy(run, "map"))
+        began = time.monotonic()
+        run.until(lambda: time.monotonic() > began + 3 * LEASE)
+        slow.go_on()
         told = slow.check(run)
     assert history_checker.named(told, "Lost", "Failed", "Cancelled", "WorkerLost") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_interrupt_ends_every_process_at_once_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    slow = Slow(tmp_path, map_pause=0.05)
+    slow = Slow(tmp_path, hold="map")
     with running(tmp_path, *slow.arguments()) as run:
         run.until(lambda: slow.busy(run, "map"))
         run.send(number)
@@ -193,7 +202,7 @@ def test_an_interrupt_ends_every_process_at_once_and_leaves_nothing(tmp_path: Pa
 
 
 def test_an_interrupted_sequential_run_leaves_nothing(tmp_path: Path) -> None:
-    slow = Slow(tmp_path, map_pause=0.05)
+    slow = Slow(tmp_path, hold="map")
     with running(tmp_path, *slow.arguments("--sequential")) as run:
         run.until(lambda: list(slow.marks.glob("map-*")))
         run.send(signal.SIGINT)
@@ -203,21 +212,23 @@ def test_an_interrupted_sequential_run_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_command_killed_takes_its_processes_along_and_the_next_run_sweeps_what_it_left(tmp_path: Path) -> None:
-    slow = Slow(tmp_path, map_pause=0.02)
+    slow = Slow(tmp_path, hold="map")
     with running(tmp_path, *slow.arguments()) as first:
         first.until(lambda: slow.busy(first, "map"))
         first.send(signal.SIGKILL)
         first.wait(10)
+        slow.go_on()
         with running(tmp_path, *slow.arguments()) as second:
             slow.check(second)
         assert first.processes() == []
 
 
 def test_two_runs_to_the_same_output_do_not_mix(tmp_path: Path) -> None:
-    slow = Slow(tmp_path, map_pause=0.1)
+    slow = Slow(tmp_path, hold="map")
     with running(tmp_path, *slow.arguments()) as first:
         first.until(lambda: slow.busy(first, "map"))
         with running(tmp_path, *slow.arguments()) as second:
             assert second.wait() == 2
             assert "OutputReserved" in second.stderr
+        slow.go_on()
         slow.check(first)

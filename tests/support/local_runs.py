@@ -48,22 +48,23 @@ import mapreduce as mr
 MARKS = Path({marks!r})
 
 def mark(phase):
-    # The pid of the slot, and of the worker above it.
-    (MARKS / f"{{phase}}-{{os.getpid()}}").write_text(str(os.getppid()))
+    (MARKS / f"{{phase}}-{{os.getpid()}}").touch()
+    while (MARKS / f"hold-{{phase}}").exists():
+        time.sleep(0.02)
 
 class Slow(mr.Job):
     def map(self, line):
         mark("map")
-        time.sleep({map_pause})
+        time.sleep({pause})
         for word in line.split():
             yield word, 1
 
     def reduce(self, word, counts):
         mark("reduce")
-        time.sleep({reduce_pause})
+        time.sleep({pause})
         yield word, sum(counts)
 """
-"""Counts words, with a pause a line and a pause a key."""
+"""Counts words, with a pause a line and a key; stops for as long as a file says hold."""
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -180,12 +181,11 @@ def write_program(folder: Path, source: str, name: str = "job.py") -> Path:
     return path
 
 
-def slow_program(folder: Path, *, map_pause: float = 0.0, reduce_pause: float = 0.0) -> tuple[Path, Path]:
+def slow_program(folder: Path, pause: float = 0.0) -> tuple[Path, Path]:
     """Write `SLOW`; return the program and the folder of its marks."""
     marks = folder / "marks"
     marks.mkdir()
-    source = SLOW.format(marks=str(marks), map_pause=map_pause, reduce_pause=reduce_pause)
-    return write_program(folder, source), marks
+    return write_program(folder, SLOW.format(marks=str(marks), pause=pause)), marks
 
 
 def write_texts(folder: Path, *, files: int = 4, lines: int = 40, words: int = 60, seed: int = 1) -> Path:
