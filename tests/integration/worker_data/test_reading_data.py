@@ -1,6 +1,7 @@
 """Segments, parts and input between real servers and clients on the loopback address."""
 
 import asyncio
+import os
 import socket
 import zlib
 from collections.abc import Callable
@@ -326,5 +327,20 @@ def test_a_gateway_that_does_not_accept_the_ticket_is_told_apart_from_one_that_i
             await holding.server.close()
             with pytest.raises(Unreachable):
                 await holding.fetcher.input(holding.input_command(), holding.reading)
+
+    run(story())
+
+
+def test_a_file_that_is_cut_short_under_the_server_is_lost_at_once(tmp_path):
+    async def story() -> None:
+        async with Holding(tmp_path) as holding:
+            _write_output(holding.held, 0)
+            _write_output(holding.held, 1)
+            assert (await holding.segments(0, 1)).lost == ()
+            # The server knows the index by now; the bytes are gone.
+            os.truncate(holding.held / paths.map_output(map_attempt(1)), 20)
+            result = await asyncio.wait_for(holding.segments(0, 1), 5)
+        assert [segment.source.task.index for segment in result.arrived] == [0]
+        assert [attempt.task.index for attempt, _ in result.lost] == [1]
 
     run(story())

@@ -230,11 +230,15 @@ class Agent:
 
     def _remove(self, attempt: AttemptId, results: bool) -> None:
         shutil.rmtree(self._work(attempt), ignore_errors=True)
-        if results:
-            for name in (paths.map_output(attempt), paths.reduce_output(attempt)):
-                # The star: what was being written under a temporary name.
-                for path in self._settings.scratch.glob(f"*{name}*"):
-                    path.unlink(missing_ok=True)
+        if not results:
+            return
+        name = paths.map_output(attempt) if attempt.task.kind == "map" else paths.reduce_output(attempt)
+        try:
+            (self._settings.scratch / name).unlink()
+        except FileNotFoundError:
+            # It was never finished: the engine writes under names that begin so.
+            for path in self._settings.scratch.glob(f".{name}.*"):
+                path.unlink(missing_ok=True)
 
     # --- the process --------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ adds input ranges. Each request shows a ticket for what it reads; see "Reading d
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
@@ -24,6 +25,8 @@ from mapreduce_worker.ticketing import TicketBook
 CONTENT_TYPE: Final = "application/msgpack"
 BLOCK: Final = 1 << 20
 SHUTDOWN_SECONDS: Final = 1.0
+
+_log: Final = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
@@ -110,8 +113,15 @@ async def _send_segments(request: web.Request, outputs: MapOutputs, body: ReadSe
     response.content_length = sum(map(len, heads)) + sum(place.length for place in found if place)
     await response.prepare(request)
     blocks = _blocks(heads, found)
-    while block := await asyncio.to_thread(next, blocks, b""):
-        await response.write(block)
+    try:
+        while block := await asyncio.to_thread(next, blocks, b""):
+            await response.write(block)
+    except OSError as error:
+        # The length was promised: only a closed connection tells the reader that the rest is lost.
+        _log.warning("segments cannot be read: %s", error)
+        if request.transport is not None:
+            request.transport.close()
+        return response
     await response.write_eof()
     return response
 
@@ -125,23 +135,35 @@ def _head(attempt: AttemptId, place: SegmentPlace | None) -> bytes:
 
 
 def _blocks(heads: list[bytes], found: list[SegmentPlace | None]) -> Iterator[bytes]:
-    """Yield the answer in blocks of about a megabyte; a file that goes away meanwhile ends it early."""
+    """Yield the answer in blocks of about a megabyte.
+
+    Raises `OSError` for a file that went away meanwhile, after everything before it was yielded:
+    the other segments are not at fault.
+    """
     block = bytearray()
-    for head, place in zip(heads, found, strict=True):
-        block += head
-        if place is None:
-            continue
-        with place.path.open("rb") as file:
-            file.seek(place.offset)
-            left = place.length
-            while left:
-                data = file.read(min(left, BLOCK))
-                if not data:
-                    return
-                left -= len(data)
+    try:
+        for head, place in zip(heads, found, strict=True):
+            block += head
+            for data in _bytes_of(place) if place else ():
                 block += data
                 if len(block) >= BLOCK:
                     yield bytes(block)
                     block.clear()
+    except OSError:
+        if block:
+            yield bytes(block)
+        raise
     if block:
         yield bytes(block)
+
+
+def _bytes_of(place: SegmentPlace) -> Iterator[bytes]:
+    with place.path.open("rb") as file:
+        file.seek(place.offset)
+        left = place.length
+        while left:
+            data = file.read(min(left, BLOCK))
+            if not data:
+                raise OSError(f"{place.path} has become shorter")
+            left -= len(data)
+            yield data

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from mapreduce.ids import AttemptId
-from mapreduce_worker.core.events import Event, SlotsMeasured
+from mapreduce_worker.core.events import Crashed, Event, SlotsMeasured
 from mapreduce_worker.slots.messages import Prepare, Task
 from mapreduce_worker.slots.slot import Slot, SlotConfig
 
@@ -36,6 +36,8 @@ class SlotPool:
         (self._config.scratch / "slots").mkdir(parents=True, exist_ok=True)
         self._tasks = [asyncio.create_task(slot.serve(), name="slot") for slot in self._slots]
         self._tasks.append(asyncio.create_task(self._measure(), name="slots-memory"))
+        for task in self._tasks:
+            task.add_done_callback(self._done)
         return self
 
     async def __aexit__(
@@ -70,6 +72,11 @@ class SlotPool:
             for slot in self._slots:
                 slot.measure()
             self._config.post(SlotsMeasured(tuple(slot.rss for slot in self._slots)))
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """A slot that nobody serves would keep its attempt for ever."""
+        if not task.cancelled() and (error := task.exception()):
+            self._config.post(Crashed(f"{task.get_name()}: {type(error).__name__} {error}"))
 
 
 def slot_environment(inherited: Mapping[str, str], slots: int) -> dict[str, str]:

@@ -183,7 +183,7 @@ class Slot:
         if prepare is not None and prepare is not self._prepared:
             self._prepared = prepare
             self._send(prepare)
-        self._log_start = self._log.stat().st_size
+        self._log_start = self._log_size()
         self._log_cut = b""
         self._sent = True
         self._send(task)
@@ -239,14 +239,24 @@ class Slot:
         return (self._log_cut + self._printed())[-TAIL:].decode(errors="replace")
 
     def _printed(self) -> bytes:
-        with self._log.open("rb") as log:
-            end = log.seek(0, os.SEEK_END)
-            log.seek(max(self._log_start, end - TAIL))
-            return log.read()
+        try:
+            with self._log.open("rb") as log:
+                end = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_start, end - TAIL))
+                return log.read()
+        except OSError:
+            return b""
+
+    def _log_size(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            # User code may have removed it: it runs with our rights.
+            return 0
 
     def _cut_log(self) -> None:
         """Empty a log that has grown large, keeping its end: user code may print without bound."""
-        if self._log.stat().st_size > MAX_LOG:
+        if self._log_size() > MAX_LOG:
             self._log_cut = self._printed()
             os.truncate(self._log, 0)
             self._log_start = 0
