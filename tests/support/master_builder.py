@@ -178,7 +178,10 @@ class JobUnderTest:
     def settle(self) -> None:
         """Deliver messages until everybody waits for the others."""
         for _ in range(60):
-            ready = [process for process in self.processes.values() if process.alive and not process.request]
+            for process in self.living():
+                if isinstance(process, FakeGateway) and process.session:
+                    process.do_storage(self.store, self.held)
+            ready = [process for process in self.living() if not process.request]
             if not ready or self.ended:
                 return
             for process in ready:
@@ -187,8 +190,6 @@ class JobUnderTest:
                 if not process.session:
                     self.register(process)
                     continue
-                if isinstance(process, FakeGateway):
-                    process.do_storage(self.store, self.held, self.epoch)
                 self.exchange(process)
         busy = {process.name: process.answers[-1:] for process in self.living() if not process.request}
         raise AssertionError(f"the messages do not come to rest: {busy}")
@@ -224,12 +225,13 @@ class JobUnderTest:
             "role": process.role,
             "index": process.index,
             "incarnation": process.name.split("-", 4)[-1],
-            "state": "running",
+            "state": "ending" if process.ending else "running",
         }
         return events.WorkerSeen(**(fields | changes))  # type: ignore[arg-type]
 
     def see(self, process: FakeProcess, **changes: object) -> None:
         """Tell the master a change of one Pod."""
+        process.ending = process.ending or changes.get("state") == "ending"
         self.tell(events.WorkerChanged(self.pod(process, **changes)))
         self.settle()
 

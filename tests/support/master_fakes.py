@@ -80,6 +80,8 @@ class FakeProcess:
         self.uid = f"uid-{name}"
         self.boot = f"boot-{next(_boots)}"
         self.alive = True
+        self.ending = False
+        """The platform has told it to stop."""
         self.session = ""
         self.request = 0
         self.epoch = 0
@@ -303,8 +305,9 @@ class FakeGateway(FakeProcess):
             if frame.sequence > self.written:
                 self.frames[frame.sequence] = frame
 
-    def do_storage(self, store: Store, held: set[str], epoch: int) -> None:
-        """Do everything that is not held back."""
+    def do_storage(self, store: Store, held: set[str]) -> None:
+        """Do everything that is not held back; with news, do not wait for the answer that is due."""
+        before = (self.number, self.written)
         self._append(store, held)
         for attempt, work in list(self.active.items()):
             if attempt.task.kind in held or attempt not in self.active:
@@ -314,6 +317,8 @@ class FakeGateway(FakeProcess):
             else:
                 self._do(store, work)
             self._append(store, held)
+        if before != (self.number, self.written):
+            self.request = 0
 
     def _append(self, store: Store, held: set[str]) -> None:
         if not self.open or "journal" in held:

@@ -248,6 +248,8 @@ class Book:
             records=records,
             key_type=key_type,
         )
+        if awaited and (gateway := self.output_gateway) is not None:
+            self.news.add(gateway.number)
         return self.journal.append(entry, self.now, awaited=awaited)
 
     # --- who is who -----------------------------------------------------------------------

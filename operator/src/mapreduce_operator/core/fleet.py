@@ -27,6 +27,8 @@ from mapreduce_operator.core.workers import Worker
 
 REGISTRATION_LEASES: Final = 4
 """Leases within which a worker that runs must have registered."""
+REFUSED_PAUSE: Final = 1.0
+"""Seconds to wait at least after the platform refused to start somebody."""
 UNSEEN_SECONDS: Final = 60.0
 """A worker that was asked for so long ago and that a LIST still lacks was never made."""
 
@@ -117,6 +119,9 @@ def changed(book: Book, seen: WorkerSeen) -> None:
         return
     worker.uid = seen.uid
     worker.seen_by_platform = True
+    seat = book.registry.seats.get((worker.role, worker.index))
+    if seat is not None and seat.worker is worker:
+        seat.waiting_for = ("", "")
     worker.reason, worker.message = (seen.reason, seen.message) if seen.state == "pending" else ("", "")
     match seen.state:
         case "running":
@@ -164,6 +169,7 @@ def _not_started(book: Book, worker: Worker, reason: str, message: str) -> None:
     lose(book, worker, reason, message)
     if seat is not None:
         seat.waiting_for = (reason, message)
+        seat.not_before = max(seat.not_before, book.now + REFUSED_PAUSE)
 
 
 def closed(book: Book, event: WorkerClosed) -> None:

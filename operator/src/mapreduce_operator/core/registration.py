@@ -80,6 +80,7 @@ def _begin_session(book: Book, worker: Worker, event: WorkerRegistered) -> None:
     seat = book.registry.seats.get((worker.role, worker.index))
     if seat is not None and seat.worker is worker:
         seat.failed_starts = 0
+        seat.waiting_for = ("", "")
     body = event.body
     if worker.boot != body.boot:
         _new_process(book, worker)

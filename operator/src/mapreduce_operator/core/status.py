@@ -103,7 +103,7 @@ def waiting_for(book: Book) -> str:
         if worker.state is WorkerState.EXPECTED and worker.reason:
             return f"{worker.reason}: {worker.message or worker.name}"
     for seat in book.registry.seats.values():
-        if seat.worker is None and seat.waiting_for[0]:
+        if seat.waiting_for[0]:
             return ": ".join(seat.waiting_for)
     return _missing(book)
 

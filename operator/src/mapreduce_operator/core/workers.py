@@ -108,7 +108,7 @@ class Worker:
 
 class Seat:
     """A place that should be taken: (role, index). `failed_starts` in a row never registered;
-    `waiting_for` says why nobody can be started now."""
+    `waiting_for` says why the last one could not even be started."""
 
     __slots__ = ("failed_starts", "not_before", "number", "waiting_for", "worker")
 
@@ -211,7 +211,6 @@ class Registry:
         if key in self.vacant:
             self.vacant.discard(key)
             self.seats[key].worker = worker
-            self.seats[key].waiting_for = ("", "")
         return self.at(*key) is worker
 
     def leave_seat(self, worker: Worker) -> None:
