@@ -344,3 +344,22 @@ def test_a_file_that_is_cut_short_under_the_server_is_lost_at_once(tmp_path):
         assert [attempt.task.index for attempt, _ in result.lost] == [1]
 
     run(story())
+
+
+def test_a_reader_that_goes_away_is_no_error_of_the_server(tmp_path, caplog):
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(1 << 20))
+
+    async def story() -> None:
+        async with Holding(tmp_path, {protocol.INPUT_PATH: endless}) as holding:
+            async with aiohttp.ClientSession() as http:
+                response = await http.post(f"http://{holding.address}{protocol.INPUT_PATH}")
+                await response.content.read(1)
+                response.close()
+            await asyncio.sleep(0.1)
+
+    run(story())
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

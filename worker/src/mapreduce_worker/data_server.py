@@ -104,6 +104,9 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
     except RequestRefused as refused:
         return web.Response(status=refused.status, body=protocol.encode(refused.body), content_type=CONTENT_TYPE)
+    except ConnectionError:
+        # The reader went away: killed, cancelled, or it has had enough. Nobody hears this answer.
+        return web.Response(status=499)
 
 
 async def _send_segments(request: web.Request, outputs: MapOutputs, body: ReadSegments) -> web.StreamResponse:
