@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml operator/pyproject.toml worker/pyproject.toml uv.lock
 	@PYTHON="$(PYTHON)" hack/setup
 
 .PHONY: demo
-demo: $(STAMP) ## Count the words of a large text on this machine, on several workers.
+demo: $(STAMP) ## Count the words of the Python standard library with worker processes on this machine.
 	@hack/demo
 
 .PHONY: clean
