@@ -108,7 +108,11 @@ class Run:
 
     def wait(self, patience: float = PATIENCE) -> int:
         """Wait for the command; return its exit status."""
-        return self._process.wait(patience)
+        try:
+            return self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            logs = [f"== {path}\n{path.read_text(errors='replace')}" for path in self._folder.glob("mapreduce-*/*.log")]
+            raise AssertionError("\n".join(["the run does not end", self.stdout, self.stderr, *logs])) from None
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the command alone."""
