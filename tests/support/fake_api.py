@@ -53,15 +53,45 @@ class FakeApi(Api):
             raise Conflict(str(ref), status=409)
         return self.put(ref, body)
 
+    async def list_all(self, ref: Ref, selector: str = "") -> list[dict[str, Any]]:
+        self._fault()
+        where = (ref.resource, ref.namespace)
+        return [copy.deepcopy(body) for at, body in self.objects.items() if (at.resource, at.namespace) == where]
+
+    async def merge_patch(self, ref: Ref, body: dict[str, Any]) -> dict[str, Any]:
+        self._fault()
+        where = Ref(ref.resource, ref.namespace, ref.name)
+        if where not in self.objects:
+            raise NotFound(str(ref), status=404)
+        stored = self.objects[where]
+        wanted = body.get("metadata", {}).get("resourceVersion")
+        if wanted is not None and wanted != stored["metadata"]["resourceVersion"]:
+            raise Conflict(str(ref), status=409)
+        return self.put(where, merged(stored, body))
+
     async def delete(self, ref: Ref, uid: str = "") -> None:
         self._fault()
         self.deleted.append((ref, uid))
+        self.objects.pop(ref, None)
 
     def _fault(self) -> None:
         if self.faults:
             fault = self.faults.pop(0)
             if fault is not None:
                 raise fault
+
+
+def merged(stored: Any, patch: Any) -> Any:
+    """Return the result of a JSON merge patch."""
+    if not isinstance(patch, dict) or not isinstance(stored, dict):
+        return patch
+    result = dict(stored)
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name, {}), value) if isinstance(value, dict) else value
+    return result
 
 
 class HeldLease(Lease):

@@ -129,6 +129,8 @@ async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: He
             if task is not None:
                 task.cancel()
         await jobs.close()
+        # Before the rest ends: a successor may wait for it.
+        await lease.release()
         await server.close()
         await watches.stop()
     return 1 if failed.is_set() else 0

@@ -67,16 +67,14 @@ class Jobs:
     async def list_all(self) -> None:
         """Read every job and every Pod, and tell each job its part; raises `ApiError`."""
         began = self._shared.clock()
-        # Pods first: a job that is seen for the first time lists its own Pods when it starts.
         listed = await self._shared.api.list_in("pods", self._namespaces, pods.selector())
         bodies = await self._shared.api.list_in(words.PLURAL, self._namespaces)
-        known = set(self._jobs)
         present: set[str] = set()
         for body in bodies:
             present.add(str((body.get("metadata") or {}).get("uid")))
             self.job_seen(body, began=began)
-        for uid in known - present:
-            if uid in self._jobs and self._jobs[uid].existed_before(began):
+        for uid in set(self._jobs) - present:
+            if self._jobs[uid].existed_before(began):
                 self._forget(uid)
         pods_of: dict[str, list[PodSeen]] = defaultdict(list)
         for pod in listed:
@@ -84,7 +82,7 @@ class Jobs:
             if seen is not None:
                 pods_of[seen.job_uid].append(seen)
         uids = self.uids()
-        for uid in known & set(self._jobs):
+        for uid in present & set(self._jobs):
             self._jobs[uid].live_jobs(uids)
             self._jobs[uid].pods_listed(pods_of[uid], began)
 

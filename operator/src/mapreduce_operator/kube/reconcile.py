@@ -89,6 +89,7 @@ class Job:
         self._broken = ""
         self._deleted_at: float | None = None
         self._hints: dict[str, tuple[float, WorkerSeen]] = {}
+        self._has_pods = False
         self._woken = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -118,6 +119,10 @@ class Job:
         newer = {uid: worker for uid, (at, worker) in self._hints.items() if at >= began}
         workers |= newer
         self._hints = {uid: self._hints[uid] if uid in newer else (began, worker) for uid, worker in workers.items()}
+        if workers and not self._has_pods:
+            # Also those of a job that is over: an operator that ended too early left them.
+            self._has_pods = True
+            self._woken.set()
         self._post(WorkersListed(tuple(workers.values())))
 
     def _furthest(self, worker: WorkerSeen) -> WorkerSeen:
@@ -217,6 +222,7 @@ class Job:
         missing = await inputs.find_volumes(self._shared.api, parsed)
         core = self._shared.make_core(parsed.spec, self._resumed)
         self._resumed = True
+        self._has_pods = True
         self._runtime = JobRuntime(parsed.spec, core, self._shared.make_driver(parsed, self.pod_seen), self)
         self._shared.registry.add(self._runtime)
         self.live_jobs(self._live())
@@ -254,9 +260,11 @@ class Job:
         await self._stop_runtime()
         if resource.finished(self._body) == "Complete" and objects.has_finalizer(self._body):
             self._body = await objects.release(self._shared.writer, self._body)
+        if not self._has_pods:
+            return None
         # Again until none is left: the creation of one may have been on its way.
-        gone = await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
-        return None if gone else LOOK_AGAIN
+        self._has_pods = not await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
+        return LOOK_AGAIN if self._has_pods else None
 
     async def _leave(self) -> float | None:
         """The user deleted the job: clean up within the budget, then let it go."""

@@ -1,0 +1,307 @@
+"""One job on an API server that is a dictionary, with a core that notes what it is told."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from mapreduce import words
+from mapreduce_operator.core.events import (
+    Ended,
+    InputMissing,
+    JobDeleted,
+    JobStatus,
+    LiveJobsListed,
+    Outcome,
+    PublishStatus,
+    Ticked,
+    WorkerChanged,
+    WorkersListed,
+)
+from mapreduce_operator.kube import observe, reconcile
+from mapreduce_operator.kube.client import Ref
+from mapreduce_operator.kube.reconcile import Job, Shared
+from mapreduce_operator.runtime.registry import Registry
+from tests.support.fake_api import FakeApi, writer
+from tests.support.kube_objects import DEFAULTS, PLATFORM, UID, body, pod
+
+JOB = Ref(words.PLURAL, "team", "wordcount")
+CLAIMS: list[tuple[Ref, dict[str, Any]]] = [
+    (Ref("persistentvolumeclaims", "team", name), {}) for name in ("texts", "results")
+]
+
+
+class Core:
+    """Notes every event but ticks; answers some with prepared commands."""
+
+    def __init__(self):
+        self.told = []
+        self.answers = {}
+
+    def handle(self, event, at):
+        if not isinstance(event, Ticked):
+            self.told.append(event)
+        return Outcome(tuple(self.answers.pop(type(event), ())))
+
+
+class NoDriver:
+    """Starts nothing."""
+
+    async def start(self, command):
+        raise AssertionError(command)
+
+    async def stop(self, command):
+        raise AssertionError(command)
+
+
+class World:
+    """The job, its API server and its clock."""
+
+    def __init__(self, resource, *objects):
+        self.api = FakeApi((JOB, resource), *(objects or CLAIMS))
+        self.cores = []
+        self.resumed = []
+        self.now = 100.0
+        self.registry = Registry()
+
+    def make_core(self, spec, resumed):
+        self.cores.append(Core())
+        self.resumed.append(resumed)
+        return self.cores[-1]
+
+    def shared(self):
+        return Shared(
+            api=self.api,
+            writer=writer(self.api),
+            registry=self.registry,
+            platform=PLATFORM,
+            defaults=DEFAULTS,
+            make_core=self.make_core,
+            make_driver=lambda job, tell: NoDriver(),
+            clock=lambda: self.now,
+        )
+
+    @property
+    def resource(self):
+        return self.api.objects[JOB]
+
+    @property
+    def core(self):
+        return self.cores[-1]
+
+
+@contextlib.asynccontextmanager
+async def following(world):
+    job = Job(world.resource, world.shared(), lambda: (UID,))
+    try:
+        await settled()
+        yield job
+    finally:
+        await job.close()
+
+
+async def settled():
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def seen(**status):
+    found = observe.seen(pod(**status))
+    assert found is not None
+    return found
+
+
+def test_a_new_job_gets_its_finalizer_its_objects_and_a_core_that_knows_all_before_it_begins():
+    async def go():
+        world = World(body())
+        async with following(world):
+            assert world.resource["metadata"]["finalizers"] == [words.FINALIZER]
+            assert world.resource["metadata"]["annotations"] == {"mapreduce.dev/worker-image": "worker:1"}
+            assert sorted(ref.resource for ref, _ in world.api.created) == ["configmaps", "networkpolicies"]
+            assert world.resumed == [False]
+            assert world.core.told == [LiveJobsListed((UID,)), WorkersListed(())]
+            assert world.registry.get(UID) is not None
+
+    asyncio.run(go())
+
+
+def test_a_job_that_was_begun_before_resumes_with_its_pods():
+    async def go():
+        here = pod(phase="Running")
+        world = World(
+            body(metadata={"finalizers": [words.FINALIZER]}),
+            *CLAIMS,
+            (Ref("pods", "team", here["metadata"]["name"]), here),
+        )
+        async with following(world):
+            assert world.resumed == [True]
+            assert WorkersListed((seen(phase="Running").worker,)) in world.core.told
+
+    asyncio.run(go())
+
+
+def test_a_pod_that_was_seen_after_a_list_began_is_not_told_as_lost():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            began = world.now
+            world.now += 1
+            job.pod_seen(seen(phase="Running"))
+            job.pods_listed([], began)
+            assert world.core.told[-1] == WorkersListed((seen(phase="Running").worker,))
+            world.now += 1
+            job.pods_listed([], world.now)
+            assert world.core.told[-1] == WorkersListed(())
+
+    asyncio.run(go())
+
+
+def test_an_older_state_of_a_pod_that_comes_late_is_not_told():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            job.pod_seen(seen(phase="Failed"))
+            job.pod_seen(seen(phase="Running"))
+            assert world.core.told[-1] == WorkerChanged(seen(phase="Failed").worker)
+            job.pods_listed([seen(phase="Running")], world.now)
+            assert world.core.told[-1] == WorkersListed((seen(phase="Failed").worker,))
+
+    asyncio.run(go())
+
+
+def test_a_missing_claim_is_told_before_the_first_pod_and_again_when_it_came(monkeypatch):
+    monkeypatch.setattr(reconcile, "LOOK_AGAIN", 0.0)
+
+    async def go():
+        world = World(body(), CLAIMS[0])
+        async with following(world):
+            missing = next(event for event in world.core.told if isinstance(event, InputMissing))
+            assert missing.reason == "ClaimNotFound"
+            assert "'results'" in missing.message
+            world.api.put(*CLAIMS[1])
+            await asyncio.sleep(0.01)
+            await settled()
+            assert world.core.told[-1] == InputMissing("", "")
+
+    asyncio.run(go())
+
+
+def test_a_job_that_makes_no_sense_fails_alone_and_starts_nothing():
+    async def go():
+        world = World(body(reducers=0))
+        async with following(world):
+            (condition,) = world.resource["status"]["conditions"]
+            assert (condition["type"], condition["reason"]) == ("Failed", "InvalidSpec")
+            assert "reducers must be at least 1" in condition["message"]
+            assert world.cores == []
+            assert [ref.resource for ref, _ in world.api.created] == ["events"]
+
+    asyncio.run(go())
+
+
+def test_a_defect_of_the_core_marks_the_job_and_stops_its_pods():
+    async def go():
+        here = pod(phase="Running")
+        world = World(body(), *CLAIMS, (Ref("pods", "team", here["metadata"]["name"]), here))
+        async with following(world) as job:
+            job.broken(UID, RuntimeError("a book does not balance"))
+            await settled()
+            (condition,) = world.resource["status"]["conditions"]
+            assert condition["reason"] == "InternalError"
+            assert "a book does not balance" in condition["message"]
+            assert [ref.name for ref, _ in world.api.deleted] == [here["metadata"]["name"]]
+            assert world.registry.get(UID) is None
+
+    asyncio.run(go())
+
+
+def test_a_complete_job_is_let_go_after_its_status_was_written():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            done = JobStatus(phase="Succeeded", conditions=())
+            world.core.answers[WorkersListed] = (PublishStatus(done), Ended("Succeeded"))
+            job.pods_listed([], world.now)
+            await settled()
+            assert world.resource["status"]["phase"] == "Succeeded"
+            assert world.registry.get(UID) is None
+            complete = {"type": "Complete", "status": "True"}
+            job.seen(world.api.put(JOB, world.resource | {"status": {"conditions": [complete]}}))
+            await settled()
+            assert world.resource["metadata"]["finalizers"] == []
+
+    asyncio.run(go())
+
+
+def deleted(world):
+    metadata = world.resource["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    return world.api.put(JOB, world.resource | {"metadata": metadata})
+
+
+def test_a_deleted_job_is_let_go_once_its_core_is_done():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            job.seen(deleted(world))
+            await settled()
+            assert world.core.told.count(JobDeleted()) == 1
+            assert world.resource["metadata"]["finalizers"] == [words.FINALIZER]
+            job.ended(UID, "Deleted")
+            await settled()
+            assert world.resource["metadata"]["finalizers"] == []
+
+    asyncio.run(go())
+
+
+def test_a_deleted_job_is_let_go_after_its_budget_even_if_its_files_could_not_be_removed():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            job.seen(deleted(world))
+            await settled()
+            world.now += reconcile.CLEANING_BUDGET
+            job.seen(world.resource)
+            await settled()
+            assert world.resource["metadata"]["finalizers"] == []
+
+    asyncio.run(go())
+
+
+def test_a_failed_job_is_cleaned_by_a_core_of_its_own_when_it_is_deleted():
+    async def go():
+        failed = {"conditions": [{"type": "Failed", "status": "True"}]}
+        world = World(body(metadata={"finalizers": [words.FINALIZER]}) | {"status": failed})
+        async with following(world) as job:
+            assert world.cores == []
+            job.seen(deleted(world))
+            await settled()
+            assert world.resumed == [True]
+            assert world.core.told[-1] == JobDeleted()
+
+    asyncio.run(go())
+
+
+def test_a_job_whose_output_claim_is_gone_has_no_files_and_is_let_go_at_once():
+    async def go():
+        failed = {"conditions": [{"type": "Failed", "status": "True"}]}
+        world = World(body(metadata={"finalizers": [words.FINALIZER]}) | {"status": failed}, CLAIMS[0])
+        async with following(world) as job:
+            job.seen(deleted(world))
+            await settled()
+            assert world.cores == []
+            assert world.resource["metadata"]["finalizers"] == []
+
+    asyncio.run(go())
+
+
+def test_a_write_that_met_a_newer_version_is_made_again_on_that_one():
+    async def go():
+        world = World(body())
+        stale = dict(world.resource)
+        world.api.put(JOB, world.resource | {"metadata": world.resource["metadata"] | {"labels": {"a": "b"}}})
+        job = Job(stale, world.shared(), lambda: (UID,))
+        await settled()
+        assert world.resource["metadata"]["finalizers"] == [words.FINALIZER]
+        assert world.resource["metadata"]["labels"] == {"a": "b"}
+        await job.close()
+
+    asyncio.run(go())
