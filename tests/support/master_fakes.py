@@ -204,13 +204,24 @@ class FakeWorker(FakeProcess):
         self.unreadable: dict[AttemptId, set[AttemptId]] = {}
         """What a reduce attempt complained of and has not got from elsewhere."""
 
+        self.computing: dict[AttemptId, str] = {}
+        """Reduce attempts that need no segment any more, and the digest of what they read."""
+
+    def compute(self, attempt: AttemptId) -> None:
+        """A reduce attempt has fetched everything."""
+        self.computing[attempt] = self._digest()
+
+    def _digest(self) -> str:
+        return consumed((index, place[1]) for index, place in sorted(self.places.items()))
+
     def held(self) -> tuple[MapOutput, ...]:
         return tuple(self.outputs.values())
 
     def welcomed(self, body: Registered) -> None:
         super().welcomed(body)
         self.places.clear()
-        self.waiting.update(attempt for attempt in self.active if attempt.task.kind == "reduce")
+        reduces = {attempt for attempt in self.active if attempt.task.kind == "reduce"}
+        self.waiting.update(reduces - self.computing.keys())
 
     def take(self, assignment: Assignment) -> None:
         if isinstance(assignment, RunReduce) and not self._complete(assignment):
@@ -234,6 +245,8 @@ class FakeWorker(FakeProcess):
                 (self.waiting.discard if self._complete(assignment) else self.waiting.add)(attempt)
 
     def _complete(self, assignment: RunReduce) -> bool:
+        if assignment.attempt in self.computing:
+            return True
         read = {place[0] for place in self.places.values()}
         return len(read) == assignment.maps and not read & self.unreadable.get(assignment.attempt, set())
 
@@ -264,7 +277,7 @@ class FakeWorker(FakeProcess):
             self.report(MapSucceeded(output=output, records=10))
         elif isinstance(assignment, RunReduce):
             assert self._complete(assignment), "a reduce without all its segments cannot finish"
-            digest = consumed((index, place[1]) for index, place in sorted(self.places.items()))
+            digest = self.computing.pop(attempt, None) or self._digest()
             partition = attempt.task.index
             self.report(ReduceSucceeded(attempt=attempt, checksum=f"p{partition}", rows=3, size=30, consumed=digest))
         else:

@@ -9,7 +9,7 @@ known), then by concern: `fleet.py`, `registration.py`, `exchange.py`, `reports.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from mapreduce.spec import JobSpec
 from mapreduce_operator.core import (
@@ -63,9 +63,9 @@ class Master:
         book = self.book
         self._notice(at)
         if book.deposed:
-            _refuse(book, event, "EpochOld", "a newer master runs this job")
+            _refuse(book, event, 409, "a newer master runs this job")
         elif book.ended:
-            _refuse(book, event, "JobEnded", "the job is over")
+            _refuse(book, event, 410, "the job is over")
         else:
             self._take_in(event)
             _settle(book)
@@ -145,6 +145,7 @@ def _settle(book: Book) -> None:
         status.publish(book)
 
 
-def _refuse(book: Book, event: Event, reason: str, message: str) -> None:
+def _refuse(book: Book, event: Event, status: Literal[409, 410], message: str) -> None:
+    reason = "EpochOld" if status == 409 else "JobEnded"
     if isinstance(event, (Exchanged, WorkerRegistered)):
-        book.commands.append(Refuse(request=event.request, status=410, reason=reason, message=message))
+        book.commands.append(Refuse(request=event.request, status=status, reason=reason, message=message))

@@ -7,7 +7,9 @@ hold every slot for ever. Neighbours: `attempts.py` (gives), `policies.py` (how 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
+from typing import Literal
 
 from mapreduce_operator.core import attempts, maps, policies, storage
 from mapreduce_operator.core.book import Book
@@ -36,8 +38,8 @@ def program_known(book: Book) -> bool:
 def _load(book: Book) -> None:
     if program_known(book) or book.tasks["load"].live:
         return
-    for worker in _idle(book)[:1]:
-        storage.give_once(book, worker, "load")
+    for _, number in _idle(book)[:1]:
+        storage.give_once(book, book.registry.by_number(number), "load")
 
 
 def is_free(book: Book, worker: Worker) -> bool:
@@ -45,15 +47,13 @@ def is_free(book: Book, worker: Worker) -> bool:
     return worker.free > 0 and worker.usable and worker.rest_until <= book.now
 
 
-def _idle(book: Book) -> list[Worker]:
-    """The workers that can get an attempt, the least busy first."""
+def _idle(book: Book) -> list[tuple[int, int]]:
+    """The workers that can get an attempt, as a heap of (attempts that it has, number)."""
     candidates = [book.registry.by_number(number) for number in book.registry.maybe_free]
     for worker in candidates:
         if worker.free <= 0 or not worker.alive:
             book.registry.maybe_free.discard(worker.number)
-    idle = [worker for worker in candidates if is_free(book, worker)]
-    idle.sort(key=lambda worker: (len(worker.attempts), worker.number))
-    return idle
+    return sorted((len(worker.attempts), worker.number) for worker in candidates if is_free(book, worker))
 
 
 def _map_waits(book: Book) -> bool:
@@ -61,16 +61,34 @@ def _map_waits(book: Book) -> bool:
 
 
 def _maps(book: Book) -> None:
-    if not _map_waits(book):
-        return
-    table = book.tasks["map"]
-    for worker in _idle(book):
-        while is_free(book, worker):
-            index = table.first_ready(book.now, book.journal.written)
-            if index is None:
-                return
-            attempts.give(book, worker, "map", index)
-    _make_room(book)
+    if _map_waits(book) and not _give_out(book, "map"):
+        _make_room(book)
+
+
+def _give_out(book: Book, kind: Literal["map", "reduce"]) -> bool:
+    """Give what waits to who is free, spread evenly; tell whether nothing more can run now."""
+    table = book.tasks[kind]
+    idle = _idle(book)
+    while idle:
+        index = table.first_ready(book.now, book.journal.written)
+        if index is None:
+            return True
+        worker = book.registry.by_number(_pick(idle, book.avoid.get(index) if kind == "reduce" else None))
+        attempts.give(book, worker, kind, index)
+        if is_free(book, worker):
+            heapq.heappush(idle, (len(worker.attempts), worker.number))
+    return False
+
+
+def _pick(idle: list[tuple[int, int]], avoid: set[int] | None) -> int:
+    """Take the least busy worker, if possible not one that the task was moved away from."""
+    if avoid:
+        preferred = [candidate for candidate in idle if candidate[1] not in avoid]
+        if preferred:
+            idle.remove(min(preferred))
+            heapq.heapify(idle)
+            return min(preferred)[1]
+    return heapq.heappop(idle)[1]
 
 
 def _make_room(book: Book) -> None:
@@ -105,21 +123,5 @@ def being_preempted(book: Book) -> int:
 
 
 def _reduces(book: Book) -> None:
-    table = book.tasks["reduce"]
-    if not table.counts[TaskState.WAITING]:
-        return
-    idle = _idle(book)
-    while idle:
-        index = table.first_ready(book.now, book.journal.written)
-        if index is None:
-            return
-        worker = _spread(idle, book.avoid.get(index, set()))
-        attempts.give(book, worker, "reduce", index)
-        if not is_free(book, worker):
-            idle.remove(worker)
-
-
-def _spread(idle: list[Worker], avoid: set[int]) -> Worker:
-    """Return the least busy worker, if possible not one that the reduce was moved away from."""
-    preferred = [worker for worker in idle if worker.number not in avoid] or idle
-    return min(preferred, key=lambda worker: (len(worker.attempts), worker.number))
+    if book.tasks["reduce"].counts[TaskState.WAITING]:
+        _give_out(book, "reduce")
