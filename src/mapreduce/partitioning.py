@@ -13,3 +13,8 @@ from xxhash import xxh3_64_intdigest
 def partition(encoded_key: bytes, partitions: int) -> int:
     """Return the partition, in [0, partitions), of a key in its encoded form."""
     return xxh3_64_intdigest(encoded_key) % partitions
+
+
+def partition_all(encoded_keys: list[bytes], partitions: int) -> list[int]:
+    """Return the partition of each key."""
+    return [number % partitions for number in map(xxh3_64_intdigest, encoded_keys)]

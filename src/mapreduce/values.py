@@ -28,6 +28,14 @@ def encode(value: object) -> bytes:
         ) from error
 
 
+def encode_all(objects: list[Any]) -> list[bytes]:
+    """Encode many values, each as `encode` does."""
+    try:
+        return list(map(_encoder.encode, objects))
+    except (OverflowError, TypeError, ValueError, RecursionError):
+        return list(map(encode, objects))
+
+
 def decode(data: bytes) -> Any:
     """Return the value; tuples and sets come back as lists."""
     return _decoder.decode(data)

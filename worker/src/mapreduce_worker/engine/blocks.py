@@ -63,14 +63,14 @@ class Block(msgspec.Struct, frozen=True):
 
     def as_packed(self) -> Block:
         """Return the same rows with packed values."""
-        return self if self.packed else Block(self.keys, list(map(codec.encode, self.values)))
+        return self if self.packed else Block(self.keys, codec.encode_all(self.values))
 
 
 def of_objects(keys: list[bytes], objects: list[Any]) -> Block:
     """Return a block of Python objects: as integers if all are of 64 bits, else packed."""
     if set(map(type, objects)) == {int} and min(objects) >= _INT_MIN and max(objects) <= _INT_MAX:
         return Block(keys, objects, packed=False)
-    return Block(keys, list(map(codec.encode, objects)))
+    return Block(keys, codec.encode_all(objects))
 
 
 def cut(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -82,7 +82,7 @@ def cut(blocks: Iterable[Block]) -> Iterator[Block]:
         if not keys:
             packed = block.packed
         elif packed != block.packed:
-            values = values if packed else list(map(codec.encode, values))
+            values = values if packed else codec.encode_all(values)
             packed, block = True, block.as_packed()  # noqa: PLW2901 - the same rows
         keys += block.keys
         values += block.values

@@ -18,7 +18,7 @@ from mapreduce import keys, values
 from mapreduce.api import Job
 from mapreduce.errors import CombineError
 from mapreduce.ids import AttemptId
-from mapreduce.partitioning import partition
+from mapreduce.partitioning import partition_all
 from mapreduce.plan import FileRange, Split
 from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
@@ -191,10 +191,11 @@ class MapRun:
         encoded, held = rows
         count = self._partitions
         parts: list[Rows] = [([], []) for _ in range(count)]
-        for key, value in zip(encoded, held, strict=True):
-            part = parts[partition(key, count)]
-            part[0].append(key)
-            part[1].append(value)
+        adders = [(keys_.append, values_.append) for keys_, values_ in parts]
+        for key, value, number in zip(encoded, held, partition_all(encoded, count), strict=True):
+            add_key, add_value = adders[number]
+            add_key(key)
+            add_value(value)
         if isinstance(self._table, tables.FoldTable):
             return [[blocks.of_objects(*part)] if part[0] else [] for part in parts]
         return [[Block(*tables.flat(part))] if part[0] else [] for part in parts]

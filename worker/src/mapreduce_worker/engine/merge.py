@@ -45,7 +45,7 @@ def merge_parts(parts: Sequence[Path], out: Path, progress: Callable[[int, int],
 def lines(parts: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
     """Yield (records, their text), a block at a time."""
     for block in merging.merge([part.read(path) for path in _same_type(parts)]):
-        yield len(block.keys), b"".join([tsv.line(*values.decode(packed)) for packed in block.values])
+        yield len(block.keys), tsv.lines(list(map(values.decode, block.values)))
 
 
 def _same_type(parts: Sequence[Path]) -> Sequence[Path]:

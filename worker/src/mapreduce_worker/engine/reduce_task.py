@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from mapreduce.api import Job
 from mapreduce.errors import CorruptionError, ValueEncodingError
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
-from mapreduce.reducers import Reducer
+from mapreduce.reducers import Reducer, Sum
 from mapreduce_worker.engine import durable, failure, map_output, merging, part
 from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS, Block
 from mapreduce_worker.engine.map_output import SegmentFile
@@ -30,6 +30,8 @@ Progress = Callable[[int, int], None]
 """Takes rows read and bytes written so far."""
 
 PROGRESS_SECONDS: Final = 0.1
+ROW_MEMORY: Final = 400
+"""About what a key and its sum take in Python's memory, in bytes, while they are added up and written."""
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
 _first, _second = itemgetter(0), itemgetter(1)
@@ -59,10 +61,11 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
     try:
         full = [[segment] for segment in segments if segment.rows or segment.length]
         narrowed = merging.narrow(full, merging.fan_in(memory), merges.path, combine)
-        rows = merging.merge([map_output.read(run_[0]) for run_ in narrowed])
+        rows = [map_output.read(run_[0]) for run_ in narrowed]
+        fits = sum(segment.rows for segment in segments) * ROW_MEMORY <= memory // 2
         with durable.replacing(out) as file:
             writer = part.Writer(file, key_type)
-            run.run(rows, writer)
+            run.run(rows, writer, in_memory=fits)
             return writer.finish()
     finally:
         merges.remove()
@@ -103,18 +106,53 @@ class ReduceRun:
         """Shrink merged runs on their way to a scratch file, where that changes nothing."""
         return merging.folded(rows, self._job.reduce) if self._folds else rows
 
-    def run(self, rows: Iterable[Block], writer: part.Writer) -> None:
-        """Reduce every key and write what comes out."""
+    def run(self, sources: Sequence[Iterable[Block]], writer: part.Writer, *, in_memory: bool) -> None:
+        """Reduce every key and write what comes out; the sources stand in the order of their maps."""
         failure.call(self._job.setup, "setup")
-        batch = _Batch(writer)
-        for encoded, pairs in self._reduced(rows):
-            batch.add(encoded, pairs)
-            if (now := time.monotonic()) - self._told > PROGRESS_SECONDS:
-                self._told = now
-                self._progress(self._rows, batch.written)
-        batch.close()
+        if in_memory and self._folds and type(self._job.reduce) is Sum:
+            written = self._sum(sources, writer)
+        else:
+            written = self._reduce(merging.merge(sources), writer)
         failure.call(self._job.teardown, "teardown")
-        self._progress(self._rows, batch.written)
+        self._progress(self._rows, written)
+
+    def _sum(self, sources: Iterable[Iterable[Block]], writer: part.Writer) -> int:
+        """Add up in a dictionary: sums are exact, so they need no order but that of the output."""
+        sums: dict[bytes, Any] = {}
+        get, merge = sums.get, self._job.reduce.merge
+        for block in chain.from_iterable(sources):
+            if block.packed:
+                for key, acc in zip(block.keys, block.unpacked(), strict=True):
+                    sums[key] = merge(sums[key], acc) if key in sums else acc
+            else:
+                for key, number in zip(block.keys, block.values, strict=True):
+                    known = get(key, 0)
+                    sums[key] = known + number if type(known) is int else merge(known, number)
+            self._rows += len(block.keys)
+            self._tell(0)
+        decode_key, finish, written = self._decoder() if sums else None, self._job.reduce.finish, 0
+        encoded = sorted(sums)
+        for start in range(0, len(encoded), MAX_ROWS):
+            keys_ = encoded[start : start + MAX_ROWS]
+            pairs = [(decode_key(key), finish(sums[key])) for key in keys_] if decode_key else []
+            block = Block(keys_, values.encode_all(pairs))
+            writer.add(block)
+            written += sum(map(len, block.values))
+            self._tell(written)
+        return written
+
+    def _tell(self, written: int) -> None:
+        if (now := time.monotonic()) - self._told > PROGRESS_SECONDS:
+            self._told = now
+            self._progress(self._rows, written)
+
+    def _reduce(self, rows: Iterable[Block], writer: part.Writer) -> int:
+        batch = _Batch(writer)
+        for encoded, pair in self._reduced(rows):
+            batch.add(encoded, pair)
+            self._tell(batch.written)
+        batch.close()
+        return batch.written
 
     def _reduced(self, rows: Iterable[Block]) -> Iterator[tuple[bytes, bytes]]:
         """Yield (encoded group key, packed pair) for everything that the reducer yields."""

@@ -29,7 +29,7 @@ KEY_MEMORY: Final = 300
 VALUE_MEMORY: Final = 48
 
 _HASHABLE: Final = (str, bytes, int, bool)
-_by_key, _by_value = itemgetter(0), itemgetter(1)
+_by_key = itemgetter(0)
 
 Rows = tuple[list[bytes], list[Any]]
 """Encoded keys in order, and beside each its accumulator, or the list of its packed values."""
@@ -166,20 +166,24 @@ class FoldTable:
         """Remove and return all rows, in key order."""
         if self._accs:
             merged: dict[bytes, Any] = dict(zip(self._guard.encoded(self._sums), self._sums.values(), strict=True))
-            for encoded, acc in zip(self._guard.encoded(self._accs), self._accs.values(), strict=True):
-                merged[encoded] = self._reducer.merge(merged[encoded], acc) if encoded in merged else acc
-            rows = sorted(merged.items(), key=_by_key)
+            for key, acc in zip(self._guard.encoded(self._accs), self._accs.values(), strict=True):
+                merged[key] = self._reducer.merge(merged[key], acc) if key in merged else acc
+            encoded = sorted(merged)
+            accs = list(map(merged.__getitem__, encoded))
         elif self._guard.fast in (str, bytes):
             # The order of str is that of its UTF-8 bytes.
-            ordered = sorted(self._sums.items(), key=_by_key)
-            rows = list(zip(self._guard.encoded(map(_by_key, ordered)), map(_by_value, ordered), strict=True))
+            ordered = sorted(self._sums)
+            encoded, accs = self._guard.encoded(ordered), list(map(self._sums.__getitem__, ordered))
         else:
-            rows = sorted(zip(self._guard.encoded(self._sums), self._sums.values(), strict=True), key=_by_key)
+            by_encoding = dict(zip(self._guard.encoded(self._sums), self._sums.values(), strict=True))
+            encoded = sorted(by_encoding)
+            accs = list(map(by_encoding.__getitem__, encoded))
         self._sums.clear()
         self._accs.clear()
         self._held = self._weighed = 0
-        canonical = self._reducer.canonical
-        return [key for key, _ in rows], [acc if type(acc) is int else canonical(acc) for _, acc in rows]
+        if not set(map(type, accs)) <= {int}:
+            accs = list(map(self._reducer.canonical, accs))
+        return encoded, accs
 
 
 class GroupTable:
