@@ -7,10 +7,20 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mapreduce import paths
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.plan import FileRange, ListedFile, Split
 from mapreduce.program import Program
-from mapreduce_worker.core.events import Event, LoadInSlot, MapInSlot, Progressed, SlotsMeasured
+from mapreduce_worker.core.events import (
+    Event,
+    FetchedSegment,
+    LoadInSlot,
+    MapInSlot,
+    Progressed,
+    ReduceInSlot,
+    SlotsMeasured,
+)
+from mapreduce_worker.engine import map_output
 from mapreduce_worker.slots.messages import Prepare, Task
 from mapreduce_worker.slots.pool import SlotPool
 
@@ -69,6 +79,18 @@ class Bench:
 
     def load(self, index: int = 0) -> LoadInSlot:
         return LoadInSlot(0, attempt(index, "load"))
+
+    def reduce(self, index: int, *maps: int) -> ReduceInSlot:
+        """Return the task of reducing partition 0 of map outputs that were made here."""
+        segments = []
+        for number in maps:
+            path = self.scratch / paths.map_output(attempt(number))
+            place = map_output.read_index(path).segments[0]
+            segments.append(
+                FetchedSegment(attempt(number), str(path), place.offset, place.length, place.rows, place.crc)
+            )
+        reducing = attempt(index, "reduce")
+        return ReduceInSlot(slot=0, attempt=reducing, partition=0, key_type="str", segments=tuple(segments))
 
     def map(self, index: int, text: str, slot: int = 0) -> MapInSlot:
         """Return the task of mapping a new file with this text."""

@@ -11,7 +11,17 @@ from pathlib import Path
 
 from mapreduce import paths
 from mapreduce.program import Shape
-from mapreduce_worker.core.events import Broke, FetchedInput, FetchedRange, Loaded, MapDone, MapInSlot, SlotDied
+from mapreduce_worker.core.events import (
+    Broke,
+    FetchedInput,
+    FetchedRange,
+    Loaded,
+    MapDone,
+    MapInSlot,
+    ReduceDone,
+    SegmentSpoiled,
+    SlotDied,
+)
 from mapreduce_worker.engine import map_output
 from tests.support.slot_bench import MIB, Bench, attempt, run
 
@@ -98,6 +108,43 @@ def test_a_map_leaves_its_output_under_its_final_name(tmp_path):
         assert (done.records, done.output.rows) == (2, 3)
         index = map_output.read_index(bench.scratch / paths.map_output(attempt(0)))
         assert index.checksum == done.output.checksum
+
+    run(story())
+
+
+def test_a_reduce_leaves_its_part_under_its_final_name(tmp_path):
+    async def story() -> None:
+        bench = Bench(tmp_path, WORDS)
+        async with bench.pool:
+            for number in range(2):
+                await bench.do(bench.map(number, "a b c d e f g\n" * 3))
+            done = await bench.do(bench.reduce(0, 0, 1))
+        assert isinstance(done, ReduceDone)
+        assert 0 < done.rows < 7
+        assert (bench.scratch / paths.reduce_output(done.attempt)).stat().st_size == done.size
+
+    run(story())
+
+
+def test_a_segment_that_is_damaged_is_named_and_the_slot_lives(tmp_path):
+    async def story() -> None:
+        bench = Bench(tmp_path, WORDS)
+        async with bench.pool:
+            for number in range(2):
+                await bench.do(bench.map(number, "a b c d e f g\n" * 3))
+            task = bench.reduce(0, 0, 1)
+            path = bench.scratch / paths.map_output(attempt(1))
+            content = bytearray(path.read_bytes())
+            content[task.segments[1].offset + task.segments[1].length // 2] ^= 0xFF
+            path.write_bytes(content)
+            told = await bench.do(task)
+            assert isinstance(told, SegmentSpoiled)
+            assert told.source == attempt(1)
+            path.unlink()
+            gone = await bench.do(task)
+            assert isinstance(gone, SegmentSpoiled)
+            assert gone.source == attempt(1)
+            assert isinstance(await bench.do(bench.map(2, "a\n")), MapDone)
 
     run(story())
 

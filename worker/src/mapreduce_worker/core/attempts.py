@@ -16,7 +16,7 @@ from typing import Final, Literal
 from mapreduce.errors import InvalidTransition
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import ErrorInfo, LoadProgram, RunMap, RunReduce
-from mapreduce_worker.core.events import SlotDied
+from mapreduce_worker.core.events import FetchedInput, LoadInSlot, MapInSlot, ReduceInSlot, SlotDied
 from mapreduce_worker.core.locations import Gathering
 
 State = Literal["queued", "fetching", "gathering", "running", "stopping", "ended"]
@@ -73,6 +73,22 @@ class Attempt:
             raise InvalidTransition(f"{self.id}: {step} in state {self.state} ({story})")
         self.history.append(f"{self.state} {step}")
         self.state = after
+
+
+def slot_task(attempt: Attempt, fetched: FetchedInput | None) -> LoadInSlot | MapInSlot | ReduceInSlot:
+    """Return what the attempt's slot is asked to do; `fetched` is a map's input, if it was fetched."""
+    work = attempt.work
+    if isinstance(work, LoadProgram):
+        return LoadInSlot(attempt.slot, attempt.id)
+    if isinstance(work, RunMap):
+        return MapInSlot(slot=attempt.slot, attempt=attempt.id, split=work.split, input=fetched)
+    return ReduceInSlot(
+        slot=attempt.slot,
+        attempt=attempt.id,
+        partition=work.partition,
+        key_type=work.key_type,
+        segments=attempt.gathering.segments() if attempt.gathering is not None else (),
+    )
 
 
 def death(event: SlotDied, slot_memory: int) -> ErrorInfo:

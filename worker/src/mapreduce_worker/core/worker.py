@@ -33,7 +33,7 @@ from mapreduce.protocol import (
 )
 from mapreduce.spec import Limits
 from mapreduce_worker.core import events
-from mapreduce_worker.core.attempts import Attempt, death
+from mapreduce_worker.core.attempts import Attempt, death, slot_task
 from mapreduce_worker.core.exchange import ExchangeBook
 from mapreduce_worker.core.link import Link
 from mapreduce_worker.core.locations import Gathering, LocationTable
@@ -352,21 +352,7 @@ class WorkerCore:
     def _run(self, attempt: Attempt, fetched: events.FetchedInput | None) -> None:
         attempt.move("run")
         self._book.progress(Progress(attempt=attempt.id))
-        work = attempt.work
-        if isinstance(work, LoadProgram):
-            self._do(events.LoadInSlot(attempt.slot, attempt.id))
-        elif isinstance(work, RunMap):
-            self._do(events.MapInSlot(slot=attempt.slot, attempt=attempt.id, split=work.split, input=fetched))
-        elif attempt.gathering is not None:
-            self._do(
-                events.ReduceInSlot(
-                    slot=attempt.slot,
-                    attempt=attempt.id,
-                    partition=work.partition,
-                    key_type=work.key_type,
-                    segments=attempt.gathering.segments(),
-                )
-            )
+        self._do(slot_task(attempt, fetched))
 
     def _speak(self, now: float) -> None:
         """Send what is due to the master."""
