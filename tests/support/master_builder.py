@@ -8,7 +8,8 @@ runs succeed, `finish(…)`, `fail(…)` end one. Gateways do their work at once
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,7 @@ from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.program import Program
-from mapreduce.protocol import Register, Registered
+from mapreduce.protocol import Register
 from mapreduce.spec import JobSpec, Limits
 from mapreduce_operator.core import events, invariants
 from mapreduce_operator.core.events import Command, Event, Instant, JobStatus
@@ -52,22 +53,29 @@ def plan(maps: int, reducers: int) -> tuple[PlanHeader, tuple[Split, ...]]:
 class JobUnderTest:
     """One job with its master, processes, platform and store."""
 
-    def __init__(self, *, maps: int = 2, limits: Limits | None = None, resumed: bool = False, **changes: object):
+    def __init__(
+        self, *, maps: int = 2, limits: Limits | None = None, resumed: bool = False, **changes: object
+    ) -> None:
+        self.knows_live_jobs = bool(changes.pop("knows_live_jobs", True))
         if limits is not None:
             changes["limits"] = limits
         self.spec = spec(**changes)
-        self.store = Store(plan(maps, self.spec.reducers))
+        self.store: Any = Store(plan(maps, self.spec.reducers))
         self.epoch = 0
         self.mono = 1000.0
         self.numbers = itertools.count(1)
         self.processes: dict[str, FakeProcess] = {}
         self.asked_for: list[events.StartWorker] = []
         self.stopped: list[str] = []
+        self.refusals: list[events.Refuse] = []
         self.announced: list[events.Announce] = []
         self.statuses: list[JobStatus] = []
-        self.ended: str | None = None
+        self.ended: Any = None
+        """How the job ended, or None."""
         self.start_at_once = True
         self.list_at = 0.0
+        self.losses: Iterator[int] = itertools.repeat(0)
+        """How many answers are lost, from exchange to exchange."""
         self.held: set[str] = set()
         """Kinds of storage tasks that gateways do not do yet."""
         self.outputs_of_maps: dict[int, str] = {}
@@ -85,7 +93,7 @@ class JobUnderTest:
         self.ended = None
         for process in self.processes.values():
             process.cut_off()
-        self.tell(events.LiveJobsListed((self.spec.uid,)))
+        self.tell(events.LiveJobsListed((self.spec.uid,)) if self.knows_live_jobs else events.Ticked())
 
     def restart_master(self) -> None:
         """The operator dies and comes back: a new master finds Pods, sessions and a journal."""
@@ -112,6 +120,7 @@ class JobUnderTest:
             case events.Reply():
                 self._receiver(command.request).receive(command.body)
             case events.Refuse():
+                self.refusals.append(command)
                 self._receiver(command.request).refused(command.status)
             case events.PublishStatus():
                 self.statuses.append(command.status)
@@ -139,7 +148,7 @@ class JobUnderTest:
         self.processes[command.name] = process
         return process
 
-    def register(self, process: FakeProcess, **changes: object) -> Registered | None:
+    def register(self, process: FakeProcess, **changes: object) -> Any:
         """Let a process register; return the welcome, or None if it was refused."""
         request = next(self.numbers)
         process.request = 0
@@ -173,6 +182,7 @@ class JobUnderTest:
         """Let a process exchange once."""
         request = next(self.numbers)
         process.request = request
+        process.answers_to_lose += next(self.losses)
         self.tell(events.Exchanged(request=request, session=process.session, body=process.exchange()))
 
     def settle(self) -> None:
@@ -181,7 +191,7 @@ class JobUnderTest:
             for process in self.living():
                 if isinstance(process, FakeGateway) and process.session:
                     process.do_storage(self.store, self.held)
-            ready = [process for process in self.living() if not process.request]
+            ready = [process for process in self.living() if not process.request and not process.mute]
             if not ready or self.ended:
                 return
             for process in ready:
@@ -242,7 +252,7 @@ class JobUnderTest:
         return [process for process in self.processes.values() if process.alive]
 
     @property
-    def workers(self) -> list[FakeWorker]:
+    def workers(self) -> Any:
         """The workers that live."""
         return [process for process in self.living() if isinstance(process, FakeWorker)]
 
@@ -256,16 +266,16 @@ class JobUnderTest:
         return [(worker, attempt) for worker in self.workers for attempt in worker.active if attempt.task.kind == kind]
 
     @property
-    def status(self) -> JobStatus:
+    def status(self) -> Any:
         """The last status that was published."""
         return self.statuses[-1]
 
     @property
-    def phase(self) -> str:
+    def phase(self) -> Any:
         """The phase that people see."""
         return self.status.phase
 
-    def history(self, *words: str) -> list[HistoryEvent]:
+    def history(self, *words: str) -> list[Any]:
         """The events of the journal, as written, with one of these names."""
         entries = (frame.entry for frame in self.all_frames())
         return [entry for entry in entries if isinstance(entry, HistoryEvent) and entry.event in words]
@@ -312,7 +322,7 @@ class JobUnderTest:
                         self.finish(worker, attempt)
             self.settle()
 
-    def run_to_the_end(self) -> str:
+    def run_to_the_end(self) -> Any:
         """Work until the job ends; return how."""
         for _ in range(400):
             self.settle()

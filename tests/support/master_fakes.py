@@ -98,6 +98,8 @@ class FakeProcess:
         self.written = 0
         self.finished = False
         self.answers_to_lose = 0
+        self.mute = False
+        """It runs, and says nothing."""
         self.input_address = ""
 
     def cut_off(self) -> None:

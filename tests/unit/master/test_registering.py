@@ -3,12 +3,9 @@ from tests.support.master_builder import JobUnderTest
 
 
 def refusal(job, process, **changes):
-    commands = []
-    original = job._carry_out
-    job._carry_out = lambda command: (commands.append(command), original(command))
+    before = len(job.refusals)
     assert job.register(process, **changes) is None
-    job._carry_out = original
-    return next(command for command in commands if isinstance(command, events.Refuse))
+    return job.refusals[before]
 
 
 def test_a_welcome_says_all_that_holds_for_the_session():

@@ -75,7 +75,7 @@ def test_a_worker_that_never_registers_is_started_again_with_growing_pauses():
     job.start_at_once = False
     starts = []
     for _ in range(4):
-        worker = [process for process in job.living() if process.role == "worker"][0]
+        worker = next(process for process in job.living() if process.role == "worker")
         asked = len(job.asked_for)
         began = job.mono
         job.kill(worker)

@@ -18,7 +18,7 @@ from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.program import Shape
-from mapreduce.protocol import OutputSummary
+from mapreduce.protocol import OutputSummary, Role
 from mapreduce.spec import JobSpec
 from mapreduce_operator.core import states
 from mapreduce_operator.core.events import Announce, Command, Condition, Instant, JobStatus, TaskFailure
@@ -201,6 +201,10 @@ class Book:
     def over(self) -> bool:
         """Whether the job only has to be cleaned up."""
         return self.ending is not None
+
+    def wants(self, role: Role) -> bool:
+        """Tell whether somebody in that role still has something to do."""
+        return self.ending is None or (role == "gateway" and not self.ending.cleaned)
 
     # --- telling ------------------------------------------------------------------------
 

@@ -49,7 +49,9 @@ def fill_seats(book: Book) -> None:
         return
     for role, index in sorted(book.registry.vacant):
         seat = book.registry.seats[role, index]
-        if seat.not_before > book.now or not _is_wanted(book, role == "gateway"):
+        if seat.not_before > book.now or not book.wants(role):
+            continue
+        if role == "worker" and book.state is JobState.PUBLISHING:
             continue
         place = Place(role, index, book.epoch, seat.number)
         seat.number += 1
@@ -66,12 +68,6 @@ def fill_seats(book: Book) -> None:
                 serves_output=role == "gateway" and index == 0,
             )
         )
-
-
-def _is_wanted(book: Book, gateway: bool) -> bool:
-    if book.over:
-        return gateway and book.ending is not None and not book.ending.cleaned
-    return gateway or book.state is not JobState.PUBLISHING
 
 
 # --- what the platform tells ------------------------------------------------------------------
@@ -141,7 +137,7 @@ def _stranger(book: Book, seen: WorkerSeen) -> Worker | None:
     place = naming.read(seen.name)
     if seen.state == "gone" or place is None:
         return None
-    free = (place.role, place.index) in book.registry.vacant and book.context.resumed and not book.over
+    free = (place.role, place.index) in book.registry.vacant and book.context.resumed and book.wants(place.role)
     if not free and seen.state != "ending":
         book.commands.append(StopWorker(name=seen.name, uid=seen.uid, reason="its place is taken"))
         return None

@@ -72,7 +72,7 @@ def _running_tasks_are_run(book: Book) -> Iterator[str]:
 
 def _outputs_have_holders(book: Book) -> Iterator[str]:
     table = book.tasks["map"]
-    for index in range(table.count):
+    for index in range(table.count if not book.over else 0):
         holder = book.outputs.holder[index]
         done = table.is_in(index, TaskState.SUCCEEDED)
         if holder != NOBODY and not book.registry.by_number(holder).alive:
@@ -87,7 +87,7 @@ def _outputs_have_holders(book: Book) -> Iterator[str]:
 
 def _parts_are_somewhere(book: Book) -> Iterator[str]:
     reduces, stages = book.tasks["reduce"], book.tasks["stage"]
-    for partition in range(reduces.count):
+    for partition in range(reduces.count if not book.over else 0):
         part = book.parts.get(partition)
         state = TaskState(reduces.state[partition])
         if state is TaskState.SUCCEEDED and (part is None or part.worker != -1):

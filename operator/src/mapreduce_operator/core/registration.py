@@ -39,7 +39,7 @@ def registered(book: Book, event: WorkerRegistered) -> None:
 
 
 def _problem(book: Book, event: WorkerRegistered, worker: Worker | None) -> Failure | None:
-    if book.over:
+    if not book.wants(event.body.role):
         return Failure("JobEnded", "the job is over")
     if worker is None and not _may_be_ours(book, event):
         return Failure("NotWanted", f"{event.worker} is no worker of this job")

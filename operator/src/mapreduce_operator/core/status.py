@@ -105,7 +105,16 @@ def waiting_for(book: Book) -> str:
     for seat in book.registry.seats.values():
         if seat.waiting_for[0]:
             return ": ".join(seat.waiting_for)
-    return _missing(book)
+    return _store_trouble(book) or _missing(book)
+
+
+def _store_trouble(book: Book) -> str:
+    """What the store said when it failed; the task is tried again after a pause."""
+    kinds: tuple[Kind, ...] = ("open", "plan", "publish")
+    for kind in kinds:
+        if book.tasks[kind].paused and book.last_failures:
+            return f"{kind} is tried again: {book.last_failures[-1].message}"
+    return ""
 
 
 def _missing(book: Book) -> str:

@@ -1,0 +1,110 @@
+import msgspec
+
+from mapreduce_operator.core import events
+from tests.support.master_builder import JobUnderTest
+
+
+def test_a_published_job_stops_everybody_and_says_so():
+    job = JobUnderTest()
+    job.run_to_the_end()
+    assert job.living() == []
+    assert sorted(job.stopped) == sorted(job.processes)
+    assert [process.finished for process in job.processes.values() if process.answers] == [True, True, True]
+    complete = job.status.conditions[-1]
+    assert (complete.type, complete.status, complete.reason) == ("Complete", "True", "Succeeded")
+    assert job.status.output.path == "out/wc"
+
+
+def test_the_manifest_names_job_plan_and_the_attempt_of_each_part():
+    job = JobUnderTest(reducers=2)
+    job.run_to_the_end()
+    manifest = msgspec.json.decode(job.store.manifest)
+    assert manifest["job"]["name"] == "wordcount"
+    assert manifest["plan"]["splits"] == 2
+    assert [(part["partition"], part["attempt"]) for part in manifest["parts"]] == [
+        (0, "reduce-0.e1.0"),
+        (1, "reduce-1.e1.0"),
+    ]
+
+
+def test_a_failed_job_keeps_its_history_and_stops_workers_at_once():
+    job = JobUnderTest(maps=1, workers=2).until_mapping()
+    job.held.add("clean")
+    worker, attempt = job.running("map")[0]
+    worker.fail(attempt, kind="refused", reason="InputChanged", message="it changed")
+    worker.request = 0
+    job.settle()
+    assert job.workers == []
+    assert job.ended is None
+    assert job.store.frames[-1].entry.event == "JobFailed"
+    job.held.clear()
+    job.pass_time(1)
+    assert job.store.cleaned == ["failed"]
+    assert job.ended == "Failed"
+    assert job.living() == []
+
+
+def test_a_gateway_that_cannot_clean_is_waited_for_no_longer_than_a_minute():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    job.held.add("clean")
+    job.tell(events.JobDeleted())
+    job.pass_time(59)
+    assert job.ended is None
+    job.pass_time(2)
+    assert job.ended == "Deleted"
+
+
+def test_a_deleted_job_leaves_nothing():
+    job = JobUnderTest(maps=2).until_mapping()
+    job.tell(events.JobDeleted())
+    assert job.workers == []
+    job.settle()
+    assert job.store.cleaned == ["deleted"]
+    assert job.ended == "Deleted"
+
+
+def test_a_job_deleted_before_anything_was_opened_ends_at_once():
+    job = JobUnderTest()
+    job.tell(events.JobDeleted())
+    assert job.ended == "Deleted"
+    assert job.store.cleaned == []
+
+
+def test_a_job_deleted_while_no_master_was_there_is_cleaned_by_the_next():
+    job = JobUnderTest(maps=2).until_mapping()
+    job.start_master(resumed=True)
+    job.tell(events.JobDeleted())
+    job.list_pods()
+    job.settle()
+    assert job.store.cleaned == ["deleted"]
+    assert job.ended == "Deleted"
+
+
+def test_a_gateway_lost_while_cleaning_is_replaced_within_the_minute():
+    for delete in (True, False):
+        job = JobUnderTest(maps=1, workers=1).until_mapping()
+        job.held.add("clean")
+        if delete:
+            job.tell(events.JobDeleted())
+        else:
+            worker, attempt = job.running("map")[0]
+            worker.fail(attempt, kind="refused", reason="InputChanged", message="it changed")
+            worker.request = 0
+        job.settle()
+        job.kill(job.gateway)
+        job.held.clear()
+        assert job.run_to_the_end() == ("Deleted" if delete else "Failed")
+        assert job.store.cleaned == ["deleted" if delete else "failed"]
+
+
+def test_a_failed_job_that_is_deleted_while_it_is_cleaned_leaves_nothing():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    job.held.add("clean")
+    worker, attempt = job.running("map")[0]
+    worker.fail(attempt, kind="refused", reason="InputChanged", message="it changed")
+    worker.request = 0
+    job.settle()
+    job.tell(events.JobDeleted())
+    job.held.clear()
+    assert job.run_to_the_end() == "Deleted"
+    assert job.store.cleaned[-1] == "deleted"

@@ -1,0 +1,75 @@
+from mapreduce_operator.core import events
+from tests.support.master_builder import JobUnderTest
+
+
+def test_people_see_how_far_maps_and_reduces_are():
+    job = JobUnderTest(maps=4, reducers=2, workers=2).until_mapping()
+    job.finish(*job.running("map")[0])
+    status = job.status
+    assert (status.maps.total, status.maps.active, status.maps.succeeded) == (4, 2, 1)
+    assert (status.reduces.total, status.reduces.succeeded) == (2, 0)
+    assert (status.records, status.size, status.total_size) == (10, 100, 400)
+    assert (status.workers_desired, status.workers_ready) == (2, 2)
+    assert status.message == ""
+
+
+def test_phases_are_seen_in_their_order():
+    job = JobUnderTest()
+    job.run_to_the_end()
+    seen = list(dict.fromkeys(status.phase for status in job.statuses))
+    assert seen == ["Pending", "Planning", "Mapping", "Reducing", "Publishing", "Succeeded"]
+
+
+def test_a_status_is_published_only_when_it_changed():
+    job = JobUnderTest().until_mapping()
+    job.pass_time(10)
+    before = len(job.statuses)
+    job.pass_time(20)
+    assert len(job.statuses) == before
+    assert all(one != other for one, other in zip(job.statuses, job.statuses[1:], strict=False))
+
+
+def test_a_condition_says_since_when_it_is_so():
+    job = JobUnderTest(workers=2).until_mapping()
+    ready = job.status.conditions[0]
+    assert (ready.type, ready.status) == ("WorkersReady", "True")
+    job.pass_time(5)
+    job.finish(*job.running("map")[0])
+    assert job.status.conditions[0].since == ready.since
+    job.start_at_once = False
+    job.kill(job.workers[0])
+    assert job.status.conditions[0].status == "False"
+    assert job.status.conditions[0].since > ready.since
+
+
+def test_attempts_beyond_the_first_are_counted():
+    job = JobUnderTest(maps=1, workers=2).until_mapping()
+    job.kill(job.running("map")[0][0])
+    assert job.status.maps.retried == 1
+
+
+def test_a_lost_worker_is_announced_by_name():
+    job = JobUnderTest().until_mapping()
+    worker = job.workers[0]
+    job.kill(worker)
+    told = [announcement for announcement in job.announced if worker.name in announcement.message]
+    assert [(announcement.kind, announcement.reason) for announcement in told] == [("Warning", "WorkerLost")]
+
+
+def test_a_failed_attempt_is_announced_with_task_and_place():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    worker, attempt = job.running("map")[0]
+    worker.fail(attempt, where="a.txt:17")
+    worker.request = 0
+    job.settle()
+    told = [announcement for announcement in job.announced if announcement.reason == "UserCodeFailed"]
+    assert "map-0" in told[0].message
+    assert "a.txt:17" in told[0].message
+
+
+def test_a_job_without_the_list_of_live_jobs_says_what_it_waits_for():
+    job = JobUnderTest(knows_live_jobs=False)
+    job.settle()
+    assert job.status.message == "waiting for the list of live jobs"
+    job.tell(events.LiveJobsListed(()))
+    assert job.run_to_the_end() == "Succeeded"
