@@ -110,7 +110,7 @@ class _Sequential:
             self._journal(PlanPage(number, page))
         self._journal(PlanMade(header, len(pages)))
         self._note("Planned", rows=len(splits), size=header.size)
-        self._manifest = {"job": {"name": self._spec.name, "uid": self._spec.uid}, "plan": header}
+        self._header = header
         self._draw(phase="Mapping", maps=(0, len(splits)), reduces=(0, self._spec.reducers))
         return splits
 
@@ -191,7 +191,13 @@ class _Sequential:
 
     def _publish(self) -> OutputSummary:
         self._draw(phase="Publishing")
-        summary = self._output.publish(_attempt("publish", 0), msgspec.json.encode(self._manifest), time.time())
+        manifest = {
+            "job": {"name": self._spec.name, "namespace": self._spec.namespace, "uid": self._spec.uid},
+            "plan": self._header,
+            "epoch": EPOCH,
+            "key_type": self._key_type,
+        }
+        summary = self._output.publish(_attempt("publish", 0), msgspec.json.encode(manifest), time.time())
         self._draw(phase="Succeeded")
         return summary
 

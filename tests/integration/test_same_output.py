@@ -1,5 +1,6 @@
 """Every mode gives the same bytes as the naive reference."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,14 @@ def test_workers_one_process_and_the_reference_give_the_same_bytes(
     expected = reference(program, *sorted(texts.iterdir()))
     assert (tmp_path / "here" / "output.tsv").read_bytes() == expected
     assert (tmp_path / "alone" / "output.tsv").read_bytes() == expected
+    assert facts(tmp_path / "here") == facts(tmp_path / "alone")
+
+
+def facts(output: Path) -> object:
+    """Return what the manifest says of plan, keys and parts: the same in every mode."""
+    manifest = json.loads((output / "_manifest.json").read_bytes())
+    parts = [{name: part[name] for name in ("partition", "checksum", "rows", "size")} for part in manifest["parts"]]
+    return manifest["plan"], manifest["key_type"], manifest["files"], parts
 
 
 def test_the_output_directory_is_complete_and_nothing_else_stays(tmp_path: Path) -> None:
