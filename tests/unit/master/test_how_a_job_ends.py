@@ -35,7 +35,7 @@ def test_a_failed_job_keeps_its_history_and_stops_workers_at_once():
     worker.request = 0
     job.settle()
     assert job.workers == []
-    assert job.ended is None
+    assert not job.ended
     assert job.store.frames[-1].entry.event == "JobFailed"
     job.held.clear()
     job.pass_time(1)
@@ -49,7 +49,7 @@ def test_a_gateway_that_cannot_clean_is_waited_for_no_longer_than_a_minute():
     job.held.add("clean")
     job.tell(events.JobDeleted())
     job.pass_time(59)
-    assert job.ended is None
+    assert not job.ended
     job.pass_time(2)
     assert job.ended == "Deleted"
 

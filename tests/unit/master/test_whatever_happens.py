@@ -190,5 +190,5 @@ class AnyTrouble(RuleBasedStateMachine):
 
 TestWhateverHappens = AnyTrouble.TestCase
 TestWhateverHappens.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
