@@ -49,8 +49,12 @@ class Slow:
 
     def busy(self, run: Run, phase: str = "*") -> Process | None:
         """Return a slot that has entered the user's map or reduce, once one has."""
+        return next(iter(self.all_busy(run, phase)), None)
+
+    def all_busy(self, run: Run, phase: str) -> list[Process]:
+        """Return the slots that have entered the user's map or reduce."""
         pids = {int(path.name.partition("-")[2]) for path in self.marks.glob(f"{phase}-[0-9]*")}
-        return next((slot for slot in run.processes("slot") if slot.pid in pids), None)
+        return [slot for slot in run.processes("slot") if slot.pid in pids]
 
     def check(self, run: Run) -> list[dict[str, Any]]:
         """The run ends well, with the right bytes and a good history; return that."""
@@ -64,6 +68,16 @@ class Slow:
         assert run.processes() == []
         assert hidden(self.folder, "out") == []
         return told
+
+
+@pytest.mark.parametrize("phase", ["map", "reduce"])
+def test_all_workers_and_all_their_slots_are_busy_at_once(tmp_path: Path, phase: str) -> None:
+    slow = Slow(tmp_path, hold=phase)
+    with running(tmp_path, *slow.arguments("--slots", "2")) as run:
+        busy = run.until(lambda: len(found := slow.all_busy(run, phase)) == 4 and found)
+        assert len({slot.worker for slot in busy}) == 2
+        slow.go_on()
+        slow.check(run)
 
 
 def parent(run: Run, slot: Process) -> Process:
