@@ -60,6 +60,7 @@ REASONS: Final[dict[str, str]] = {
     "Cancelled": "The master no longer needs the attempt.",
     "JobDeleted": "The job's resource was deleted.",
     "InternalError": "A defect of the operator; the message has details.",
+    "Unready": "Not all workers have registered yet.",
     # what goes well
     "Planned": "The input is divided into splits.",
     "Running": "Tasks are running.",

@@ -34,13 +34,17 @@ def test_a_closed_process_is_lost_at_once():
     assert [str(attempt) for _, attempt in job.running("map")] == ["map-0.e1.1"]
 
 
-def test_a_pod_is_lost_only_if_its_uid_was_seen_and_a_list_lacks_it():
+def test_a_pod_is_lost_only_if_its_uid_was_seen_some_time_ago_and_a_list_lacks_it():
     job = JobUnderTest(maps=1).until_mapping()
     worker, _ = job.running("map")[0]
     job.tell(events.WorkersListed(()))
     assert job.history("WorkerLost") == []
     job.list_pods()
-    job.tell(events.WorkersListed(tuple(job.pod(process) for process in job.living() if process is not worker)))
+    others = tuple(job.pod(process) for process in job.living() if process is not worker)
+    job.tell(events.WorkersListed(others))
+    assert job.history("WorkerLost") == []
+    job.pass_time(5)
+    job.tell(events.WorkersListed(others))
     assert [event.worker for event in job.history("WorkerLost")] == [worker.name]
 
 

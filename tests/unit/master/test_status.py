@@ -73,3 +73,29 @@ def test_a_job_without_the_list_of_live_jobs_says_what_it_waits_for():
     assert job.status.message == "waiting for the list of live jobs"
     job.tell(events.LiveJobsListed(()))
     assert job.run_to_the_end() == "Succeeded"
+
+
+def test_workers_that_cannot_start_are_told_in_the_condition_and_once_as_an_event():
+    job = JobUnderTest(workers=1)
+    worker = job.workers[0]
+    job.gateway.mute = worker.mute = True
+    for _ in range(3):
+        job.see(worker, state="pending", reason="Unschedulable", message="0/3 nodes are available")
+    ready = job.status.conditions[0]
+    assert (ready.status, ready.reason) == ("False", "Unschedulable")
+    assert "0/3 nodes are available" in ready.message
+    assert [announcement.reason for announcement in job.announced] == ["Unschedulable"]
+
+
+def test_start_and_failures_are_known_after_a_restart():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    started = job.status.start_wall
+    worker, attempt = job.running("map")[0]
+    worker.fail(attempt, where="a.txt:17")
+    worker.request = 0
+    job.settle()
+    job.mono += 50
+    job.restart_master()
+    job.settle()
+    assert job.status.start_wall == started
+    assert [failure.message for failure in job.status.last_failures] == ["ValueError: no (at a.txt:17)"]

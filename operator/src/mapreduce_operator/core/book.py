@@ -89,6 +89,8 @@ class Recovered(msgspec.Struct):
     maps_ran: bool = False
     publishing: bool = False
     failure: Failure | None = None
+    started_wall: float | None = None
+    failures: list[TaskFailure] = []
 
 
 class PlanDraft(msgspec.Struct):
@@ -135,7 +137,7 @@ class Book:
         self.header: PlanHeader | None = None
         self.splits: list[bytes] = []
         """Each split in msgpack: a plan may have very many."""
-        self.split_sizes: list[int] = []
+        self.split_sizes = array("Q")
         self.records = array("Q")
         """Input records of each map that finished."""
         self.done_records = 0

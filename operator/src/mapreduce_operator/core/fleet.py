@@ -27,6 +27,8 @@ from mapreduce_operator.core.workers import Worker
 
 REGISTRATION_LEASES: Final = 4
 """Leases within which a worker that runs must have registered."""
+LIST_DELAY: Final = 5.0
+"""A LIST may have been made before a worker that was first seen so many seconds ago."""
 REFUSED_PAUSE: Final = 1.0
 """Seconds to wait at least after the platform refused to start somebody."""
 UNSEEN_SECONDS: Final = 60.0
@@ -82,7 +84,8 @@ def listed(book: Book, event: WorkersListed) -> None:
     for seen in sorted(event.workers, key=_by_age, reverse=True):
         changed(book, seen)
     for worker in book.registry.alive():
-        if worker.uid and worker.uid not in present and worker.seen_by_platform:
+        known = worker.seen_by_platform and book.now - worker.seen_since >= LIST_DELAY
+        if known and worker.uid not in present:
             lose(book, worker, "WorkerLost", "it was deleted")
         elif not worker.seen_by_platform and not worker.session and book.now - worker.began > UNSEEN_SECONDS:
             _not_started(book, worker, "WorkerLost", "the platform knows nothing of it")
@@ -113,12 +116,7 @@ def changed(book: Book, seen: WorkerSeen) -> None:
         if seen.state in ("pending", "running"):
             book.commands.append(StopWorker(name=seen.name, uid=seen.uid, reason="it was given up"))
         return
-    worker.uid = seen.uid
-    worker.seen_by_platform = True
-    seat = book.registry.seats.get((worker.role, worker.index))
-    if seat is not None and seat.worker is worker:
-        seat.waiting_for = ("", "")
-    worker.reason, worker.message = (seen.reason, seen.message) if seen.state == "pending" else ("", "")
+    _note_seen(book, worker, seen)
     match seen.state:
         case "running":
             if worker.state is WorkerState.EXPECTED:
@@ -130,6 +128,19 @@ def changed(book: Book, seen: WorkerSeen) -> None:
             lose(book, worker, "WorkerLost", seen.message or seen.reason, oom=seen.oom)
         case _:
             pass
+
+
+def _note_seen(book: Book, worker: Worker, seen: WorkerSeen) -> None:
+    worker.uid = seen.uid
+    if not worker.seen_by_platform:
+        worker.seen_by_platform = True
+        worker.seen_since = book.now
+    seat = book.registry.seats.get((worker.role, worker.index))
+    if seat is not None and seat.worker is worker:
+        seat.waiting_for = ("", "")
+    worker.reason, worker.message = (seen.reason, seen.message) if seen.state == "pending" else ("", "")
+    if worker.reason:
+        book.announce_once("Warning", worker.reason, worker.message)
 
 
 def _stranger(book: Book, seen: WorkerSeen) -> Worker | None:

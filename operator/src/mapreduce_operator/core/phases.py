@@ -45,6 +45,7 @@ def _next_phase(book: Book) -> None:
         book.journal.closed = True
     if book.state is JobState.MAPPING and book.grace_over and book.tasks["map"].done:
         book.move("maps_done")
+        book.announce("Normal", "Running", f"every map has succeeded; {book.tasks['reduce'].count} reduces follow")
 
 
 def _may_map(book: Book) -> bool:

@@ -16,7 +16,8 @@ from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.protocol import JournalPage
 from mapreduce_operator.core import adoption, maps, parts
-from mapreduce_operator.core.book import Book, Failure, Part, Recovered
+from mapreduce_operator.core.book import KEPT_FAILURES, Book, Failure, Part, Recovered
+from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.outputs import MapOutputs
 from mapreduce_operator.core.tasks import TaskTable
 
@@ -57,9 +58,12 @@ def _read_frame(found: Recovered, frame: Frame) -> None:
 def _read_event(found: Recovered, entry: HistoryEvent) -> None:
     task = entry.task
     match entry.event:
+        case "EpochOpened":
+            found.started_wall = entry.wall if found.started_wall is None else found.started_wall
         case "Charged" if entry.budget == "user" and task is not None:
             found.charged[task] = found.charged.get(task, 0) + 1
             found.last_error[task] = (entry.message, entry.worker)
+            found.failures = [*found.failures, _failure(entry)][-KEPT_FAILURES:]
         case "Staged" if task is not None and entry.attempt is not None:
             part = Part(entry.attempt, entry.checksum, entry.rows, entry.size)
             found.staged.setdefault(task.index, part)
@@ -80,6 +84,19 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
             pass
 
 
+def _failure(entry: HistoryEvent) -> TaskFailure:
+    """What people see of a charged failure of an older epoch: its traceback is not in the journal."""
+    return TaskFailure(
+        task=str(entry.task),
+        worker=entry.worker,
+        reason=entry.reason,
+        message=entry.message,
+        where="",
+        traceback="",
+        wall=entry.wall,
+    )
+
+
 def resume(book: Book) -> None:
     """Go on from what the journal told; a gateway that was only started again tells of parts."""
     found = book.recovered if book.recovered is not None else Recovered()
@@ -97,6 +114,8 @@ def resume(book: Book) -> None:
 
 
 def _first_time(book: Book, found: Recovered) -> None:
+    book.started_wall = found.started_wall or book.started_wall
+    book.last_failures = [*found.failures, *book.last_failures][-KEPT_FAILURES:]
     if found.failure is not None:
         book.fail(found.failure.reason, found.failure.message)
     if found.header is None:

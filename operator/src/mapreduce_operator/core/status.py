@@ -38,7 +38,8 @@ def publish(book: Book) -> None:
 def make(book: Book) -> JobStatus:
     """Return the status as it is now."""
     ready = book.registry.ready
-    waits = "" if book.over or (book.state in (JobState.MAPPING, JobState.REDUCING) and ready) else waiting_for(book)
+    moves = book.state in (JobState.MAPPING, JobState.REDUCING) and ready > 0
+    waits = "" if book.over else _missing_gateway(book) if moves else waiting_for(book)
     _set_conditions(book, ready)
     return JobStatus(
         phase=_PHASES[book.state],
@@ -74,8 +75,9 @@ def _set_conditions(book: Book, ready: int) -> None:
     desired = book.spec.workers
     if not book.over:
         enough = ready >= desired
-        reason = "Running" if enough else "Unready"
-        _set(book, "WorkersReady", enough, reason, f"{ready} of {desired} workers are registered")
+        reason, message = ("Running", "") if enough else _missing_worker(book)
+        told = f"{ready} of {desired} workers are registered"
+        _set(book, "WorkersReady", enough, reason or "Unready", f"{told}; {message}" if message else told)
     if book.state is JobState.SUCCEEDED:
         _set(book, "Complete", True, "Succeeded", "the output is published")
     if book.state is JobState.FAILED and book.failure is not None:
@@ -99,13 +101,29 @@ def waiting_for(book: Book) -> str:
     """Return why the job does not move, or nothing if nobody knows of a reason."""
     if book.input_problem.reason:
         return f"{book.input_problem.reason}: {book.input_problem.message}"
-    for worker in book.registry.alive():
-        if worker.state is WorkerState.EXPECTED and worker.reason:
-            return f"{worker.reason}: {worker.message or worker.name}"
-    for seat in book.registry.seats.values():
-        if seat.waiting_for[0]:
-            return ": ".join(seat.waiting_for)
+    reason, message = _missing_worker(book)
+    if reason:
+        return f"{reason}: {message}"
     return _store_trouble(book) or _missing(book)
+
+
+def _missing_worker(book: Book) -> tuple[str, str]:
+    """Return the reason and message for which a worker or gateway is not there, if somebody said one."""
+    for seat in book.registry.seats.values():
+        worker = seat.worker
+        if worker is not None and worker.state is WorkerState.EXPECTED and worker.reason:
+            return worker.reason, worker.message or worker.name
+        if seat.waiting_for[0]:
+            return seat.waiting_for
+    return "", ""
+
+
+def _missing_gateway(book: Book) -> str:
+    if book.output_gateway is None:
+        return "waiting for the gateway to register"
+    if book.input_gateway is None:
+        return "waiting for the input's gateway to register"
+    return ""
 
 
 def _store_trouble(book: Book) -> str:
@@ -121,13 +139,13 @@ def _missing(book: Book) -> str:
     if book.context.resumed and not book.listed:
         return "waiting for the list of the job's Pods"
     if book.output_gateway is None:
-        return "waiting for the gateway to register"
+        return _missing_gateway(book)
     if book.live_jobs is None and not book.opened_once:
         return "waiting for the list of live jobs"
     if not book.grace_over:
         return "waiting for the workers to register again"
     if book.input_gateway is None:
-        return "waiting for the input's gateway to register"
+        return _missing_gateway(book)
     if not book.registry.ready:
         return "waiting for a worker to register"
     return ""

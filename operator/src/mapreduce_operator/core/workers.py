@@ -49,6 +49,7 @@ class Worker:
         self.began = 0.0
         """When it was asked for or first seen; when it was first seen running."""
         self.seen_by_platform = False
+        self.seen_since = 0.0
         self.reason = ""
         self.message = ""
         self.address = ""
