@@ -40,7 +40,10 @@ class Running:
 
 
 class Kubelet:
-    """Runs until `close`; `claims` has one folder a claim, by namespace."""
+    """Runs until `close` the Pods of namespaces in which it was asked for a claim's folder.
+
+    `claims` has one folder a claim, by namespace.
+    """
 
     def __init__(self, server: ApiServer, folder: pathlib.Path) -> None:
         self.claims = folder / "claims"
@@ -49,6 +52,7 @@ class Kubelet:
         self._context = ssl.create_default_context()
         self._context.check_hostname = False
         self._context.verify_mode = ssl.CERT_NONE
+        self._namespaces: set[str] = set()
         self._pods: dict[str, Running] = {}
         self._numbers = itertools.count(2)
         self._stop = threading.Event()
@@ -57,7 +61,8 @@ class Kubelet:
         self._thread.start()
 
     def claim(self, namespace: str, name: str) -> pathlib.Path:
-        """Return the folder of a claim."""
+        """Return the folder of a claim; from now on the namespace's Pods run."""
+        self._namespaces.add(namespace)
         folder = self.claims / namespace / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -93,7 +98,7 @@ class Kubelet:
 
     def _look(self) -> None:
         listed = self._call("GET", f"/api/v1/pods?labelSelector={SELECTOR}")["items"]
-        present = {pod["metadata"]["uid"]: pod for pod in listed}
+        present = {pod["metadata"]["uid"]: pod for pod in listed if pod["metadata"]["namespace"] in self._namespaces}
         for uid, pod in present.items():
             if uid not in self._pods and "deletionTimestamp" not in pod["metadata"]:
                 self._start(pod)

@@ -232,6 +232,22 @@ def test_a_complete_job_is_let_go_after_its_status_was_written():
     asyncio.run(go())
 
 
+def test_a_core_that_cleans_up_after_a_failure_is_left_alone_until_it_is_done():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            failed = {"conditions": [{"type": "Failed", "status": "True"}]}
+            job.seen(world.api.put(JOB, world.resource | {"status": failed}))
+            await settled()
+            assert world.registry.get(UID) is not None
+            job.ended(UID, "Failed")
+            await settled()
+            assert world.registry.get(UID) is None
+            assert world.resource["metadata"]["finalizers"] == [words.FINALIZER], "its history is still there"
+
+    asyncio.run(go())
+
+
 def deleted(world):
     metadata = world.resource["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}
     return world.api.put(JOB, world.resource | {"metadata": metadata})

@@ -194,7 +194,9 @@ class Job:
         """Take the next step; return the seconds until the next look, or None to wait for a change."""
         if objects.is_deleted(self._body):
             return await self._leave()
-        if self._broken or self._ended is not None or resource.finished(self._body):
+        over = self._broken or self._ended is not None
+        # A job tells that it failed before its core has cleaned up: that core still runs.
+        if over or (self._runtime is None and resource.finished(self._body)):
             return await self._settle()
         return await self._advance()
 
