@@ -1,17 +1,23 @@
 """The operator on the kind cluster, installed once a run as the README says, and one namespace a test."""
 
-import subprocess
-
 import pytest
 
 from tests.support import cluster
+
+LIMIT = 420
+"""Seconds a test: most of it is Pods starting, several processes a core."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "tests/e2e/" in str(item.path):
+            item.add_marker(pytest.mark.timeout(LIMIT))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def operator():
     """Install the chart as it stands in this tree."""
-    done = subprocess.run([cluster.ROOT / "hack/deploy"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{cluster.operator_log()}"
+    cluster.deploy()
 
 
 @pytest.fixture

@@ -4,78 +4,121 @@ import pytest
 
 from tests.support import cluster
 from tests.support.cluster import job_manifest
-from tests.support.cluster_jobs import prepare, submit, texts
+from tests.support.cluster_jobs import slow_word_count
 
-RAISES = """
-import mapreduce as mr
+JOB = "import mapreduce as mr\n\nclass Fails(mr.Job):\n"
+MAP = "    def map(self, line):\n        yield line, 1\n"
+SUM = "    reduce = mr.Sum()\n"
 
-class Fails(mr.Job):
-    def map(self, line):
-        raise ValueError("seven is not a word")
+# name: (program, changes of the spec, reason, what the condition's message and the Event say)
+AT_FAULT = {
+    "syntax-error": ("import mapreduce as mr\nclass W(mr.Job:\n", {}, "ProgramInvalid", ["line 2"]),
+    "no-job": ("x = 1\n", {}, "ProgramInvalid", ["Job"]),
+    "two-jobs": (JOB + MAP + SUM + "\nclass Other(Fails):\n" + MAP + SUM, {}, "ProgramInvalid", ["Fails", "Other"]),
+    "no-reduce": (JOB + MAP, {}, "ProgramInvalid", ["reduce"]),
+    "map-raises": (
+        JOB + "    def map(self, line):\n        raise ValueError('seven is no word')\n" + SUM,
+        {},
+        "UserCodeFailed",
+        ["seven is no word", "a.txt:0", "Traceback"],
+    ),
+    "reduce-raises": (
+        JOB + MAP + "    def reduce(self, key, values):\n        raise KeyError('no such thing')\n",
+        {},
+        "UserCodeFailed",
+        ["no such thing", "one line", "partition", "Traceback"],
+    ),
+    "unsupported-key": (
+        JOB + "    def map(self, line):\n        yield None, 1\n" + SUM,
+        {},
+        "UnsupportedKey",
+        ["None"],
+    ),
+    "mixed-keys": (
+        JOB + "    def map(self, line):\n        yield line, 1\n        yield 7, 1\n" + SUM,
+        {},
+        "MixedKeys",
+        ["int", "str"],
+    ),
+    "no-input": (JOB + MAP + SUM, {"paths": ["*.csv"]}, "InputNotFound", ["*.csv"]),
+    "output-exists": (JOB + MAP + SUM, {"output": "taken"}, "OutputExists", ["taken"]),
+}
 
-    reduce = mr.Sum()
-"""
+
+def over_a_config_map(name, program, changes):
+    """Return a job over one ConfigMap, small enough that ten of them run at once."""
+    volume = {"configMap": {"name": "texts"}}
+    output = {
+        "path": changes.get("output", f"out-{name}"),
+        "volume": {"persistentVolumeClaim": {"claimName": "results"}},
+    }
+    spec = {
+        "input": {"paths": changes.get("paths", ["*.txt"]), "volume": volume},
+        "output": output,
+        "reducers": 1,
+        "workers": {"replicas": 1},
+    }
+    return job_manifest(name, program, **spec)
 
 
-def failed(namespace, job="wordcount", timeout=120):
-    """Return the Failed condition once it is true, after checking that nothing was published."""
-    condition = cluster.eventually(
-        "the job failed",
+def failed(namespace, job, timeout=240):
+    """Return the Failed condition once it is true."""
+    return cluster.eventually(
+        f"{job} failed",
         lambda: (found := namespace.condition(job, "Failed")) and found["status"] == "True" and found,
         timeout=timeout,
+        interval=1.0,
     )
-    assert "out" not in namespace.files("read")
-    return condition
 
 
-@pytest.mark.parametrize(
-    ("program", "said"),
-    [
-        ("import mapreduce as mr\nclass W(mr.Job:\n", "line 2"),
-        ("x = 1\n", "Job"),
-        (RAISES, "seven is not a word"),
-    ],
-    ids=["syntax-error", "no-job", "map-raises"],
-)
-def test_a_program_at_fault_fails_the_job_and_says_where(namespace, program, said):
-    prepare(namespace, texts(files=2))
-    submit(namespace, program)
-    condition = failed(namespace)
-    assert said in condition["message"]
-    events = [
-        event["message"] for event in namespace.get("events") if event["involvedObject"]["kind"] == "MapReduceJob"
-    ]
-    assert any(said in message for message in events)
+def untold(namespace, name):
+    """Return what a failed job should say of its fault and does not."""
+    _, _, reason, said = AT_FAULT[name]
+    condition = failed(namespace, name)
+    events = [event["message"] for event in namespace.get("events") if event["involvedObject"]["name"] == name]
+    if condition["reason"] != reason:
+        yield f"{name}: reason {condition['reason']}, not {reason}: {condition['message']}"
+    for words in said:
+        if words not in condition["message"] or not any(words in message for message in events):
+            yield f"{name}: {words!r} is not in {condition['message']!r} and an Event of {events}"
 
 
-def test_a_missing_claim_is_named_while_the_job_waits_for_it(namespace):
-    prepare(namespace, texts(files=1))
-    submit(
-        namespace,
-        RAISES,
-        output={"path": "out", "volume": {"persistentVolumeClaim": {"claimName": "absent"}}},
-        preRunningDeadlineSeconds=10,
-    )
-    condition = failed(namespace)
-    assert condition["reason"] == "DeadlineExceeded"
-    assert "absent" in condition["message"]
+def test_each_fault_of_a_job_is_told_by_condition_and_event_and_nothing_is_published(namespace):
+    namespace.claim("results")
+    namespace.shell_pod("read", "results")
+    namespace.write("read", "taken/mine.txt", b"not to be touched\n")
+    texts = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "texts"}, "data": {"a.txt": "one line\n"}}
+    namespace.apply(texts, *(over_a_config_map(name, *AT_FAULT[name][:2]) for name in AT_FAULT))
+    assert [problem for name in AT_FAULT for problem in untold(namespace, name)] == []
+    published = [path for path in namespace.files("read") if path.startswith("out-")]
+    assert published == []
+    assert namespace.read("read", "taken/mine.txt") == b"not to be touched\n"
 
 
-def test_an_image_that_cannot_be_pulled_is_named_and_fails_at_the_deadline(namespace):
-    prepare(namespace, texts(files=1))
-    submit(namespace, RAISES, image="absent.invalid/no-such-image:1", preRunningDeadlineSeconds=40)
+def test_what_a_job_waits_for_is_named_until_its_deadline_fails_it(namespace):
+    namespace.claim("results")
+    namespace.shell_pod("read", "results")
+    texts = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "texts"}, "data": {"a.txt": "one line\n"}}
+    no_claim = over_a_config_map("no-claim", slow_word_count(), {})
+    no_claim["spec"]["output"]["volume"]["persistentVolumeClaim"]["claimName"] = "absent"
+    no_claim["spec"]["preRunningDeadlineSeconds"] = 20
+    no_image = over_a_config_map("no-image", slow_word_count(), {})
+    no_image["spec"] |= {"image": "absent.invalid/no-such-image:1", "preRunningDeadlineSeconds": 70}
+    namespace.apply(texts, no_claim, no_image)
     cluster.eventually(
-        "the job says why it waits",
-        lambda: "absent.invalid" in str(namespace.get("mrjob", "wordcount").get("status", {})),
+        "the job says within a minute which image it waits for",
+        lambda: "absent.invalid" in str(namespace.get("mrjob", "no-image").get("status", {})),
         timeout=60,
     )
-    assert "absent.invalid" in failed(namespace)["message"]
+    for job, missing in (("no-claim", "absent"), ("no-image", "absent.invalid")):
+        condition = failed(namespace, job)
+        assert (condition["reason"], missing in condition["message"]) == ("DeadlineExceeded", True)
+    assert [path for path in namespace.files("read") if path.startswith("out-")] == []
 
 
 def test_an_invalid_resource_is_refused_with_the_rule_s_message(namespace):
-    manifest = job_manifest("wordcount", RAISES, reducers=0)
     with pytest.raises(AssertionError, match="reducers"):
-        namespace.apply(manifest)
-    two = job_manifest("wordcount", RAISES, program={"inline": "x", "configMap": {"name": "a", "key": "b"}})
+        namespace.apply(job_manifest("wordcount", slow_word_count(), reducers=0))
+    two = job_manifest("wordcount", "x", program={"inline": "x", "configMap": {"name": "a", "key": "b"}})
     with pytest.raises(AssertionError, match="exactly one"):
         namespace.apply(two)

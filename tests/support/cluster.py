@@ -177,6 +177,21 @@ class Namespace(msgspec.Struct, frozen=True):
         return None
 
 
+def deploy(*values: str) -> None:
+    """Install or upgrade the chart as it stands in this tree, and wait until it is ready."""
+    _hack("deploy", *values)
+
+
+def undeploy() -> None:
+    """Uninstall the chart."""
+    _hack("undeploy")
+
+
+def _hack(script: str, *words: str) -> None:
+    done = subprocess.run([ROOT / "hack" / script, *words], capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 0, f"{script}: {done.stdout}\n{done.stderr}\n{operator_log()}"
+
+
 @contextlib.contextmanager
 def namespace() -> Iterator[Namespace]:
     """Make a namespace that enforces `restricted`, and delete it afterwards."""
