@@ -22,7 +22,8 @@ from mapreduce.spec import JobSpec, Limits
 from mapreduce_operator.core import events, invariants
 from mapreduce_operator.core.events import Command, Event, Instant, JobStatus
 from mapreduce_operator.core.master import Master, MasterContext
-from tests.support.master_fakes import FakeGateway, FakeProcess, FakeWorker, Store
+from tests.support.master_fakes import FakeProcess, FakeWorker
+from tests.support.master_gateways import FakeGateway, Store
 
 ENGINE = "1.0"
 PROGRAM = Program("job.py", b"class Job: ...")

@@ -1,7 +1,7 @@
-"""Fake processes for the tests of the master: a worker, a gateway, and the store behind it.
+"""Fake processes for the tests of the master: what all share, and a worker.
 
 They keep the rules of `docs/protocol.md` in the simplest way, without files, slots or time.
-Neighbour: `master_builder.py`, which delivers their messages.
+Neighbours: `master_gateways.py`, and `master_builder.py`, which delivers their messages.
 """
 
 from __future__ import annotations
@@ -9,33 +9,20 @@ from __future__ import annotations
 import itertools
 
 from mapreduce.digests import consumed
-from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId, TaskId
-from mapreduce.plan import PlanHeader, Split
 from mapreduce.program import Shape
 from mapreduce.protocol import (
     Answer,
     Assignment,
     AttemptCancelled,
     AttemptFailed,
-    Cleaned,
-    CleanUp,
     ErrorInfo,
     Exchange,
-    JournalPage,
-    MakePlan,
     MapOutput,
     MapSucceeded,
-    Opened,
-    OpenOutput,
     Outcome,
-    OutputSummary,
-    PlanFinished,
-    PlanPageMade,
     ProgramLoaded,
     Progress,
-    Published,
-    PublishOutput,
     ReduceSucceeded,
     Registered,
     Report,
@@ -43,29 +30,9 @@ from mapreduce.protocol import (
     RunMap,
     RunReduce,
     SegmentsLost,
-    Staged,
-    StagePart,
 )
 
 _boots = itertools.count(1)
-SUMMARY = OutputSummary(path="out/wc", files=1, records=10, size=100, checksum="sha256:0")
-
-
-class Store:
-    """The output's claim: journal, staged parts, what was published, what was cleaned."""
-
-    def __init__(self, plan: tuple[PlanHeader, tuple[Split, ...]]) -> None:
-        self.plan = plan
-        self.frames: list[Frame] = []
-        self.staged: dict[int, StagePart] = {}
-        self.published = False
-        self.cleaned: list[str] = []
-        self.staged_times: dict[int, int] = {}
-        self.manifest = b""
-
-    def written(self, epoch: int) -> int:
-        """The highest sequence of an epoch in the journal."""
-        return max((frame.sequence for frame in self.frames if frame.epoch == epoch), default=0)
 
 
 class FakeProcess:
@@ -296,113 +263,6 @@ class FakeWorker(FakeProcess):
         self.waiting.add(attempt)
         self.unreadable.setdefault(attempt, set()).update(source for source, _ in lost)
         self.report(SegmentsLost(attempt=attempt, holder=holder, maps=lost), ends=False)
-
-
-class FakeGateway(FakeProcess):
-    """A gateway: it does at once what the store can do, unless a test holds it back."""
-
-    role: Role = "gateway"
-
-    def __init__(self, name: str, index: int, slots: int = 0) -> None:
-        super().__init__(name, index, slots)
-        self.open = False
-        self.frames: dict[int, Frame] = {}
-        self.refuse_to: dict[str, ErrorInfo] = {}
-
-    def new_epoch(self) -> None:
-        self.open, self.written = False, 0
-        self.frames.clear()
-        for attempt in list(self.active):
-            self.report(AttemptCancelled(attempt=attempt))
-
-    def take_rest(self, answer: Answer) -> None:
-        for frame in answer.journal:
-            if frame.sequence > self.written:
-                self.frames[frame.sequence] = frame
-
-    def do_storage(self, store: Store, held: set[str]) -> None:
-        """Do everything that is not held back; with news, do not wait for the answer that is due."""
-        before = (self.number, self.written)
-        self._append(store, held)
-        for attempt, work in list(self.active.items()):
-            if attempt.task.kind in held or attempt not in self.active:
-                continue
-            if attempt.task.kind in self.refuse_to:
-                self.report(AttemptFailed(attempt=attempt, error=self.refuse_to[attempt.task.kind]))
-            else:
-                self._do(store, work)
-            self._append(store, held)
-        if before != (self.number, self.written):
-            self.request = 0
-
-    def _append(self, store: Store, held: set[str]) -> None:
-        if not self.open or "journal" in held:
-            return
-        while self.written + 1 in self.frames:
-            self.written += 1
-            store.frames.append(self.frames.pop(self.written))
-
-    def _do(self, store: Store, work: Assignment) -> None:
-        match work:
-            case OpenOutput():
-                self._open(store, work)
-            case MakePlan():
-                header, splits = store.plan
-                pages = [splits[at : at + 2] for at in range(0, len(splits), 2)]
-                for number, page in enumerate(pages):
-                    self.report(PlanPageMade(attempt=work.attempt, number=number, splits=page), ends=False)
-                self.report(PlanFinished(attempt=work.attempt, header=header, pages=len(pages)))
-            case StagePart():
-                if self.open:
-                    self._stage(store, work)
-            case PublishOutput():
-                if self.written >= work.journal_through:
-                    store.published, self.open, store.manifest = True, False, work.manifest
-                    self.report(Published(attempt=work.attempt, summary=SUMMARY))
-            case CleanUp():
-                store.cleaned.append(work.mode)
-                self.open = False
-                self.report(Cleaned(attempt=work.attempt))
-            case _:
-                raise AssertionError(f"a gateway cannot do {work}")
-
-    def _open(self, store: Store, work: OpenOutput) -> None:
-        if store.published:
-            self.report(Opened(attempt=work.attempt, pages=0, published=True, summary=SUMMARY))
-            return
-        pages = [tuple(store.frames[at : at + 3]) for at in range(0, len(store.frames), 3)]
-        for number, frames in enumerate(pages):
-            self.report(JournalPage(attempt=work.attempt, number=number, frames=frames), ends=False)
-        self.open = True
-        self.written = store.written(work.attempt.epoch)
-        self.report(Opened(attempt=work.attempt, pages=len(pages)))
-
-    def _stage(self, store: Store, work: StagePart) -> None:
-        if work.partition not in store.staged:
-            store.staged[work.partition] = work
-            store.staged_times[work.partition] = store.staged_times.get(work.partition, 0) + 1
-            task = TaskId(0, "reduce", work.partition)
-            entry = HistoryEvent(
-                event="Staged",
-                wall=0.0,
-                task=task,
-                attempt=work.source,
-                checksum=work.checksum,
-                rows=work.rows,
-                size=work.size,
-            )
-            store.frames.append(Frame(work.attempt.epoch, 0, entry))
-        kept = store.staged[work.partition]
-        self.report(
-            Staged(
-                attempt=work.attempt,
-                partition=work.partition,
-                source=kept.source,
-                checksum=kept.checksum,
-                rows=kept.rows,
-                size=kept.size,
-            )
-        )
 
 
 def attempt_of(outcome: Outcome) -> AttemptId:
