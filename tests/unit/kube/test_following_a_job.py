@@ -282,6 +282,36 @@ def test_a_deleted_job_is_let_go_after_its_budget_even_if_its_files_could_not_be
     asyncio.run(go())
 
 
+def test_a_job_that_is_deleted_with_its_claim_is_kept_for_a_moment_only():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            world.api.put(CLAIMS[1][0], {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+            job.seen(deleted(world))
+            await settled()
+            assert world.resource["metadata"]["finalizers"] == [words.FINALIZER]
+            world.now += reconcile.CLAIM_GOES_TOO
+            job.seen(world.resource)
+            await settled()
+            assert world.resource["metadata"]["finalizers"] == []
+
+    asyncio.run(go())
+
+
+def test_a_job_that_was_never_begun_is_let_go_at_once():
+    async def go():
+        program = {"configMap": {"name": "absent", "key": "job.py"}}
+        world = World(body(program=program))
+        async with following(world) as job:
+            assert world.resource["metadata"]["finalizers"] == [words.FINALIZER]
+            job.seen(deleted(world))
+            await settled()
+            assert world.resource["metadata"]["finalizers"] == []
+            assert world.cores == []
+
+    asyncio.run(go())
+
+
 def test_a_failed_job_is_cleaned_by_a_core_of_its_own_when_it_is_deleted():
     async def go():
         failed = {"conditions": [{"type": "Failed", "status": "True"}]}

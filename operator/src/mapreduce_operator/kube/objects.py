@@ -25,7 +25,7 @@ def has_finalizer(body: Mapping[str, Any]) -> bool:
 
 
 def is_deleted(body: Mapping[str, Any]) -> bool:
-    """Tell whether the user deleted the job."""
+    """Tell whether an object was deleted, and only waits for finalizers."""
     return bool((body.get("metadata") or {}).get("deletionTimestamp"))
 
 

@@ -33,7 +33,7 @@ from mapreduce_operator.core.events import (
 )
 from mapreduce_operator.kube import inputs, objects, observe, pods, resource, status
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
-from mapreduce_operator.kube.errors import ApiError, Conflict, InvalidSpec, LeaseLost, NotFound
+from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, InvalidSpec, LeaseLost, NotFound
 from mapreduce_operator.kube.inputs import Missing
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.pods import Platform
@@ -46,6 +46,8 @@ from mapreduce_operator.runtime.registry import Registry
 
 CLEANING_BUDGET: Final = 60.0
 """Seconds after which a deleted job is let go, even if its files could not be removed."""
+CLAIM_GOES_TOO: Final = 10.0
+"""The same, where the output's claim is being deleted as well."""
 LOOK_AGAIN: Final = 2.0
 """Seconds until a job that waits for something in the API looks again."""
 RETRY: Final = 2.0
@@ -88,6 +90,7 @@ class Job:
         self._ended: Phase | None = None
         self._broken = ""
         self._deleted_at: float | None = None
+        self._cleaning = False
         self._hints: dict[str, tuple[float, WorkerSeen]] = {}
         self._has_pods = False
         self._woken = asyncio.Event()
@@ -276,11 +279,12 @@ class Job:
         now = self._shared.clock()
         if self._deleted_at is None:
             self._deleted_at = now
-            if not await self._begin_cleaning():
-                self._deleted_at = now - CLEANING_BUDGET
-        left = self._deleted_at + CLEANING_BUDGET - now
-        if self._ended != "Deleted" and not self._broken and left > 0:
-            return left
+        if not self._cleaning:
+            self._cleaning = await self._begin_cleaning()
+        if self._cleaning and self._ended != "Deleted" and not self._broken:
+            left = self._deleted_at + await self._cleaning_budget() - now
+            if left > 0:
+                return min(left, LOOK_AGAIN)
         await self._stop_runtime()
         await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
         self._body = await objects.release(self._shared.writer, self._body)
@@ -288,7 +292,7 @@ class Job:
 
     async def _begin_cleaning(self) -> bool:
         """Tell the core that the job is deleted, starting one if there are files to remove; else return False."""
-        if resource.finished(self._body) == "Complete":
+        if resource.finished(self._body) == "Complete" or not self._resumed:
             return False
         if self._runtime is not None and self._ended is None and not self._broken:
             self._post(JobDeleted())
@@ -297,17 +301,28 @@ class Job:
         try:
             source = await inputs.read_program(self._shared.api, self._body)
             # Cleaning needs no program, and the one that the job ran with may be gone by now.
-            self._parsed = resource.parse(
-                self._body, b"" if isinstance(source, Missing) else source, self._shared.defaults
-            )
-            claim = Ref("persistentvolumeclaims", self.owner.namespace, self._parsed.output.claim)
-            await self._shared.api.get(claim)
-        except (InvalidSpec, NotFound):
+            text = b"" if isinstance(source, Missing) else source
+            self._parsed = resource.parse(self._body, text, self._shared.defaults)
+            if await self._cleaning_budget() == 0:
+                return False
+            await self._stop_runtime()
+            await objects.prepare(self._shared.writer, self.owner, self._shared.platform)
+        except (InvalidSpec, Forbidden):
+            # There never were files, or the namespace is going away with them.
             return False
-        await self._stop_runtime()
-        await objects.prepare(self._shared.writer, self.owner, self._shared.platform)
         await self._start_runtime(self._parsed, deleted=True)
         return True
+
+    async def _cleaning_budget(self) -> float:
+        """Return how long a deleted job may be kept: files go with their claim, where that goes too."""
+        if self._parsed is None:
+            return CLEANING_BUDGET
+        name = self._parsed.output.claim
+        try:
+            claim = await self._shared.api.get(Ref("persistentvolumeclaims", self.owner.namespace, name))
+        except NotFound:
+            return 0.0
+        return CLAIM_GOES_TOO if objects.is_deleted(claim) else CLEANING_BUDGET
 
     def _post(self, event: Event) -> None:
         if self._runtime is not None:
