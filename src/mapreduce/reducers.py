@@ -94,7 +94,6 @@ class Sum(Reducer):
         except OverflowError:
             return math.inf if exact > 0 else -math.inf
 
-
     def canonical(self, acc: Any) -> Any:
         """Return an int as it is; else [integer sum, the float nearest to the rest, what is left of it…]."""
         if isinstance(acc, int):

@@ -119,6 +119,7 @@ def test_what_a_job_waits_for_is_named_until_its_deadline_fails_it(namespace):
 def test_an_invalid_resource_is_refused_with_the_rule_s_message(namespace):
     with pytest.raises(AssertionError, match="reducers"):
         namespace.apply(job_manifest("wordcount", slow_word_count(), reducers=0))
-    two = job_manifest("wordcount", "x", program={"inline": "x", "configMap": {"name": "a", "key": "b"}})
+    two = job_manifest("wordcount", "x")
+    two["spec"]["program"]["configMap"] = {"name": "a", "key": "b"}
     with pytest.raises(AssertionError, match="exactly one"):
         namespace.apply(two)

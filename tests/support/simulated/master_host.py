@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -88,7 +89,7 @@ class MasterHost:
         self._sessions.clear()
         pending, self._pending = self._pending, {}
         for _, respond in pending.values():
-            self._world.clock.after(0.01, lambda respond=respond: respond(Away()))
+            self._world.clock.after(0.01, partial(respond, Away()))
 
     def post(self, event: Event) -> None:
         """Hand an event to the core, check its book-keeping, carry out what it asks for."""
@@ -124,7 +125,7 @@ class MasterHost:
         self, place: str, patience: float, respond: Respond, event: Callable[[int], Event], session: str = ""
     ) -> None:
         world = self._world
-        answered = []
+        answered: list[bool] = []
 
         def once(answer: Any) -> None:
             if not answered:

@@ -149,7 +149,7 @@ class WorkerHost:
     def _ask(self, place: str, patience: float, answer: Any, failed: events.Event) -> None:
         """Ask another process for data; `failed` happens when it does not run or is cut off."""
         world = self._world
-        told = []
+        told: list[bool] = []
 
         def once(event: events.Event) -> None:
             if not told:

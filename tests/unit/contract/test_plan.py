@@ -1,5 +1,7 @@
 """The plan is a function of the listing: every byte in one split, in order."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,13 @@ def listing(*sizes):
 
 
 def spec(**changes):
-    fields = {"uid": "u", "name": "j", "program": Program("job.py", b""), "inputs": ("in",), "output": "out"}
+    fields: dict[str, Any] = {
+        "uid": "u",
+        "name": "j",
+        "program": Program("job.py", b""),
+        "inputs": ("in",),
+        "output": "out",
+    }
     return JobSpec(**(fields | changes))
 
 
