@@ -108,3 +108,15 @@ def test_a_failed_job_that_is_deleted_while_it_is_cleaned_leaves_nothing():
     job.held.clear()
     assert job.run_to_the_end() == "Deleted"
     assert job.store.cleaned[-1] == "deleted"
+
+
+def test_a_job_that_fails_while_its_output_is_being_opened_leaves_no_reservation():
+    job = JobUnderTest()
+    job.held.add("open")
+    job.settle()
+    worker, attempt = job.running("load")[0]
+    worker.fail(attempt, kind="refused", reason="ProgramInvalid", message="job.py, line 3: invalid syntax")
+    worker.request = 0
+    job.held.clear()
+    assert job.run_to_the_end() == "Failed"
+    assert job.store.cleaned == ["failed"]

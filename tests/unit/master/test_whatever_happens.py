@@ -109,6 +109,12 @@ class AnyTrouble(RuleBasedStateMachine):
             process.cut_off()
 
     @rule(pick=PICK)
+    def somebody_falls_silent_or_speaks_again(self, pick):
+        process = self.pick(pick, self.job.living())
+        if process is not None:
+            process.mute = not process.mute
+
+    @rule(pick=PICK)
     def a_worker_process_starts_again_with_an_empty_disk(self, pick):
         worker = self.pick(pick, self.job.workers)
         if worker is not None:
@@ -180,6 +186,7 @@ class AnyTrouble(RuleBasedStateMachine):
         self.job.held.clear()
         for process in self.job.processes.values():
             process.answers_to_lose = 0
+            process.mute = False
         assert self.job.run_to_the_end() == "Succeeded"
         assert self.job.store.published
         events_seen = history.parse(b"".join(history.render(self.job.store.frames)))

@@ -60,7 +60,8 @@ def _take_attempt(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
     if not 0 <= index < table.count or attempt_id.task.step != table.step:
         return
     orphan = kind == "map" and index in book.outputs.orphans
-    if table.is_in(index, TaskState.SUCCEEDED) and not orphan:
+    wanted = table.is_in(index, TaskState.WAITING) or table.is_in(index, TaskState.RUNNING)
+    if not wanted and not orphan:
         return
     if orphan:
         maps.run_again(book, index)

@@ -11,7 +11,6 @@ from typing import Final, Literal
 from mapreduce_operator.core import answers, attempts, status, storage
 from mapreduce_operator.core.book import Book, Ending, Failure
 from mapreduce_operator.core.events import Ended, StopWorker
-from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
 
 CLEAN_SECONDS: Final = 60.0
@@ -32,18 +31,19 @@ def fail(book: Book, failure: Failure) -> None:
     book.journal.closed = False
     book.record("JobFailed", reason=failure.reason, message=failure.message, awaited=True)
     book.announce("Warning", failure.reason, failure.message)
-    _end(book, "failed", book.opened_once)
+    _end(book, "failed")
 
 
 def delete(book: Book) -> None:
     """The user deleted the job: keep nothing."""
     if book.ending is not None and book.ending.mode != "failed":
         return
-    touched = book.opened_once or book.context.resumed or book.tasks["open"].counts[TaskState.WAITING] == 0
-    _end(book, "deleted", touched)
+    _end(book, "deleted")
 
 
-def _end(book: Book, mode: Literal["failed", "deleted"], touched: bool) -> None:
+def _end(book: Book, mode: Literal["failed", "deleted"]) -> None:
+    # An output that was refused to this job is none of its business.
+    touched = book.opened_once or book.context.resumed or bool(book.tasks["open"].live)
     book.journal.closed = True
     book.ending = Ending(mode, book.now + CLEAN_SECONDS, cleaned=not touched)
     book.completed_wall = book.completed_wall or book.at.wall

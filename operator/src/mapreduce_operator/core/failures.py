@@ -90,6 +90,9 @@ def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     table.blocked[index] = sequence
     verdict = policies.user_failure(str(attempt.id.task), error, count, book.spec.limits, seen_elsewhere=elsewhere)
     book.announce("Warning", error.reason, f"{attempt.id.task} on {attempt.worker.name}: {policies.one_line(error)}")
+    if verdict.action == "fail" and table.is_in(index, TaskState.STAGING):
+        # Another attempt has finished: what this one met does not matter unless that part is lost.
+        return
     if verdict.action == "fail":
         attempts.cancel_all(book, kind, index, "Cancelled")
         table.move(index, "spent")

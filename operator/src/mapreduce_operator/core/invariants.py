@@ -103,7 +103,9 @@ def _parts_are_somewhere(book: Book) -> Iterator[str]:
 
 def _waiting_maps_get_room(book: Book) -> Iterator[str]:
     """Else reduces that wait for a lost segment would hold every slot for ever."""
-    if book.over or book.failure is not None or book.state is not JobState.REDUCING or not book.grace_over:
+    if book.over or book.failure is not None or not book.grace_over:
+        return
+    if book.state not in (JobState.MAPPING, JobState.REDUCING):
         return
     waiting = book.tasks["map"].counts[TaskState.WAITING]
     if not waiting or not maps.outputs_needed(book):
