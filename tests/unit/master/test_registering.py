@@ -37,6 +37,16 @@ def test_another_engine_than_the_plans_is_refused_with_both():
     assert any("9.9" in announcement.message for announcement in job.announced)
 
 
+def test_after_a_restart_workers_keep_the_engine_that_the_job_was_planned_with():
+    job = JobUnderTest().until_mapping()
+    newer = type(job.master.book.context)(ticket_key=b"k", engine_version="2.0", resumed=True)
+    job.restart_master()
+    job.master.book.context = newer
+    job.settle()
+    assert all(process.session for process in job.living())
+    assert job.run_to_the_end() == "Succeeded"
+
+
 def test_a_worker_that_was_given_up_is_not_wanted_any_more():
     job = JobUnderTest().until_mapping()
     worker = job.workers[0]

@@ -155,6 +155,8 @@ class Book:
         self.parts: dict[int, Part] = {}
         self.consumed = ""
         """What the reduces that reported consumed; once set, no map may give another output."""
+        self.unreadable_parts: dict[AttemptId, int] = {}
+        """How often the gateway could not read the part of a reduce attempt."""
         self.complaints: dict[AttemptId, set[AttemptId]] = {}
         self.avoid: dict[int, set[int]] = {}
         """Workers that a moved reduce should not get again."""

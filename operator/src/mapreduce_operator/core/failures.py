@@ -18,9 +18,7 @@ from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker
 
 STAGE_TRIES: Final = 3
-"""Failures to stage one part after which its reduce runs again."""
-_PART_UNREADABLE: Final = frozenset({"SegmentUnreadable", "WorkerLost"})
-"""Reasons of a failed `stage` that say that the part, not the store, is the trouble."""
+"""How often a part may be unreadable before its reduce runs again."""
 _TEXT: Final = 2000
 """Characters of a message that go into the history."""
 MOVED: Final = "SegmentUnreadable"
@@ -115,21 +113,24 @@ def disrupt(book: Book, kind: Kind, index: int, reason: str, message: str = "") 
 
 def _pause(book: Book, kind: Kind, index: int) -> None:
     table = book.tasks[kind]
-    failures = table.streak(index, book.finished)
+    failures = max(1, table.streak(index, book.finished))
     table.paused[index] = book.now + policies.pause(failures, policies.STORAGE_PAUSES)
 
 
 def _stage_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
-    """The store's trouble is tried again; a part that cannot be read is made again."""
+    """The store's trouble is tried again; a part that cannot be read again and again is made again."""
     partition = attempt.id.task.index
     disrupt(book, "stage", partition, error.reason, error.message)
-    tries = book.tasks["stage"].streak(partition, book.finished)
-    if error.reason not in _PART_UNREADABLE and tries % STAGE_TRIES:
-        _pause(book, "stage", partition)
-        book.to_stage.add(partition)
+    part = book.parts.get(partition)
+    if part is None or not book.tasks["reduce"].is_in(partition, TaskState.STAGING):
         return
-    if book.tasks["reduce"].is_in(partition, TaskState.STAGING):
-        parts.lose(book, partition, error.reason)
+    if error.reason == "SegmentUnreadable":
+        book.unreadable_parts[part.attempt] = book.unreadable_parts.get(part.attempt, 0) + 1
+        if book.unreadable_parts[part.attempt] >= STAGE_TRIES:
+            parts.lose(book, partition, error.reason)
+            return
+    _pause(book, "stage", partition)
+    book.to_stage.add(partition)
 
 
 def _remember(book: Book, attempt: Attempt, error: ErrorInfo) -> None:

@@ -36,7 +36,8 @@ class MapOutputs:
         """Maps that count as succeeded, though nobody holds their output."""
         self._log = array("I")
         self._digest = ""
-        self._page: tuple[int, int, Locations] | None = None
+        self._pages: tuple[int, dict[int, Locations]] = (0, {})
+        """Pages of the version that was told last, by the version that a worker had seen."""
 
     @property
     def version(self) -> int:
@@ -96,15 +97,19 @@ class MapOutputs:
 
     def since(self, seen: int, registry: Registry) -> Locations:
         """Return the next page of changes after version `seen`."""
+        if self._pages[0] != self.version:
+            self._pages = (self.version, {})
+        page = self._pages[1].get(seen)
+        if page is None:
+            page = self._pages[1][seen] = self._page(seen, registry)
+        return page
+
+    def _page(self, seen: int, registry: Registry) -> Locations:
         through = min(self.version, seen + PAGE_MAPS)
-        if self._page is None or self._page[:2] != (seen, self.version):
-            changed = sorted(set(self._log[seen:through]))
-            places = tuple(self._intervals(changed))
-            numbers = sorted({place.holder for place in places if place.holder != NOBODY})
-            holders = tuple(_holder(number, registry) for number in numbers)
-            locations = Locations(version=through, step=self.step, holders=holders, outputs=places)
-            self._page = (seen, self.version, locations)
-        return self._page[2]
+        places = tuple(self._intervals(sorted(set(self._log[seen:through]))))
+        numbers = sorted({place.holder for place in places if place.holder != NOBODY})
+        holders = tuple(_holder(number, registry) for number in numbers)
+        return Locations(version=through, step=self.step, holders=holders, outputs=places)
 
     def _intervals(self, changed: Iterable[int]) -> Iterable[OutputsAt]:
         run: list[int] = []

@@ -47,12 +47,19 @@ def _problem(book: Book, event: WorkerRegistered, worker: Worker | None) -> Fail
         return Failure("NotWanted", f"{event.worker} was given up: {worker.reason or 'it was replaced'}")
     if worker is not None and worker.role != event.body.role:
         return Failure("NotWanted", f"{event.worker} is a {worker.role}, and registered as a {event.body.role}")
-    wanted = book.header.engine_version if book.header is not None else book.context.engine_version
-    if event.body.engine != wanted:
+    if event.body.engine != (wanted := _wanted_engine(book, event.body.engine)):
         message = f"the worker's engine is {event.body.engine}, the job is run with {wanted}"
         book.announce_once("Warning", "PodRefused", message)
         return Failure("EngineVersion", message)
     return None
+
+
+def _wanted_engine(book: Book, offered: str) -> str:
+    """The plan's engine. After a restart, before the plan was read, whatever the workers run:
+    the job keeps the image that it was planned with, and this master may be a newer one."""
+    if book.header is not None:
+        return book.header.engine_version
+    return offered if book.context.resumed else book.context.engine_version
 
 
 def _may_be_ours(book: Book, event: WorkerRegistered) -> bool:
