@@ -9,7 +9,8 @@ def test_two_jobs_in_two_namespaces_run_at_once(namespace):
     with cluster.namespace() as other:
         for place, content in ((namespace, files), (other, other_files)):
             prepare(place, content)
-            submit(place, slow_word_count(map_pause=0.1), workers={"replicas": 1})
+        for place in (namespace, other):
+            submit(place, slow_word_count(map_pause=0.3), workers={"replicas": 1})
         cluster.eventually(
             "both run at once",
             lambda: namespace.phase("wordcount") == other.phase("wordcount") == "Mapping",

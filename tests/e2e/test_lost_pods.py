@@ -23,11 +23,16 @@ def start(namespace, files, program):
     submit(namespace, program, workers={"replicas": 2})
 
 
-@pytest.mark.parametrize("force", [(), ("--grace-period=0", "--force")], ids=["deleted", "deleted-with-force"])
-def test_a_worker_deleted_in_map_costs_its_attempts_only(namespace, force):
-    files = texts(files=10)
-    start(namespace, files, slow_word_count(map_pause=0.2))
-    cluster.eventually("a map succeeded", lambda: status(namespace, "map", "succeeded") >= 2, timeout=90)
+@pytest.mark.parametrize(
+    ("force", "maps", "map_pause"),
+    # Without force a map must outlast the grace period of 10 s, else the worker finishes it.
+    [((), 5, 1.4), (("--grace-period=0", "--force"), 10, 0.2)],
+    ids=["deleted", "deleted-with-force"],
+)
+def test_a_worker_deleted_in_map_costs_its_attempts_only(namespace, force, maps, map_pause):
+    files = texts(files=maps)
+    start(namespace, files, slow_word_count(map_pause=map_pause))
+    cluster.eventually("maps run", lambda: status(namespace, "map", "active") >= 2, timeout=90)
     victim = busy_worker(namespace)
     namespace.kubectl("delete", "pod", victim, "--wait=false", *force)
     namespace.wait_complete("wordcount")
