@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,3 +80,13 @@ def test_the_number_of_open_sources_follows_the_memory():
     assert merging.fan_in(1) == 2
     assert merging.fan_in(64 << 20) == 10
     assert merging.fan_in(1 << 40) == merging.MAX_FAN_IN
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sets(st.binary(max_size=20), max_size=30), st.booleans(), st.sampled_from([1, 1000]))
+def test_rows_are_sorted_by_the_bytes_of_their_keys(keys, numbers, native_rows):
+    given_keys = list(keys)
+    objects = [number if numbers else f"{number}" for number in range(len(keys))]
+    with mock.patch.object(blocks, "NATIVE_ROWS", native_rows):
+        ordered = blocks.in_order(given_keys, objects)
+    assert list(zip(*ordered, strict=True)) == sorted(zip(given_keys, objects, strict=True))

@@ -187,7 +187,7 @@ class MapRun:
         self._discard(runs)
 
     def _divide(self, rows: Rows) -> list[list[Block]]:
-        """Return the blocks of each partition."""
+        """Return the sorted rows of each partition."""
         encoded, held = rows
         count = self._partitions
         parts: list[Rows] = [([], []) for _ in range(count)]
@@ -196,9 +196,10 @@ class MapRun:
             add_key, add_value = adders[number]
             add_key(key)
             add_value(value)
+        ordered = [blocks.in_order(*part) for part in parts]
         if isinstance(self._table, tables.FoldTable):
-            return [[blocks.of_objects(*part)] if part[0] else [] for part in parts]
-        return [[Block(*tables.flat(part))] if part[0] else [] for part in parts]
+            return [[blocks.of_objects(*part)] if part[0] else [] for part in ordered]
+        return [[Block(*tables.flat(part))] if part[0] else [] for part in ordered]
 
     def _write_run(self, parts: Iterable[Iterable[Block]]) -> list[SegmentFile]:
         path = self._scratch_path()

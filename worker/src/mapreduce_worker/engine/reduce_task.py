@@ -21,7 +21,7 @@ from mapreduce.errors import CorruptionError, ValueEncodingError
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer, Sum
-from mapreduce_worker.engine import durable, failure, map_output, merging, part
+from mapreduce_worker.engine import blocks, durable, failure, map_output, merging, part
 from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS, Block
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.part import PartResult
@@ -130,12 +130,14 @@ class ReduceRun:
                     sums[key] = known + number if type(known) is int else merge(known, number)
             self._rows += len(block.keys)
             self._tell(0)
-        decode_key, finish, written = self._decoder() if sums else None, self._job.reduce.finish, 0
-        encoded = sorted(sums)
+        if not sums:
+            return 0
+        decode_key, finish, written = self._decoder(), self._job.reduce.finish, 0
+        encoded, accs = blocks.in_order(list(sums), list(sums.values()))
         for start in range(0, len(encoded), MAX_ROWS):
-            keys_ = encoded[start : start + MAX_ROWS]
-            pairs = [(decode_key(key), finish(sums[key])) for key in keys_] if decode_key else []
-            block = Block(keys_, values.encode_all(pairs))
+            here = slice(start, start + MAX_ROWS)
+            pairs = list(zip(map(decode_key, encoded[here]), map(finish, accs[here]), strict=True))
+            block = Block(encoded[here], values.encode_all(pairs))
             writer.add(block)
             written += sum(map(len, block.values))
             self._tell(written)

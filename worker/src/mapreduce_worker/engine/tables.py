@@ -1,11 +1,11 @@
-"""Pairs to sorted rows: what a map attempt holds in memory, and how it is emptied.
+"""Pairs to rows: what a map attempt holds in memory, and how it is emptied.
 
 Two tables: `FoldTable` for built-in reducers holds one accumulator a key; `GroupTable` holds the
 packed values of each key, for everybody else. Both are dictionaries over the user's own key
 objects where this is safe, so that a key is encoded once and not once a pair. `KeyGuard` sees to
 the safety: to a dictionary True, 1 and 1.0 are one key, and every NaN is another.
 
-When a table is full it calls `spill` with rows in key order and starts anew; a spill may come in
+When a table is full it calls `spill` with its rows and starts anew; a spill may come in
 the middle of a record. What comes out must not depend on when that happens: see `map_task`.
 """
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from operator import itemgetter
 from typing import Any, Final
 
 from mapreduce import keys, values
@@ -29,10 +28,9 @@ KEY_MEMORY: Final = 300
 VALUE_MEMORY: Final = 48
 
 _HASHABLE: Final = (str, bytes, int, bool)
-_by_key = itemgetter(0)
 
 Rows = tuple[list[bytes], list[Any]]
-"""Encoded keys in order, and beside each its accumulator, or the list of its packed values."""
+"""Encoded keys, each once, and beside each its accumulator, or the list of its packed values."""
 Pairs = Iterable[tuple[Any, Any]]
 
 
@@ -163,26 +161,16 @@ class FoldTable:
                 self._spill(self.take())
 
     def take(self) -> Rows:
-        """Remove and return all rows, in key order."""
+        """Remove and return all rows, with canonical accumulators."""
+        encoded, accs = self._guard.encoded(self._sums), list(self._sums.values())
         if self._accs:
-            merged: dict[bytes, Any] = dict(zip(self._guard.encoded(self._sums), self._sums.values(), strict=True))
+            merged: dict[bytes, Any] = dict(zip(encoded, accs, strict=True))
             for key, acc in zip(self._guard.encoded(self._accs), self._accs.values(), strict=True):
                 merged[key] = self._reducer.merge(merged[key], acc) if key in merged else acc
-            encoded = sorted(merged)
-            accs = list(map(merged.__getitem__, encoded))
-        elif self._guard.fast in (str, bytes):
-            # The order of str is that of its UTF-8 bytes.
-            ordered = sorted(self._sums)
-            encoded, accs = self._guard.encoded(ordered), list(map(self._sums.__getitem__, ordered))
-        else:
-            by_encoding = dict(zip(self._guard.encoded(self._sums), self._sums.values(), strict=True))
-            encoded = sorted(by_encoding)
-            accs = list(map(by_encoding.__getitem__, encoded))
+            encoded, accs = list(merged), list(map(self._reducer.canonical, merged.values()))
         self._sums.clear()
         self._accs.clear()
         self._held = self._weighed = 0
-        if not set(map(type, accs)) <= {int}:
-            accs = list(map(self._reducer.canonical, accs))
         return encoded, accs
 
 
@@ -251,12 +239,12 @@ class GroupTable:
                 self._spill(self.take())
 
     def take(self) -> Rows:
-        """Remove and return all rows, in key order: with each key its count and its packed values."""
+        """Remove and return all rows: with each key the list of its packed values."""
         encoded = self._guard.encoded(self._groups)
-        rows = sorted(zip(encoded, self._groups.values(), strict=True), key=_by_key)
+        groups = [group[1:] for group in self._groups.values()]
         self._groups.clear()
         self._held = 0
-        return [key for key, _ in rows], [group[1:] for _, group in rows]
+        return encoded, groups
 
 
 def flat(rows: Rows) -> Rows:
