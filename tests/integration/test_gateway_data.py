@@ -41,7 +41,9 @@ def make_part(directory: Path, rows: int = 3, address: str = "") -> StagePart:
     words = [f"word-{number:09d}" for number in range(rows)]
     with (directory / paths.reduce_output(source)).open("wb") as file:
         writer = part.Writer(file, "str")
-        writer.add(Block([keys.encode(word) for word in words], [values.encode([word, 1]) for word in words]))
+        # As the engine does: a part without rows has no block.
+        if words:
+            writer.add(Block([keys.encode(word) for word in words], [values.encode([word, 1]) for word in words]))
         result = writer.finish()
     return StagePart(
         attempt=attempt("stage", 0),
