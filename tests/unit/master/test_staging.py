@@ -77,3 +77,14 @@ def test_stages_of_one_gateway_are_bounded_and_all_are_done():
     job.held.clear()
     assert job.run_to_the_end() == "Succeeded"
     assert set(job.store.staged_times.values()) == {1}
+
+
+def test_a_volume_that_forgets_the_journal_fails_the_job_clearly():
+    job = JobUnderTest(maps=2).until_reducing()
+    job.pass_time(2)
+    job.store.frames.clear()
+    job.kill(job.gateway)
+    assert job.phase == "Failed"
+    assert job.status.conditions[-1].reason == "StorageFailed"
+    job.pass_time(62)
+    assert job.ended == "Failed"

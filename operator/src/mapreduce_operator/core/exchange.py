@@ -37,9 +37,9 @@ def exchanged(book: Book, event: Exchanged) -> None:
     worker.parked = Parked(event.request, book.now)
     worker.heard = book.now
     _note_what_it_saw(worker, event.body)
-    if worker.role == "gateway" and worker.opened and worker.index == 0:
-        book.journal.acknowledge(event.body.journal_written)
+    before = worker.opened
     reported = _apply_reports(book, worker, event.body.reports)
+    _note_journal(book, worker, event.body, first=not before)
     _compare_running(book, worker, event.body, reported)
     _count_free_slots(worker, event.body)
     if worker.free > 0 and worker.role == "worker":
@@ -47,6 +47,16 @@ def exchanged(book: Book, event: Exchanged) -> None:
     applied = any(report.number <= worker.applied for report in event.body.reports)
     worker.prompt = worker.prompt or applied or worker.seen < worker.answered
     book.news.add(worker.number)
+
+
+def _note_journal(book: Book, worker: Worker, body: Exchange, *, first: bool) -> None:
+    """Note what is durable. A journal that lacks what was durable before was lost with its volume:
+    the frames that it lacks are gone here too, so nothing can ever be written behind the gap."""
+    if worker.role != "gateway" or not worker.opened or worker.index != 0:
+        return
+    if first and body.journal_written < book.journal.written and not book.found_published:
+        book.fail("StorageFailed", "the job's journal on the output's volume lost what had been written to it")
+    book.journal.acknowledge(body.journal_written)
 
 
 def disconnected(book: Book, request: int) -> None:
