@@ -21,15 +21,19 @@ class AnyTrouble(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        limits = Limits(pre_running_deadline=1e9, disruptions_in_a_row=200)
-        self.job = JobUnderTest(maps=MAPS, reducers=REDUCERS, workers=3, slots=2, limits=limits)
         self.user_failures = 0
 
     def pick(self, number, choices):
         return choices[number % len(choices)] if choices else None
 
-    @initialize(phase=st.sampled_from(["Pending", "Mapping", "Reducing"]))
-    def the_job_got_so_far(self, phase):
+    @initialize(
+        phase=st.sampled_from(["Pending", "Mapping", "Reducing"]), separate_input=st.booleans(), slots=st.integers(1, 2)
+    )
+    def the_job_got_so_far(self, phase, separate_input, slots):
+        limits = Limits(pre_running_deadline=1e9, disruptions_in_a_row=200)
+        self.job = JobUnderTest(
+            maps=MAPS, reducers=REDUCERS, workers=3, slots=slots, separate_input=separate_input, limits=limits
+        )
         if phase == "Mapping":
             self.job.until_mapping()
         elif phase == "Reducing":

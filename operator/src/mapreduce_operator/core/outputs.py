@@ -2,7 +2,7 @@
 
 Per map: the holder, the attempt that made it, its checksum. Changes are kept in a log whose
 length is the version of the locations; a worker that has seen version v needs the maps in the
-log from v on. Neighbours: `attempts.py` (outputs come and go), `answers.py` (deltas).
+log from v on. Neighbours: `maps.py` (outputs come and go), `answers.py` (deltas).
 """
 
 from __future__ import annotations

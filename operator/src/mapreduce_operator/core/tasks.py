@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterator
 from typing import Final
 
 from mapreduce.ids import AttemptId, Kind, TaskId
@@ -129,10 +128,6 @@ class TaskTable:
         self.blocked.pop(index, None)
         self.paused.pop(index, None)
         return True
-
-    def waiting(self) -> Iterator[int]:
-        """Yield every waiting task, in order."""
-        return (index for index, state in enumerate(self.state) if state == TaskState.WAITING)
 
     # --- attempts -----------------------------------------------------------------------
 
