@@ -26,7 +26,8 @@ def cli() -> None:
     Count the words of some files here:
         mapreduce run job.py texts/*.txt --output counts
 
-    Exit status: 0 done, 1 the job failed, 2 bad usage, or refused before anything started.
+    Exit status: 0 done, 1 the job failed, 2 bad usage, or refused before anything started,
+    130 interrupted.
     """
 
 
