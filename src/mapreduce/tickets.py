@@ -1,9 +1,9 @@
 """Tickets: who may read which bytes from a worker or a gateway of the same job.
 
 A ticket is `<scope>.<expiry>.<mac>`: HMAC-SHA256 over job, scope and expiry with a key that the
-master draws for each (job, epoch) and hands to every worker and gateway of the job when it
-registers. Scopes: `input` (ranges of the input), `partition-<p>` (the segments of one
-partition), `part-<attempt>` (the part of one reduce attempt).
+master has for each (job, epoch) and hands to every worker and gateway of the job when it
+registers. Scopes: `input` (ranges of the input), `partition-<step>-<p>` (the segments of
+one partition), `part-<attempt>` (the part of one reduce attempt).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The only module that imports the Kubernetes client; it uses its configuration, credentials and
 transport, not its models: what the operator reads is decoded by the module that needs it.
-Neighbours: everything in `kube` that reads; `fencing.py` for everything that writes.
+Neighbours: everything in `kube` that reads; `writer.py` for everything that writes.
 """
 
 from __future__ import annotations

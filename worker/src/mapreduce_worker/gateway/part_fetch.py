@@ -1,6 +1,6 @@
 """Getting a part from the worker that made it: over HTTP, or by its path where the disk is shared.
 
-Neighbours: `shell.py` (asks), `storage.py` (checks and stages), `data_server.py` (the other side).
+Neighbours: `operations.py` (asks), `storage.py` (checks and stages), `data_server.py` (the other side).
 """
 
 from __future__ import annotations

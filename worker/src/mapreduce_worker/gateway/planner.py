@@ -1,6 +1,6 @@
 """From a listing of the input to the plan, in pages that fit into reports.
 
-Neighbours: `engine.ranges` makes the listing, `mapreduce.plan` divides it; `shell.py` reports the pages.
+Neighbours: `engine.ranges` makes the listing, `mapreduce.plan` divides it; `operations.py` reports the pages.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Synchronous; used by the gateway (in threads) and by `--sequential`. Every operation may be broken off
 at any step and begun again, by this process or by the next gateway: it looks at what stands and does the
 rest. Neighbours: `reservation.py` (the name), `journal.py`, `publishing.py` (from parts to the final
-name), `store.py` (the only door to the disk), `core.py` (decides which operation runs when).
+name), `store.py` (the only door to the disk), `core/gateway.py` (decides which operation runs when).
 """
 
 from __future__ import annotations
