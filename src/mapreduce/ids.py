@@ -7,13 +7,11 @@ taken for one from after it.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
 Kind = Literal["map", "reduce", "load", "open", "plan", "stage", "publish", "clean"]
-
-STORAGE_KINDS: Final = frozenset({"open", "plan", "stage", "publish", "clean"})
 
 
 class TaskId(msgspec.Struct, frozen=True, array_like=True, order=True):

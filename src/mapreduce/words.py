@@ -58,7 +58,6 @@ REASONS: Final[dict[str, str]] = {
     "StorageFailed": "The gateway could not read or write the volume.",
     "Preempted": "A reduce that waited for a lost segment made room for the map that makes it again.",
     "Cancelled": "The master no longer needs the attempt.",
-    "JobDeleted": "The job's resource was deleted.",
     "InternalError": "A defect of the operator; the message has details.",
     "Unready": "Not all workers have registered yet.",
     # what goes well
@@ -67,6 +66,28 @@ REASONS: Final[dict[str, str]] = {
     "Succeeded": "The output is published.",
 }
 """PascalCase words for conditions, Events and history, each with its sentence."""
+
+REFUSALS: Final[dict[str, str]] = {
+    # by the master
+    "ProtocolVersion": "The worker speaks another version of the protocol.",
+    "ProtocolError": "The request makes no sense.",
+    "EngineVersion": "The worker's engine is not the one that the job was planned with.",
+    "TokenRejected": "The token is not accepted.",
+    "AuthenticationUnavailable": "Nobody can tell now whether the token is good.",
+    "SessionUnknown": "The session is not known here, or over.",
+    "JobUnknown": "The job is not run here now.",
+    "JobEnded": "The job is over.",
+    "NotWanted": "The worker was given up, or never was of this job.",
+    "Superseded": "A newer request of the session took this one's place.",
+    "EpochOld": "A newer master runs the job.",
+    "Unavailable": "The job cannot answer now.",
+    "InternalError": "A defect of the master; its log has details.",
+    # by who holds data
+    "TicketMissing": "The request shows no ticket.",
+    "TicketRefused": "The ticket does not open what was asked for.",
+    "NotFound": "What was asked for is not held here.",
+}
+"""PascalCase words for the `Refusal` of a request, each with its sentence."""
 
 CONDITIONS: Final[dict[str, str]] = {
     "Complete": "The output is published.",

@@ -13,7 +13,6 @@ import click
 
 from mapreduce.errors import MapReduceError
 
-DONE: Final = 0
 FAILED: Final = 1
 REFUSED: Final = 2
 INTERRUPTED: Final = 130

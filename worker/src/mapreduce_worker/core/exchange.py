@@ -111,10 +111,6 @@ class ExchangeBook:
         if progress.attempt in self._active:
             self._active[progress.attempt] = progress
 
-    def progress_of(self, attempt: AttemptId) -> Progress:
-        """Return what was last noted of an active attempt; raises `KeyError` for another."""
-        return self._active[attempt]
-
     def report(self, outcome: Outcome) -> bool:
         """Keep a report until it is acknowledged; returns False if its attempt has ended already."""
         attempt = attempt_of(outcome)
