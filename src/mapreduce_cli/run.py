@@ -115,10 +115,10 @@ def _run(spec: JobSpec, sequential: bool) -> OutputSummary:
         _fix_hash_seed()
     # Imported late: each mode brings much that the other one, and --help, do not need.
     if sequential:
-        from mapreduce_cli import sequential as mode  # noqa: PLC0415
+        from mapreduce_cli import sequential as mode  # noqa: PLC0415 - see above
 
         return mode.run(spec, ROOT)
-    from mapreduce_cli import local  # noqa: PLC0415
+    from mapreduce_cli import local  # noqa: PLC0415 - see above
 
     return local.run(spec, ROOT)
 

@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     master: str = ""
     tls: Path = Path("/var/run/mapreduce/tls")
     # A Pod's own network; NetworkPolicy says who may come.
-    bind: str = "0.0.0.0"  # noqa: S104
+    bind: str = "0.0.0.0"  # noqa: S104 - see above
     rpc_port: int = 8443
     health_port: int = 8080
     worker_image: str = ""

@@ -196,7 +196,7 @@ def _environment(job: ParsedJob, command: StartWorker, platform: Platform) -> li
         "MAPREDUCE_TOKEN_FILE": f"{_TOKEN}/token",
         "MAPREDUCE_SCRATCH": _SCRATCH,
         # The Pod's own network; what may reach it is for tickets and NetworkPolicy to say.
-        "MAPREDUCE_DATA_HOST": "0.0.0.0",  # noqa: S104
+        "MAPREDUCE_DATA_HOST": "0.0.0.0",  # noqa: S104 - see above
         "MAPREDUCE_DATA_PORT": str(DATA_PORT),
         "MAPREDUCE_SLOT_MEMORY": str(job.spec.limits.slot_memory),
         # Equal input must give equal bytes on every worker, in an image of the user's too.
