@@ -66,7 +66,8 @@ class Job(mr.Job):
 
 def fails(folder: Path, *arguments: object, status: int, says: tuple[str, ...]) -> str:
     """Run to the end: the status, every text on stderr, and no trace of an output. Return stderr."""
-    found, stdout, stderr = finished(folder, *arguments, "--output", "out")
+    # One worker is enough to fail.
+    found, stdout, stderr = finished(folder, "--workers", "1", *arguments, "--output", "out")
     assert found == status, stderr
     for text in says:
         assert re.search(text, stderr), f"{text!r} is not in:\n{stderr}"

@@ -118,9 +118,23 @@ def test_the_end_of_a_process_is_told_with_its_cause_and_its_token_is_void(play:
         token = (await world.told())["token"]
         os.kill(world.driver.pids["w-0"], signal.SIGKILL)
         assert isinstance(await world.next(), WorkerChanged)
-        assert await world.next() == WorkerClosed("w-0", "WorkerLost", "its process was killed by SIGKILL: ready")
+        assert await world.next() == WorkerClosed("w-0", "WorkerLost", "its process was killed by SIGKILL")
         with pytest.raises(TokenRejected):
             await world.authenticator.authenticate(token, "127.0.0.1")
+
+    play(scene)
+
+
+def test_a_process_that_ends_by_itself_is_told_with_its_last_words(
+    play: Callable[[Scene], None], tmp_path: Path
+) -> None:
+    (tmp_path / "fake_worker.py").write_text("import sys; print('begun', flush=True); sys.exit('cannot go on')")
+
+    async def scene(world: World) -> None:
+        await world.driver.start(START)
+        assert isinstance(await world.next(), WorkerChanged)
+        message = "its process ended with exit status 1: cannot go on"
+        assert await world.next() == WorkerClosed("w-0", "WorkerLost", message)
 
     play(scene)
 

@@ -210,15 +210,20 @@ class LocalDriver:
         if self._orphans is not None:
             self._orphans.reap(own=self.pids.values())
         if not self._closed:
-            message = "it was stopped" if worker.stopping else f"its process {_ending(status)}{self._last_words(name)}"
-            self._post(WorkerClosed(name, "WorkerLost", message))
+            self._post(WorkerClosed(name, "WorkerLost", self._cause(name, worker, status)))
         await asyncio.to_thread(shutil.rmtree, self._scratch(name), ignore_errors=True)
 
     def _scratch(self, name: str) -> Path:
         return self._settings.folder / name
 
+    def _cause(self, name: str, worker: _Worker, status: int) -> str:
+        """Say why a process ended; one that ended by itself may have printed the reason."""
+        if worker.stopping:
+            return "it was stopped"
+        return f"its process {_ending(status)}{self._last_words(name) if status > 0 else ''}"
+
     def _last_words(self, name: str) -> str:
-        """Return the last line that the process printed, to tell why it ended."""
+        """Return the last line that the process printed."""
         try:
             with self.log_of(name).open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
