@@ -269,6 +269,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Input bytes of the succeeded maps."""
     total_size: int = 0
     last_failures: tuple[TaskFailure, ...] = ()
+    """The newest last."""
     output: OutputSummary | None = None
     message: str = ""
     """Why the job waits, in plain words; empty while it moves."""
