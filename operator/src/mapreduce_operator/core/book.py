@@ -87,7 +87,6 @@ class Recovered(msgspec.Struct):
     consumed: str = ""
     key_type: KeyType = ""
     maps_ran: bool = False
-    publishing: bool = False
     failure: Failure | None = None
     started_wall: float | None = None
     failures: list[TaskFailure] = []

@@ -76,8 +76,6 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
                 found.records[task.index] = entry.records
         case "Assigned" if task is not None and task.kind == "map":
             found.maps_ran = True
-        case "Publishing":
-            found.publishing = True
         case "JobFailed":
             found.failure = Failure(entry.reason, entry.message)
         case _:

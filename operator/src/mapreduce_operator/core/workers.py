@@ -42,7 +42,6 @@ class Worker:
         self.uid = ""
         self.role: Role = place.role
         self.index = place.index
-        self.incarnation = place.incarnation
         self.number = number
         self.state = WorkerState.EXPECTED
         self.history: list[str] = []
