@@ -75,7 +75,7 @@ def canonical(pairs: Sequence[Pair]) -> bytes:
 
 def attempt(kind: str, index: int = 0) -> AttemptId:
     """Return the first attempt of a task."""
-    return AttemptId(TaskId(0, kind, index), 1, 0)  # type: ignore[arg-type]
+    return AttemptId(TaskId(0, kind, index), 1, 0)  # type: ignore[arg-type]  # a str that is a kind
 
 
 def write_input(root: Path, content: bytes, name: str = "input.txt") -> ListedFile:

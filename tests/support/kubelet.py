@@ -225,7 +225,7 @@ class Kubelet:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": "Bearer admin", "Content-Type": kind},
         )
-        with urllib.request.urlopen(request, context=self._context, timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, context=self._context, timeout=20) as answer:  # noqa: S310 - see above
             return json.loads(answer.read())
 
 

@@ -40,7 +40,7 @@ def spec(**changes: object) -> JobSpec:
         "reducers": 2,
         "workers": 2,
     }
-    return JobSpec(**(fields | changes))  # type: ignore[arg-type]
+    return JobSpec(**(fields | changes))  # type: ignore[arg-type]  # fields by name
 
 
 def plan(maps: int, reducers: int) -> tuple[PlanHeader, tuple[Split, ...]]:
@@ -238,7 +238,7 @@ class JobUnderTest:
             "incarnation": process.name.split("-", 4)[-1],
             "state": "ending" if process.ending else "running",
         }
-        return events.WorkerSeen(**(fields | changes))  # type: ignore[arg-type]
+        return events.WorkerSeen(**(fields | changes))  # type: ignore[arg-type]  # fields by name
 
     def see(self, process: FakeProcess, **changes: object) -> None:
         """Tell the master a change of one Pod."""

@@ -254,7 +254,7 @@ class FakeWorker(FakeProcess):
 
     def fail(self, attempt: AttemptId, kind: str = "user", reason: str = "UserCodeFailed", **fields: str) -> None:
         """End an attempt with an error."""
-        error = ErrorInfo(kind=kind, reason=reason, message=fields.pop("message", "ValueError: no"), **fields)  # type: ignore[arg-type]
+        error = ErrorInfo(kind=kind, reason=reason, message=fields.pop("message", "ValueError: no"), **fields)  # type: ignore[arg-type]  # fields by name
         self.report(AttemptFailed(attempt=attempt, error=error))
 
     def complain(self, attempt: AttemptId, holder: str, maps: list[int]) -> None:

@@ -123,4 +123,4 @@ class Driven:
             "acknowledged": reports[-1].number if reports else 0,
             "input_address": "10.0.0.1:8444",
         }
-        return Answer(number=number, assignments=assignments, **(known | fields))  # type: ignore[arg-type]
+        return Answer(number=number, assignments=assignments, **(known | fields))  # type: ignore[arg-type]  # fields by name

@@ -201,7 +201,7 @@ def _segment(index: int, data: bytes, crc: int | None = None) -> tuple[SegmentHe
 def test_a_damaged_segment_is_fetched_once_more(tmp_path):
     async def story() -> None:
         bodies = [_frames([_segment(0, b"good"), _segment(1, b"evil", crc=1)]), _frames([_segment(1, b"fine")])]
-        async with Holding(tmp_path, {protocol.SEGMENTS_PATH: _answering(bodies)}) as holding:  # type: ignore[dict-item]
+        async with Holding(tmp_path, {protocol.SEGMENTS_PATH: _answering(bodies)}) as holding:  # type: ignore[dict-item]  # a fake
             result = await holding.segments(0, 1)
         assert result.lost == ()
         assert [_bytes_of(segment) for segment in result.arrived] == [b"good", b"fine"]
@@ -212,7 +212,7 @@ def test_a_damaged_segment_is_fetched_once_more(tmp_path):
 def test_a_segment_that_stays_damaged_is_lost(tmp_path):
     async def story() -> None:
         bodies = [_frames([_segment(0, b"evil", crc=1)])] * 2
-        async with Holding(tmp_path, {protocol.SEGMENTS_PATH: _answering(bodies)}) as holding:  # type: ignore[dict-item]
+        async with Holding(tmp_path, {protocol.SEGMENTS_PATH: _answering(bodies)}) as holding:  # type: ignore[dict-item]  # a fake
             result = await holding.segments(0)
         assert result.arrived == ()
         assert result.lost == ((map_attempt(0), "the segment is damaged"),)
@@ -223,7 +223,7 @@ def test_a_segment_that_stays_damaged_is_lost(tmp_path):
 def test_what_came_before_a_connection_broke_is_kept(tmp_path):
     async def story() -> None:
         bodies = [_frames([_segment(0, b"good"), _segment(1, b"half of it")])[:-4]]
-        async with Holding(tmp_path, {protocol.SEGMENTS_PATH: _answering(bodies)}) as holding:  # type: ignore[dict-item]
+        async with Holding(tmp_path, {protocol.SEGMENTS_PATH: _answering(bodies)}) as holding:  # type: ignore[dict-item]  # a fake
             result = await holding.segments(0, 1, 2)
         assert [segment.source.task.index for segment in result.arrived] == [0]
         assert [attempt.task.index for attempt, _ in result.lost] == [1, 2]
@@ -281,7 +281,7 @@ def _range(position: int, offset: int, *chunks: bytes) -> bytes:
 
 
 def _input(folder: Path, *bodies: bytes) -> Holding:
-    return Holding(folder, {protocol.INPUT_PATH: _answering(list(bodies))})  # type: ignore[dict-item]
+    return Holding(folder, {protocol.INPUT_PATH: _answering(list(bodies))})  # type: ignore[dict-item]  # a fake
 
 
 def test_input_is_kept_with_its_chunks(tmp_path):

@@ -93,7 +93,7 @@ def test_a_client_that_goes_away_is_told_to_the_core_and_its_late_answer_is_drop
 def test_an_event_posted_while_another_is_handled_comes_after_it() -> None:
     async def scene() -> None:
         world = World({WorkerClosed: (Announce(kind="Normal", reason="Running", message="m"), Ended("Failed"))})
-        world.observer.announced = lambda *_: world.job.post(Ticked())  # type: ignore[method-assign]
+        world.observer.announced = lambda *_: world.job.post(Ticked())  # type: ignore[method-assign]  # a fake
         world.job.post(GONE)
         assert world.core.events == [GONE, Ticked()]
 

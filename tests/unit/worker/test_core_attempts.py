@@ -335,7 +335,7 @@ def test_reducers_of_different_partitions_begin_with_different_holders():
     places = [at(index, index, index) for index in range(6)]
     delta = locations(1, *places, holders=tuple(range(6)))
     commands = worker.answer(run_reduce(0, 6), run_reduce(1, 6), locations=delta)
-    first = {command.attempt: command.holder.number for command in reversed(commands)}  # type: ignore[union-attr]
+    first = {command.attempt: command.holder.number for command in reversed(commands)}  # type: ignore[union-attr]  # all fetch
     assert first == {reduce_attempt(0): 0, reduce_attempt(1): 1}
 
 
