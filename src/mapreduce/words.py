@@ -20,6 +20,10 @@ LABEL_INDEX: Final = "mapreduce.dev/index"
 LABEL_INCARNATION: Final = "mapreduce.dev/incarnation"
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "mapreduce-operator"
+LABEL_NAME: Final = "app.kubernetes.io/name"
+
+ANNOTATION_IMAGE: Final = "mapreduce.dev/worker-image"
+"""The worker image that the job began with: an upgrade of the operator must not change it."""
 
 REASONS: Final[dict[str, str]] = {
     # why a job failed, or is waiting

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mapreduce import words
 from mapreduce.spec import MIB
 from mapreduce_operator.kube import resource
 from mapreduce_operator.kube.errors import InvalidSpec
@@ -61,7 +62,7 @@ def test_a_program_in_a_config_map_is_known_by_its_key():
 
 
 def test_the_image_that_a_job_began_with_outlasts_an_upgrade():
-    begun = body(metadata={"annotations": {resource.ANNOTATION_IMAGE: "worker:0"}})
+    begun = body(metadata={"annotations": {words.ANNOTATION_IMAGE: "worker:0"}})
     assert resource.parse(begun, None, DEFAULTS).spec.worker_image == "worker:0"
 
 

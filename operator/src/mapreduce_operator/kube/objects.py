@@ -15,7 +15,7 @@ from mapreduce_operator.kube import pods
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
 from mapreduce_operator.kube.errors import Conflict, NotFound
 from mapreduce_operator.kube.pods import Platform
-from mapreduce_operator.kube.resource import ANNOTATION_IMAGE, Owner
+from mapreduce_operator.kube.resource import Owner
 from mapreduce_operator.kube.writer import Writer
 
 
@@ -36,7 +36,7 @@ async def adopt(writer: Writer, body: JsonObject, image: str) -> JsonObject:
     """
     metadata = body["metadata"]
     finalizers = [*(metadata.get("finalizers") or ()), words.FINALIZER]
-    return await _patch(writer, body, {"finalizers": finalizers, "annotations": {ANNOTATION_IMAGE: image}})
+    return await _patch(writer, body, {"finalizers": finalizers, "annotations": {words.ANNOTATION_IMAGE: image}})
 
 
 async def release(writer: Writer, body: JsonObject) -> JsonObject:

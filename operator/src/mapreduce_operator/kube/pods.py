@@ -22,7 +22,6 @@ DATA_PORT: Final = 8444
 GRACE_SECONDS: Final = 10
 USER: Final = 65532
 TOKEN_SECONDS: Final = 3600
-LABEL_NAME: Final = "app.kubernetes.io/name"
 NAMES: Final[dict[Role, str]] = {"worker": "mapreduce-worker", "gateway": "mapreduce-gateway"}
 CA_KEY: Final = "ca.crt"
 
@@ -160,7 +159,7 @@ def pod(job: ParsedJob, command: StartWorker, platform: Platform) -> Json:
 
 def _own_labels(command: StartWorker) -> dict[str, str]:
     return {
-        LABEL_NAME: NAMES[command.role],
+        words.LABEL_NAME: NAMES[command.role],
         words.LABEL_ROLE: command.role,
         words.LABEL_INDEX: str(command.index),
         words.LABEL_INCARNATION: command.incarnation,

@@ -25,8 +25,6 @@ INLINE_FILE: Final = "job.py"
 AGENT_MEMORY: Final = 192 * MIB
 """Bytes of a worker's memory limit that are kept for its agent."""
 SLOT_MINIMUM: Final = 128 * MIB
-ANNOTATION_IMAGE: Final = f"{words.GROUP}/worker-image"
-"""The worker image that the job began with: an upgrade of the operator must not change it."""
 
 _RESERVED = re.compile(r"(.+\.)?(mapreduce\.dev|kubernetes\.io|k8s\.io)")
 _ENCODING_ERRORS: Final[dict[str, EncodingErrors]] = {"Strict": "strict", "Replace": "replace"}
@@ -227,7 +225,7 @@ def _spec(body: Mapping[str, Any]) -> _Spec:
 
 def _pinned_image(body: Mapping[str, Any]) -> str:
     annotations = (body.get("metadata") or {}).get("annotations") or {}
-    return str(annotations.get(ANNOTATION_IMAGE) or "")
+    return str(annotations.get(words.ANNOTATION_IMAGE) or "")
 
 
 def _program(body: Mapping[str, Any], program: _Program, source: bytes | None) -> Program:
