@@ -95,7 +95,7 @@ def cut(blocks: Iterable[Block]) -> Iterator[Block]:
     """Divide and join blocks, so that each is near the size where one is closed."""
     keys: list[bytes] = []
     values: list[Any] = []
-    packed = True
+    packed, size = True, 0
     for block in blocks:
         if not keys:
             packed = block.packed
@@ -104,12 +104,14 @@ def cut(blocks: Iterable[Block]) -> Iterator[Block]:
             packed, block = True, block.as_packed()  # noqa: PLW2901 - the same rows
         keys += block.keys
         values += block.values
-        if len(keys) >= MAX_ROWS or _size(keys, values, packed) >= MAX_BYTES:
+        size += _size(block.keys, block.values, packed)
+        if len(keys) >= MAX_ROWS or size >= MAX_BYTES:
             done = 0
             for closed in _close(keys, values, packed, final=False):
                 yield closed
                 done += len(closed.keys)
             del keys[:done], values[:done]
+            size = _size(keys, values, packed)
     if keys:
         yield from _close(keys, values, packed, final=True)
 

@@ -264,14 +264,18 @@ class MapRun:
 
     def _combined(self, rows: Iterable[Block]) -> Iterator[Block]:
         """Call the combiner once a key."""
-        flat = ((key, value) for block in rows for key, value in zip(block.keys, block.values, strict=True))
+        flat = chain.from_iterable(zip(block.keys, block.values, strict=True) for block in rows)
         decode_key = keys.decoder(self._guard.key_type) if self._guard.key_type else None
+        out: Rows = ([], [])
         for encoded, group in groupby(flat, _first):
             assert decode_key is not None  # noqa: S101 - there is a row, so there is a key type
-            key = decode_key(encoded)
-            packed = self._combine(key, encoded, map(values.decode, map(_second, group)))
-            if packed:
-                yield Block([encoded] * len(packed), packed)
+            packed = self._combine(decode_key(encoded), encoded, map(values.decode, map(_second, group)))
+            out[0].extend([encoded] * len(packed))
+            out[1].extend(packed)
+            if len(out[0]) >= blocks.MAX_ROWS:
+                yield Block(*out)
+                out = ([], [])
+        yield Block(*out)
 
     def _combine(self, key: Any, encoded: bytes, group: Iterator[Any]) -> list[bytes]:
         packed: list[bytes] = []

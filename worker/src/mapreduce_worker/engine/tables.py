@@ -11,7 +11,7 @@ the middle of a record. What comes out must not depend on when that happens: see
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ VALUE_MEMORY: Final = 48
 _HASHABLE: Final = (str, bytes, int, bool)
 
 Rows = tuple[list[bytes], list[Any]]
-"""Encoded keys, each once, and beside each its accumulator, or the list of its packed values."""
+"""Encoded keys, each once, and beside each its accumulator, or (after a number) the list of its packed values."""
 Pairs = Iterable[tuple[Any, Any]]
 
 
@@ -85,6 +85,10 @@ class KeyGuard:
         if self._encoded or self.fast is bytes:
             return sum(map(len, held))
         return sum(map(len, map(self.encode, held)))
+
+    def weigh_one(self, held: Any) -> int:
+        """Return the encoded bytes of one dictionary key, as `weigh` does."""
+        return len(held) if self.fast is str and held.isascii() else self.weigh([held])
 
     def encoded(self, held: Iterable[Any]) -> list[bytes]:
         """Encode dictionary keys."""
@@ -144,7 +148,7 @@ class FoldTable:
         except TypeError as error:
             raise UserError(f"key {_short(key)}: {error}") from error
         if held not in accs:
-            self._held += self._guard.weigh([held]) + PAIR_BYTES
+            self._held += self._guard.weigh_one(held) + PAIR_BYTES
         accs[held] = acc
 
     def _settle(self) -> None:
@@ -220,7 +224,7 @@ class GroupTable:
             group = get(held)
             if group is None:
                 # In front of the values stands what the key counts for, with every one of them.
-                group = groups[held] = [guard.weigh([held]) + PAIR_BYTES]
+                group = groups[held] = [guard.weigh_one(held) + PAIR_BYTES]
                 self._held += group[0] + KEY_MEMORY
             group.append(packed)
             size = len(packed)
@@ -239,23 +243,26 @@ class GroupTable:
                 self._spill(self.take())
 
     def take(self) -> Rows:
-        """Remove and return all rows: with each key the list of its packed values."""
+        """Remove and return all rows: with each key what it counts for, and its packed values."""
         encoded = self._guard.encoded(self._groups)
-        groups = [group[1:] for group in self._groups.values()]
+        groups = list(self._groups.values())
         self._groups.clear()
         self._held = 0
         return encoded, groups
 
 
 def flat(rows: Rows) -> Rows:
-    """Return one row a packed value, of rows that hold a list of them."""
-    return list(_repeated(rows)), [packed for group in rows[1] for packed in group]
-
-
-def _repeated(rows: Rows) -> Iterator[bytes]:
+    """Return one row a packed value, of rows that hold a list of them behind a number."""
+    keys_: list[bytes] = []
+    packed: list[bytes] = []
     for key, group in zip(*rows, strict=True):
-        for _ in group:
-            yield key
+        if len(group) == 2:
+            keys_.append(key)
+            packed.append(group[1])
+        else:
+            keys_ += [key] * (len(group) - 1)
+            packed += group[1:]
+    return keys_, packed
 
 
 def check_key(key: Any, key_type: KeyType, expected: bytes) -> bool:
