@@ -14,6 +14,33 @@ def test_an_assignment_in_a_lost_answer_is_sent_again():
     assert len([event for event in job.history("Assigned") if event.task.kind == "map"]) == 1
 
 
+def test_what_a_lost_answer_said_is_said_again_without_waiting_for_the_beat():
+    job = JobUnderTest(maps=1, workers=2).until_mapping()
+    idle = next(worker for worker in job.workers if not worker.active)
+    busy = next(worker for worker in job.workers if worker.active)
+    idle.answers_to_lose = 1
+    job.kill(busy)
+    assert [str(attempt) for attempt in idle.active] == ["map-0.e1.1"]
+
+
+def test_pages_of_the_journal_that_come_twice_count_once():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    for number in range(2):
+        worker, attempt = job.running("map")[0]
+        worker.fail(attempt, message=f"ValueError: {number}")
+        worker.request = 0
+        job.settle()
+    job.losses = itertools.chain([0, 1, 1, 1, 0, 1, 1, 1], itertools.repeat(0))
+    job.restart_master()
+    job.settle()
+    worker, attempt = job.running("map")[0]
+    worker.fail(attempt, message="ValueError: 2")
+    worker.request = 0
+    job.settle()
+    assert job.phase == "Mapping"
+    assert job.run_to_the_end() == "Succeeded"
+
+
 def test_an_assignment_that_was_seen_and_never_begun_goes_back_uncharged():
     job = JobUnderTest(maps=1, workers=1).until_mapping()
     worker, attempt = job.running("map")[0]

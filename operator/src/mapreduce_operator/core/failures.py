@@ -36,10 +36,10 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     if error.kind == "refused":
         verdict = policies.refusal(str(attempt.id.task), error)
         book.fail(verdict.reason, verdict.message)
-    elif error.kind == "user":
-        charge_user(book, attempt, error)
     elif kind == "stage":
         _stage_failed(book, attempt, error)
+    elif error.kind == "user":
+        charge_user(book, attempt, error)
     else:
         disrupt(book, kind, index, error.reason, error.message)
         if kind in ("open", "plan", "publish", "clean"):
