@@ -31,6 +31,7 @@ def adopt(book: Book, worker: Worker, attempt_id: AttemptId) -> Attempt:
     attempt = Attempt(attempt_id, worker)
     attempt.started = True
     _begin(book, attempt)
+    worker.free = min(worker.free, worker.slots - len(worker.attempts))
     put_back(book, attempt_id.task.kind, attempt_id.task.index)
     book.record("Started", attempt=attempt_id, worker=worker, message="taken over")
     return attempt
