@@ -43,7 +43,7 @@ REASONS: Final[dict[str, str]] = {
     "QuotaExceeded": "A quota of the namespace forbids a Pod of the job.",
     "PodRefused": "The API server refused a Pod of the job.",
     "DeadlineExceeded": "The job did not begin to run within preRunningDeadlineSeconds.",
-    "UserCodeFailed": "The program raised an exception; the message has its traceback.",
+    "UserCodeFailed": "The program raised an exception; `lastFailures` has its traceback.",
     "UnsupportedKey": "A key has a type or value that cannot be ordered.",
     "MixedKeys": "Keys of different types were emitted in one job.",
     "ValueNotEncodable": "A value cannot be carried from map to reduce.",
