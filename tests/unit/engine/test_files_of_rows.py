@@ -1,5 +1,7 @@
 """Map outputs and parts: what was written is read, and a single flipped bit is noticed."""
 
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -198,3 +200,15 @@ def write_and_fail(path):
     with durable.replacing(path) as file:
         file.write(b"half")
         raise RuntimeError
+
+
+def test_whoever_reads_an_index_or_a_small_block_does_not_wait_for_polars(tmp_path):
+    write_output(tmp_path / "x", [[(b"key", 7)]])
+    script = (
+        "import sys, pathlib; from mapreduce_worker.engine import local, map_output, merge;"
+        "path = pathlib.Path(sys.argv[1]);"
+        "segment, = map_output.segments_of(path, map_output.read_index(path));"
+        "assert [block.keys for block in map_output.read(segment)] == [[b'key']];"
+        "assert 'polars' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script, tmp_path / "x"], check=True)

@@ -8,7 +8,8 @@ or a plain 64-bit integer, the same for all rows of a block. On disk a block is 
     body   0: msgpack (keys, values), for a few rows
            1: an Arrow IPC stream of the columns `key` (binary) and `value` (binary or int64)
 
-A `Digest` is over rows, not over blocks.
+A `Digest` is over rows, not over blocks. Polars takes half a second to import, so it is imported
+where the first larger block is met: a small job, and whoever only reads an index, never waits for it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final, Literal
 
 import msgspec
-import polars
 from xxhash import xxh3_128
 
 from mapreduce import values as codec
@@ -83,6 +83,8 @@ def in_order(keys: list[bytes], objects: list[Any]) -> tuple[list[bytes], list[A
     if len(keys) < NATIVE_ROWS:
         index = sorted(range(len(keys)), key=keys.__getitem__)
         return [keys[at] for at in index], [objects[at] for at in index]
+    import polars  # noqa: PLC0415 - see the module's docstring
+
     numbers = set(map(type, objects)) == {int} and min(objects) >= _INT_MIN and max(objects) <= _INT_MAX
     values = polars.Series("value", objects if numbers else range(len(keys)), dtype=polars.Int64)
     frame = polars.DataFrame([polars.Series("key", keys, dtype=polars.Binary), values])
@@ -187,6 +189,8 @@ def write(block: Block, codec_name: Codec) -> bytes:
 
 
 def _arrow(block: Block, codec_name: Codec) -> bytes:
+    import polars  # noqa: PLC0415 - see the module's docstring
+
     value_type = polars.Binary if block.packed else polars.Int64
     frame = polars.DataFrame(
         [
@@ -223,12 +227,21 @@ def read(file: BinaryIO, left: int) -> tuple[Block, bytes]:
 
 
 def _parse(body: bytes, kind: int) -> Block:
+    if kind == _ARROW:
+        return _parse_arrow(body)
     try:
-        if kind == _PLAIN:
-            keys, values = _unpack_plain(body)
-            return Block(keys, values, packed=isinstance(values[0], bytes))
+        keys, values = _unpack_plain(body)
+        return Block(keys, values, packed=isinstance(values[0], bytes))
+    except (msgspec.MsgspecError, IndexError) as error:
+        raise CorruptionError(f"a block with a good CRC is of another format: {error}") from error
+
+
+def _parse_arrow(body: bytes) -> Block:
+    import polars  # noqa: PLC0415 - see the module's docstring
+
+    try:
         frame = polars.read_ipc_stream(body)
         column = frame["value"]
         return Block(frame["key"].to_list(), column.to_list(), packed=column.dtype == polars.Binary)
-    except (polars.exceptions.PolarsError, msgspec.MsgspecError, IndexError) as error:
-        raise CorruptionError(f"a block with a good CRC is of another format: {error}") from error
+    except polars.exceptions.PolarsError as error:
+        raise CorruptionError(f"a block with a good CRC is no Arrow stream: {error}") from error
