@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.support import history_checker
 from tests.support.simulated.world import Faults, World
 
 SEEDS = int(os.environ.get("SEEDS", "300"))
@@ -16,7 +17,7 @@ SCHEDULES = [[ONE]] if ONE >= 0 else [range(first, SEEDS, 20) for first in range
 
 
 def play(seed, faults=None):
-    """Play one schedule; fail with its story if something is wrong."""
+    """Play one schedule and return its world; fail with its story if something is wrong."""
     world = World(seed, faults)
     wrong = ["the simulation raised an exception"]
     try:
@@ -27,6 +28,7 @@ def play(seed, faults=None):
             sys.stdout.write("".join(f"{line[:600]}\n" for line in story))
             sys.stdout.write(f"seed {seed}: replay it with SEED={seed}\n")
     assert wrong == [], f"seed {seed}"
+    return world
 
 
 @pytest.mark.parametrize("seeds", SCHEDULES)
@@ -38,3 +40,11 @@ def test_whatever_fails_the_output_is_right_and_the_history_is_sound(seeds):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_schedule_without_faults_ends_well(seed):
     play(seed, Faults(workers=False, gateways=False, master=False, network=False, slots=False))
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_nothing_that_finished_runs_again_when_only_the_operator_dies(first):
+    only_the_master = Faults(workers=False, gateways=False, network=False, slots=False)
+    for seed in range(first, 40, 4):
+        world = play(seed, only_the_master)
+        assert history_checker.assigned_again_after_finishing(world.history()) == [], f"seed {seed}"

@@ -164,6 +164,9 @@ class World:
         left = sorted(set(self.disk.tree()) - {f"{self.spec.output}/{name}" for name in published})
         if left:
             wrong.append(f"left behind: {left}")
-        events = history.parse(published.get("_history/events.ndjson", b""))
         maps, reduces = len(self.toy.texts), self.toy.partitions
-        return wrong + history_checker.check(events, maps=maps, reduces=reduces)
+        return wrong + history_checker.check(self.history(), maps=maps, reduces=reduces)
+
+    def history(self) -> history_checker.Events:
+        """Return the events of the published job."""
+        return history.parse(self.disk.below(self.spec.output).get("_history/events.ndjson", b""))
