@@ -11,7 +11,6 @@ import asyncio
 import secrets
 import shutil
 import signal
-import tempfile
 from pathlib import Path
 
 import mapreduce
@@ -43,14 +42,13 @@ LOGS_TELL_MORE = frozenset({"InternalError", "StorageFailed", "WorkerLost", "Dis
 def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary:
     """Run the job to its end; raises `JobFailed`, or `KeyboardInterrupt` for SIGINT and SIGTERM."""
     show = show or display()
-    folder = Path(tempfile.mkdtemp(prefix="mapreduce-"))
-    keep_logs = False
+    folder = localjobs.make_scratch(spec.uid)
     try:
         return asyncio.run(_until_interrupted(spec, root, folder, show))
     except JobFailed as failure:
         _tidy(spec, root, keep_history=failure.status == FAILED)
-        keep_logs = failure.reason in LOGS_TELL_MORE
-        failure.notes = _notes(spec, root, folder if keep_logs else None)
+        logs = localjobs.keep_logs(folder) if failure.reason in LOGS_TELL_MORE else None
+        failure.notes = _notes(spec, root, logs)
         raise
     except BaseException:
         # Interrupted, or a defect: nothing of the job stays.
@@ -58,8 +56,7 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
         raise
     finally:
         show.close()
-        if not keep_logs:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tidy(spec: JobSpec, root: Path, *, keep_history: bool) -> None:

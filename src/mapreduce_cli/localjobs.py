@@ -11,10 +11,18 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
+import stat
+import tempfile
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from mapreduce import paths
+
+SCRATCH: Final = "mapreduce-"
+"""Scratch directories are `mapreduce-<uid>.<random>` where the platform has temporary files."""
+KEPT: Final = "mapreduce-logs-"
 
 
 def new_uid() -> str:
@@ -37,6 +45,23 @@ def lives(uid: str) -> bool:
 def living(root: Path, output: str, own: str) -> tuple[str, ...]:
     """Return `own` and the uids of the other living jobs that left something beside `output`."""
     return tuple(sorted({own, *filter(lives, _left_beside(root, output))}))
+
+
+def make_scratch(uid: str) -> Path:
+    """Make the scratch directory of a job, and remove those of this user's jobs that were killed."""
+    folder = Path(tempfile.gettempdir())
+    for left in folder.glob(f"{SCRATCH}*.*"):
+        with contextlib.suppress(OSError):
+            status = left.lstat()
+            owner = left.name.removeprefix(SCRATCH).partition(".")[0]
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not lives(owner):
+                shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{uid}."))
+
+
+def keep_logs(scratch: Path) -> Path:
+    """Give the scratch directory of a failed job, which holds only logs now, a name that is not swept."""
+    return scratch.rename(scratch.with_name(f"{KEPT}{scratch.name.removeprefix(SCRATCH).replace('.', '-')}"))
 
 
 def _left_beside(root: Path, output: str) -> set[str]:

@@ -7,7 +7,7 @@ runs in this process, on this terminal. Neighbours: `mapreduce_worker.engine` (e
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,10 +46,10 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
     show = show or display()
     store = PosixStore(root)
     output = Output(store, EngineFormats(store, child=False), uid=spec.uid, path=spec.output, partitions=spec.reducers)
+    scratch = localjobs.make_scratch(spec.uid)
     try:
         output.open(localjobs.living(root, spec.output, spec.uid))
-        with tempfile.TemporaryDirectory(prefix="mapreduce-") as scratch:
-            return _Sequential(spec, root, store, output, Path(scratch), show).run()
+        return _Sequential(spec, root, store, output, scratch, show).run()
     except JobFailed as failed:
         output.clean_failed()
         failed.notes = (*failed.notes, f"history: {root / paths.staging(spec.output, spec.uid) / paths.EVENTS}")
@@ -63,6 +63,7 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
         raise
     finally:
         show.close()
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _refused(error: UsageError) -> JobFailed:

@@ -235,6 +235,7 @@ def test_a_command_killed_takes_its_processes_along_and_the_next_run_sweeps_what
         with running(tmp_path, *slow.arguments()) as second:
             slow.check(second)
         assert first.processes() == []
+    assert list(tmp_path.glob("mapreduce-*")) == []
 
 
 def test_two_runs_to_the_same_output_do_not_mix(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
 
 from mapreduce_cli import localjobs
 
@@ -44,3 +47,24 @@ def test_the_living_are_found_by_lock_and_by_staging_directory(tmp_path: Path) -
 
 def test_where_nothing_was_left_only_the_job_itself_lives(tmp_path: Path) -> None:
     assert localjobs.living(tmp_path, "missing/out", "own") == ("own",)
+
+
+def test_the_scratch_of_killed_jobs_is_swept_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead, living = dead_uid(), localjobs.make_scratch(localjobs.new_uid())
+    (tmp_path / f"mapreduce-{dead}.x" / "w-0").mkdir(parents=True)
+    (tmp_path / f"mapreduce-{dead}").mkdir()
+    (tmp_path / "mapreduce-of-mine.d").mkdir()
+    (tmp_path / f"mapreduce-{dead}.y").symlink_to(living)
+    made = localjobs.make_scratch(localjobs.new_uid())
+    kept = {living.name, made.name, f"mapreduce-{dead}", "mapreduce-of-mine.d", f"mapreduce-{dead}.y"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_kept_logs_outlive_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = tmp_path / f"mapreduce-{dead_uid()}.x"
+    dead.mkdir()
+    logs = localjobs.keep_logs(dead)
+    localjobs.make_scratch(localjobs.new_uid())
+    assert logs.is_dir()
