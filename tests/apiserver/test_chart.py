@@ -117,6 +117,18 @@ def test_the_schema_knows_every_value_and_refuses_any_other():
     assert done.returncode != 0
 
 
+def test_only_namespaces_whose_jobs_are_run_reach_the_operator():
+    def admitted(*settings):
+        policy = next(document for document in render_chart(*settings) if document["kind"] == "NetworkPolicy")
+        (peer,) = policy["spec"]["ingress"][0]["from"]
+        assert peer["podSelector"] == {"matchLabels": {"app.kubernetes.io/managed-by": "mapreduce-operator"}}
+        return peer["namespaceSelector"]
+
+    assert admitted() == {}
+    named = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["a", "b"]}
+    assert admitted("watchNamespaces={a,b}") == {"matchExpressions": [named]}
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "Job"])
 def test_our_own_pods_meet_the_restricted_standard(server, kind):
     document = next(document for document in render_chart() if document["kind"] == kind)
