@@ -15,7 +15,7 @@ from typing import Final
 from mapreduce import words
 from mapreduce_operator.kube import objects, pods, resource
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
-from mapreduce_operator.kube.errors import Conflict, NotFound
+from mapreduce_operator.kube.errors import ApiError, Conflict, NotFound
 from mapreduce_operator.kube.lease import Lease
 from mapreduce_operator.kube.writer import Writer
 
@@ -33,13 +33,20 @@ async def run(api: Api, lease: Lease, namespaces: tuple[str, ...], deployment: t
     writer = Writer(api, lease)
     await _delete_pods(api, writer, namespaces)
     for _ in range(TRIES):
-        held = [job for job in await api.list_in(words.PLURAL, namespaces) if objects.has_finalizer(job)]
+        held = await _held(api, namespaces)
         if not held:
             return
         for job in held:
             await _let_go(writer, job)
         await asyncio.sleep(PAUSE)
-    _log.error("jobs still have the finalizer %s", words.FINALIZER)
+    if held := await _held(api, namespaces):
+        # Without an operator nobody would ever let them go: the chart must not be removed now.
+        names = ", ".join(f"{job['metadata']['namespace']}/{job['metadata']['name']}" for job in held)
+        raise ApiError(f"these jobs still have the finalizer {words.FINALIZER}: {names}")
+
+
+async def _held(api: Api, namespaces: tuple[str, ...]) -> list[JsonObject]:
+    return [job for job in await api.list_in(words.PLURAL, namespaces) if objects.has_finalizer(job)]
 
 
 async def _let_go(writer: Writer, job: JsonObject) -> None:

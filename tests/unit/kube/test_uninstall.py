@@ -1,0 +1,57 @@
+"""The hook that runs before the chart is removed."""
+
+import asyncio
+
+import pytest
+
+from mapreduce import words
+from mapreduce_operator.kube import uninstall
+from mapreduce_operator.kube.client import Ref
+from mapreduce_operator.kube.errors import ApiError, Conflict
+from tests.support.fake_api import FakeApi, HeldLease
+from tests.support.kube_objects import body
+
+JOB = Ref(words.PLURAL, "team", "wordcount")
+HELD = body(metadata={"finalizers": [words.FINALIZER]})
+
+
+class Granted(HeldLease):
+    """A Lease that is had at once."""
+
+    async def acquire(self):
+        return 2
+
+
+class Contested(FakeApi):
+    """Somebody else changes a job before each of the first patches of it."""
+
+    def __init__(self, times):
+        super().__init__((JOB, HELD))
+        self.times = times
+
+    async def list_in(self, resource, namespaces, selector=""):
+        return await self.list_all(Ref(resource, "team"), selector)
+
+    async def merge_patch(self, ref, body):
+        if ref.resource == words.PLURAL and self.times:
+            self.times -= 1
+            raise Conflict("changed", status=409)
+        return await super().merge_patch(ref, body)
+
+
+def removed(times, monkeypatch):
+    """Run the hook and return the job's finalizers."""
+    monkeypatch.setattr(uninstall, "PAUSE", 0.0)
+    api = Contested(times)
+    asyncio.run(uninstall.run(api, Granted(), ("team",), ("system", "mapreduce-operator")))
+    return api.objects[JOB]["metadata"]["finalizers"]
+
+
+def test_every_job_is_let_go_even_in_the_last_round(monkeypatch):
+    assert removed(0, monkeypatch) == []
+    assert removed(uninstall.TRIES - 1, monkeypatch) == []
+
+
+def test_jobs_that_cannot_be_let_go_stop_the_removal_and_are_named(monkeypatch):
+    with pytest.raises(ApiError, match="team/wordcount"):
+        removed(uninstall.TRIES, monkeypatch)
