@@ -12,6 +12,7 @@ from mapreduce_operator.core.events import (
     JobStatus,
     LiveJobsListed,
     Outcome,
+    PhaseCounts,
     PublishStatus,
     Ticked,
     WorkerChanged,
@@ -210,6 +211,20 @@ def test_a_defect_of_the_core_marks_the_job_and_stops_its_pods():
             assert "a book does not balance" in condition["message"]
             assert [ref.name for ref, _ in world.api.deleted] == [here["metadata"]["name"]]
             assert world.registry.get(UID) is None
+
+    asyncio.run(go())
+
+
+def test_a_defect_of_the_core_takes_nothing_away_that_the_job_had_done():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            job.status_changed(UID, JobStatus(phase="Mapping", start_wall=0.0, maps=PhaseCounts(total=4, succeeded=3)))
+            job.broken(UID, RuntimeError("a book does not balance"))
+            await settled()
+            shown = world.resource["status"]
+            assert (shown["phase"], shown["startTime"]) == ("Failed", "1970-01-01T00:00:00Z")
+            assert shown["map"]["progress"] == "3/4"
 
     asyncio.run(go())
 

@@ -129,6 +129,33 @@ def test_a_job_that_never_ran_fails_with_a_condition():
     assert status.is_final(made)
 
 
+def test_a_job_that_fails_by_a_defect_keeps_what_it_had_done():
+    counts = PhaseCounts(total=4, succeeded=3, retried=1)
+    ready = Condition(type="WorkersReady", status="True", reason="Running", message="2 of 2", since=WALL)
+    last = JobStatus(
+        phase="Mapping", start_wall=WALL, maps=counts, last_failures=(failure(),), conditions=(ready,), message="waits"
+    )
+    shown = status.patch(status.failed("InternalError", "a defect", WALL + 60, last), 1, {})["status"]
+    assert (shown["phase"], shown["startTime"], shown["message"]) == ("Failed", AT, "a defect")
+    assert (shown["map"]["progress"], shown["retries"]) == ("3/4", 1)
+    assert len(shown["lastFailures"]) == 1
+    assert [known["type"] for known in shown["conditions"]] == ["WorkersReady", "Failed"]
+
+
+def test_an_operator_that_restarted_and_knows_of_no_start_takes_no_progress_away():
+    made = status.failed("DeadlineExceeded", "no program", WALL)
+    before = {"startTime": AT, "map": {"total": 4}}
+    shown = status.patch(made, 1, before)["status"]
+    assert set(shown).isdisjoint({"startTime", "map", "reduce", "records", "lastFailures"})
+    assert (shown["phase"], shown["message"]) == ("Failed", "no program")
+
+
+def test_a_failed_job_says_why_in_its_message_too():
+    why = Condition(type="Failed", status="True", reason="UserCodeFailed", message="map-0 failed 4 times", since=WALL)
+    shown = status.patch(JobStatus(phase="Failed", conditions=(condition(), why)), 1, {})["status"]
+    assert shown["message"] == "map-0 failed 4 times"
+
+
 def test_an_event_names_the_job_and_fits_the_api_s_limit():
     owner = parsed().owner
     event = events.manifest(owner, Announce(kind="Warning", reason="Failed", message="m" * 5000), WALL, "n")

@@ -25,6 +25,8 @@ from mapreduce_operator.kube.writer import Writer
 INTERVAL: Final = 1.0
 """Seconds between two patches of one job's status."""
 RETRY: Final = 2.0
+DEFECT_TRIES: Final = 3
+"""Tries of what cannot be sent for a defect of ours, before it is dropped."""
 MAX_EVENTS: Final = 100
 """Events that wait to be sent; older ones are dropped: they are a courtesy, the status is not."""
 
@@ -40,6 +42,9 @@ class Publisher:
         self._generation = generation
         self._previous = previous
         self._status: JobStatus | None = None
+        self.latest: JobStatus | None = None
+        """What was last told to show, sent or not."""
+        self._defects = 0
         self._events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
         self._work = asyncio.Event()
         self._final = asyncio.Event()
@@ -50,7 +55,7 @@ class Publisher:
 
     def set_status(self, new: JobStatus) -> None:
         """Show this status soon; one that was not sent yet is skipped."""
-        self._status = new
+        self._status = self.latest = new
         if status.is_final(new):
             self._final.set()
         self._wake()
@@ -90,8 +95,26 @@ class Publisher:
                 await asyncio.sleep(RETRY)
                 self._work.set()
                 continue
+            except Exception:  # noqa: BLE001 - the task boundary of one job's news: who waits in `flush` must not wait for ever
+                _log.exception("job %s/%s: a defect while publishing", self._owner.namespace, self._owner.name)
+                await asyncio.sleep(RETRY)
+                self._give_up()
+                self._work.set()
+                continue
+            self._defects = 0
             if not self._work.is_set():
                 self._idle.set()
+
+    def _give_up(self) -> None:
+        """After some tries, drop what met the defect: the oldest Event, or else the status."""
+        self._defects += 1
+        if self._defects < DEFECT_TRIES:
+            return
+        self._defects = 0
+        if self._events:
+            self._events.popleft()
+        else:
+            self._status = None
 
     async def _send_events(self) -> None:
         while self._events:

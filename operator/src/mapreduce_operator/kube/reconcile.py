@@ -333,7 +333,7 @@ class Job:
         if self._broken:
             return
         self._broken = reason
-        self._publisher.set_status(status.failed(reason, message, time.time()))
+        self._publisher.set_status(status.failed(reason, message, time.time(), self._publisher.latest))
         self._publisher.announce(Announce(kind="Warning", reason=reason, message=message))
         self._woken.set()
 

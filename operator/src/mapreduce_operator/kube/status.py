@@ -19,6 +19,9 @@ _MESSAGE: Final = 2_000
 _TRACEBACKS: Final = (2_000, 500, 0)
 """Characters of each traceback; shortened further where the status is too large."""
 
+_PROGRESS: Final = ("startTime", "retries", "records", "bytes", "totalBytes", "map", "reduce", "output", "lastFailures")
+"""Fields that tell what a job did since it started."""
+
 Json = dict[str, Any]
 
 
@@ -33,7 +36,8 @@ def patch(status: JobStatus, generation: int, previous: Mapping[str, Any]) -> Js
     """Return the merge patch of the `status` subresource, at most 20 kB.
 
     `previous` is the status that stands there: a condition that says the same keeps its time.
-    What the status does not have is null, so that it goes away.
+    What the status does not have is null, so that it goes away; but one that knows of no start,
+    where one stands, comes of an operator that restarted, and does not take away what was done.
     """
     for traceback in _TRACEBACKS:
         body = _render(status, generation, previous, traceback)
@@ -42,10 +46,17 @@ def patch(status: JobStatus, generation: int, previous: Mapping[str, Any]) -> Js
     return {"status": _render(status, generation, previous, 0) | {"lastFailures": None}}
 
 
-def failed(reason: str, message: str, wall: float) -> JobStatus:
-    """Return the status of a job that failed before its core could run."""
+def failed(reason: str, message: str, wall: float, last: JobStatus | None = None) -> JobStatus:
+    """Return the status of a job whose core cannot run, or not any more.
+
+    `last`: what the job had done by then, if anybody knows.
+    """
+    last = last or JobStatus(phase="Failed")
+    others = (known for known in last.conditions if known.type not in ("Complete", "Failed"))
     condition = Condition(type="Failed", status="True", reason=reason, message=message, since=wall)
-    return JobStatus(phase="Failed", conditions=(condition,), completion_wall=wall, message=message)
+    return msgspec.structs.replace(
+        last, phase="Failed", conditions=(*others, condition), completion_wall=wall, message=message
+    )
 
 
 def is_final(status: JobStatus) -> bool:
@@ -54,10 +65,17 @@ def is_final(status: JobStatus) -> bool:
 
 
 def _render(status: JobStatus, generation: int, previous: Mapping[str, Any], traceback: int) -> Json:
+    fields = _fields(status, generation, previous, traceback)
+    if status.start_wall is None and previous.get("startTime"):
+        return {name: value for name, value in fields.items() if name not in _PROGRESS}
+    return fields
+
+
+def _fields(status: JobStatus, generation: int, previous: Mapping[str, Any], traceback: int) -> Json:
     return {
         "observedGeneration": generation,
         "phase": status.phase,
-        "message": _cut(status.message, _MESSAGE) or None,
+        "message": _cut(_message(status), _MESSAGE) or None,
         "startTime": timestamp(status.start_wall),
         "completionTime": timestamp(status.completion_wall),
         "retries": status.maps.retried + status.reduces.retried,
@@ -75,6 +93,12 @@ def _render(status: JobStatus, generation: int, previous: Mapping[str, Any], tra
         "lastFailures": [_failure(failure, traceback) for failure in status.last_failures[:FAILURES]] or None,
         "conditions": [_condition(condition, generation, previous) for condition in status.conditions],
     }
+
+
+def _message(status: JobStatus) -> str:
+    """Return why the job waits, or why it failed: the core says that in the condition alone."""
+    failures = (known.message for known in status.conditions if known.type == "Failed" and known.status == "True")
+    return status.message or next(failures, "")
 
 
 def _counts(counts: PhaseCounts) -> Json:
