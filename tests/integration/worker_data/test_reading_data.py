@@ -231,6 +231,25 @@ def test_what_came_before_a_connection_broke_is_kept(tmp_path):
     run(story())
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        _frames([(SegmentHead(attempt=map_attempt(1), found=True, length=-1), b"")]),
+        _frames([(SegmentHead(attempt=map_attempt(1), found=True, rows=-1), b"")]),
+        b"\xff\xff\xff\xff" + protocol.encode(ErrorInfo(kind="refused", reason="InternalError", message="no")),
+    ],
+)
+def test_nonsense_in_place_of_a_segment_loses_what_is_not_here(tmp_path, nonsense):
+    async def story() -> None:
+        bodies = [_frames([_segment(0, b"good")]) + nonsense]
+        async with Holding(tmp_path, {protocol.SEGMENTS_PATH: _answering(bodies)}) as holding:  # type: ignore[dict-item]  # a fake
+            result = await holding.segments(0, 1, 2)
+        assert [segment.source.task.index for segment in result.arrived] == [0]
+        assert [attempt.task.index for attempt, _ in result.lost] == [1, 2]
+
+    run(story())
+
+
 # --- tickets and parts --------------------------------------------------------------------
 
 
@@ -312,6 +331,22 @@ def test_an_error_in_the_midst_of_the_input_is_told_as_the_gateway_told_it(tmp_p
             with pytest.raises(InputRefusedError) as refused:
                 await holding.fetcher.input(holding.input_command(), holding.reading)
         assert refused.value.error == error
+
+    run(story())
+
+
+def test_an_error_that_does_not_end_is_not_read_to_its_end(tmp_path):
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"\xff\xff\xff\xff")
+        while True:
+            await response.write(bytes(1 << 20))
+
+    async def story() -> None:
+        async with Holding(tmp_path, {protocol.INPUT_PATH: endless}) as holding:
+            with pytest.raises(Unreachable, match="an error of more than"):
+                await holding.fetcher.input(holding.input_command(), holding.reading)
 
     run(story())
 

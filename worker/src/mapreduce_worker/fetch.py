@@ -148,7 +148,7 @@ class Fetcher:
                             arrived.append(segment)
         except TicketRefused:
             pass
-        except _BROKEN as error:
+        except (*_BROKEN, InputRefusedError) as error:
             told = len(arrived) + len(lost)
             lost += [(attempt, f"{type(error).__name__} {error}".strip()) for attempt in request.maps[told:]]
         return arrived, lost
@@ -191,6 +191,8 @@ async def _receive_segment(stream: aiohttp.StreamReader, attempt: AttemptId, fil
         raise Unreachable(f"a segment of {head.attempt} came in place of {attempt}")
     if not head.found:
         return "the holder has no such output"
+    if head.length < 0 or head.rows < 0:
+        raise Unreachable(f"{head.length} bytes and {head.rows} rows of a segment make no sense")
     offset = file.tell()
     if await _copy(stream, head.length, file) != head.crc:
         return _DAMAGED
@@ -221,10 +223,20 @@ async def _length(stream: aiohttp.StreamReader, most: int) -> int:
     """Read a length; raises `InputRefusedError` if an error follows in its place."""
     length = int.from_bytes(await stream.readexactly(4), "big")
     if length == ERROR_FOLLOWS:
-        raise InputRefusedError(protocol.decode(await stream.read(), ErrorInfo))
+        raise InputRefusedError(protocol.decode(await _rest(stream), ErrorInfo))
     if length > most:
         raise Unreachable(f"a length of {length} bytes makes no sense here")
     return length
+
+
+async def _rest(stream: aiohttp.StreamReader) -> bytes:
+    """Read to the end, which must come within the size of a message."""
+    rest = bytearray()
+    while block := await stream.read(BLOCK):
+        rest += block
+        if len(rest) > protocol.MAX_BODY:
+            raise Unreachable(f"an error of more than {protocol.MAX_BODY} bytes makes no sense")
+    return bytes(rest)
 
 
 async def _copy(stream: aiohttp.StreamReader, length: int, file: BinaryIO) -> int:
