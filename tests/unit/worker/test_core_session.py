@@ -1,5 +1,6 @@
 """When a worker registers, exchanges, waits and gives up."""
 
+from mapreduce.protocol import MAX_BODY, MapOutput, MapSucceeded, encode
 from mapreduce_worker.core.events import Answered, Exit, MapDone, Refused, SessionOpened, Terminated, Ticked, Unanswered
 from tests.support.worker_messages import Driven, map_attempt, map_output, registered, run_map
 
@@ -85,6 +86,29 @@ def test_an_unknown_session_makes_the_worker_register_with_all_that_it_holds_and
     body = worker.registrations[-1].body
     assert [held.attempt for held in body.held] == [map_attempt(0)]
     assert set(body.running) == {map_attempt(0), map_attempt(1)}
+
+
+def test_a_registration_with_ten_thousand_outputs_of_ten_thousand_partitions_fits_in_a_body():
+    worker = _opened()
+    for index in range(10_000):
+        attempt = map_attempt(index)
+        output = MapOutput(
+            attempt=attempt,
+            checksum="sha256:" + "0" * 64,
+            rows=1 << 40,
+            size=1 << 40,
+            key_type="str",
+            key_at="a/file/somewhere.txt:" + "9" * 12,
+            partition_sizes=bytes(10_000),
+        )
+        worker.answer(run_map(index))
+        worker.tell(MapDone(attempt, output, 5))
+        (report,) = worker.sent[-1].body.reports
+        assert report.outcome == MapSucceeded(output=output, records=5)
+    worker.tell(Refused(worker.sent[-1].serial, 401, "SessionUnknown", ""))
+    body = worker.registrations[-1].body
+    assert len(body.held) == 10_000
+    assert len(encode(body)) < MAX_BODY
 
 
 def test_a_master_that_was_started_again_hears_old_reports_and_its_answers_count_from_one():

@@ -70,7 +70,7 @@ class WorkerCore:
 
     @property
     def held(self) -> tuple[MapOutput, ...]:
-        """The finished map outputs on this worker's disk."""
+        """The finished map outputs on this worker's disk; partition sizes were told once, in the report."""
         return tuple(self._held.values())
 
     def handle(self, event: events.Event, now: float) -> tuple[events.Command, ...]:
@@ -231,7 +231,8 @@ class WorkerCore:
 
     def _map_done(self, event: events.MapDone, now: float) -> None:
         if self._finish(event.attempt, MapSucceeded(output=event.output, records=event.records)):
-            self._held[event.attempt] = event.output
+            # A byte a partition for each of thousands of maps: `Register` would outgrow MAX_BODY.
+            self._held[event.attempt] = msgspec.structs.replace(event.output, partition_sizes=b"")
 
     def _reduce_done(self, event: events.ReduceDone, now: float) -> None:
         attempt = self._attempts.get(event.attempt)
