@@ -9,6 +9,9 @@ import textwrap
 import time
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from mapreduce import paths
 from mapreduce.program import Shape
 from mapreduce_worker.core.events import (
@@ -23,6 +26,7 @@ from mapreduce_worker.core.events import (
     SlotDied,
 )
 from mapreduce_worker.engine import map_output
+from mapreduce_worker.slots.messages import Ready, frame
 from tests.support.slot_bench import MIB, Bench, attempt, run
 
 WORDS = """
@@ -202,6 +206,55 @@ def test_a_program_that_closes_every_descriptor_loses_its_slot_only(tmp_path):
         async with bench.pool:
             assert isinstance(await bench.do(bench.map(0, "descriptors\n")), SlotDied)
             assert isinstance(await bench.do(bench.map(1, "fine\n")), MapDone)
+
+    run(story())
+
+
+def _framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body
+
+
+DAMAGE = {
+    "an endless message": b"\xff" * 64,
+    "no msgpack": _framed(b"\xc1\xc1\xc1\xc1"),
+    "text that is no UTF-8": _framed(b"\x81\xa4type\xa1\xff"),
+    "a second start": frame(Ready()),
+    "a depth without bottom": _framed(b"\x82\xa4type\xa5Ready\xa1x" + b"\x91" * 60_000 + b"\0"),
+    "an end of another task": frame(Loaded(attempt(0), Shape("X", has_reduce=True, has_combine=True))),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_program_that_writes_to_its_control_channel_costs_one_attempt(tmp_path, name):
+    source = WORDS.replace(
+        "for word", f"import os, sys; os.write(int(sys.argv[1]), {DAMAGE[name]!r})\n        for word"
+    )
+
+    async def story() -> None:
+        bench = Bench(tmp_path, source)
+        async with bench.pool:
+            for number in range(2):
+                told = await bench.do(bench.map(0, "a\n"))
+                assert isinstance(told, Broke), number
+                assert (told.error.kind, told.error.reason) == ("user", "SlotExited")
+                assert "control channel was damaged" in told.error.message
+
+    run(story())
+
+
+def test_an_exception_with_half_a_surrogate_pair_is_told_and_the_slot_lives(tmp_path):
+    source = MISCHIEF.format(folder=tmp_path).replace('"no good"', 'chr(0xD800) + "no good"')
+
+    async def story() -> None:
+        bench = Bench(tmp_path, source)
+        async with bench.pool:
+            told = await bench.do(bench.map(0, "raise\n"))
+            (pid,) = bench.pool.pids
+            assert isinstance(await bench.do(bench.map(1, "fine\n")), MapDone)
+            assert bench.pool.pids == (pid,)
+        assert isinstance(told, Broke)
+        assert told.error.message == "ValueError: \\ud800no good"
+        assert msgspec.msgpack.encode(told.error)
 
     run(story())
 

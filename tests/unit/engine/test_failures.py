@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 import mapreduce as mr
+from mapreduce import protocol
 from mapreduce.program import Program
 from mapreduce_worker.engine import failure, local, map_output, program
 from mapreduce_worker.engine.failure import EngineFault, UserTaskError, describe
@@ -181,3 +182,22 @@ def test_a_memory_error_in_user_code_is_the_users_with_its_place():
 
     info = told(run, emitter(mr.Sum(), emit=emit), ["x"])
     assert (info.kind, info.reason, info.where) == ("user", "UserCodeFailed", "record:0")
+
+
+def test_half_a_surrogate_pair_is_escaped_wherever_user_code_puts_it():
+    def emit(record):
+        raise ValueError("\ud800 and \udfff")
+
+    info = told(run, emitter(mr.Sum(), emit=emit), ["x"])
+    assert info.message == "ValueError: \\ud800 and \\udfff"
+    assert "\\ud800" in info.traceback
+    told_place = describe(UserTaskError("key '\ud800', partition 0", "\ud800"))
+    assert told_place.where == "key '\\ud800', partition 0"
+    for error in (info, told_place, describe(ZeroDivisionError("\udcff")), describe(OSError("\udcff"))):
+        assert protocol.decode(protocol.encode(error), protocol.ErrorInfo) == error
+
+
+def test_a_program_that_exits_while_it_is_loaded_is_at_fault():
+    info = describe(SystemExit("\ud800"))
+    assert (info.kind, info.reason) == ("user", "SlotExited")
+    assert protocol.encode(info)

@@ -138,6 +138,8 @@ def describe(error: BaseException) -> ErrorInfo:
         return _info("user", _user_reason(error), str(error), trace=trace(error))
     if isinstance(error, CorruptionError):
         return _info("disruption", "SegmentUnreadable", str(error))
+    if isinstance(error, SystemExit):
+        return _info("user", "SlotExited", f"the program called sys.exit({error.code!r})")
     if isinstance(error, MemoryError):
         return _info("user", "SlotOverMemory", "the attempt needs more memory than its slot has", trace=trace(error))
     return _fault(error)
@@ -155,7 +157,18 @@ def _fault(error: BaseException) -> ErrorInfo:
 def _info(
     kind: Literal["user", "disruption", "refused"], reason: str, message: str, *, where: str = "", trace: str = ""
 ) -> ErrorInfo:
-    return ErrorInfo(kind=kind, reason=reason, message=message[:MAX_TEXT], where=where, traceback=trace)
+    return ErrorInfo(
+        kind=kind,
+        reason=reason,
+        message=_sendable(message[:MAX_TEXT]),
+        where=_sendable(where[:MAX_TEXT]),
+        traceback=_sendable(trace),
+    )
+
+
+def _sendable(text: str) -> str:
+    """Return the text with lone surrogates escaped: user code may put them anywhere, and UTF-8 has none."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _user_reason(cause: BaseException) -> str:

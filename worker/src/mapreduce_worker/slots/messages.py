@@ -26,6 +26,8 @@ from mapreduce_worker.core.events import (
 )
 
 HEAD: Final = 4
+MAX_ANSWER: Final = 1 << 20
+"""Bytes of one message from a slot: an error's texts, or a byte a partition, fit many times over."""
 
 
 class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):

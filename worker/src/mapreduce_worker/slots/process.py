@@ -26,7 +26,6 @@ from mapreduce import paths
 from mapreduce.api import Job
 from mapreduce.ids import AttemptId
 from mapreduce.plan import FileRange
-from mapreduce.protocol import ErrorInfo
 from mapreduce_worker.core.events import (
     Broke,
     FetchedInput,
@@ -95,11 +94,6 @@ class Runner:
         """Run one task and return its end, whatever happens in user code."""
         try:
             return self._run(task)
-        except SystemExit as error:
-            return Broke(
-                task.attempt,
-                ErrorInfo(kind="user", reason="SlotExited", message=f"the program called sys.exit({error.code!r})"),
-            )
         except BaseException as error:  # noqa: BLE001 - the task boundary: user code may raise anything
             return Broke(task.attempt, failure.describe(error))
         finally:

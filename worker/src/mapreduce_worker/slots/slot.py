@@ -18,11 +18,23 @@ from typing import Final
 
 import msgspec
 
+from mapreduce.errors import UserError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import ErrorInfo
-from mapreduce_worker.core.events import Broke, Event, Progressed, SlotDied
+from mapreduce_worker.core.events import (
+    Broke,
+    Event,
+    Loaded,
+    LoadInSlot,
+    MapDone,
+    MapInSlot,
+    Progressed,
+    ReduceDone,
+    SegmentSpoiled,
+    SlotDied,
+)
 from mapreduce_worker.slots import memory
-from mapreduce_worker.slots.messages import HEAD, FromSlot, Prepare, Ready, Task, ToSlot, frame, from_slot
+from mapreduce_worker.slots.messages import HEAD, MAX_ANSWER, FromSlot, Prepare, Ready, Task, ToSlot, frame, from_slot
 
 TAIL: Final = 4096
 """Bytes of what a slot printed that go into a failure's report."""
@@ -35,6 +47,10 @@ behind is not held against the next."""
 
 
 _log: Final = logging.getLogger(__name__)
+
+
+class ChannelDamagedError(UserError):
+    """The slot said what a slot never says: user code, which has the control pipe too, wrote to it."""
 
 
 class SlotConfig(msgspec.Struct, kw_only=True):
@@ -64,6 +80,7 @@ class Slot:
         self._failed_starts = 0
         self._over_memory = 0
         self._killed = False
+        self._damage = ""
         self._kills_before = 0
         self._log_start = 0
         self._log_cut = b""
@@ -119,7 +136,7 @@ class Slot:
     async def _live(self) -> None:
         """Start a process and listen to it until it has ended."""
         self._ready, self._started, self._killed = False, False, False
-        self._prepared, self._over_memory, self.rss = None, 0, 0
+        self._prepared, self._over_memory, self.rss, self._damage = None, 0, 0, ""
         self._kills_before = memory.kernel_kills()
         ours, theirs = socket.socketpair()
         try:
@@ -136,8 +153,9 @@ class Slot:
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 while True:
-                    length = int.from_bytes(await reader.readexactly(HEAD), "big")
-                    self._heard(from_slot(await reader.readexactly(length)))
+                    self._heard(await _receive(reader))
+        except ChannelDamagedError as error:
+            self._damage = str(error)
         finally:
             self._writer.close()
             self._kill()
@@ -163,6 +181,8 @@ class Slot:
 
     def _heard(self, message: FromSlot) -> None:
         if isinstance(message, Ready):
+            if self._started:
+                raise ChannelDamagedError("it said a second time that it had started")
             self._ready = self._started = True
             self._failed_starts = 0
             if self._task is not None:
@@ -172,6 +192,8 @@ class Slot:
         elif isinstance(message, Progressed):
             self._config.post(message)
         else:
+            if not _fits(self._task, message):
+                raise ChannelDamagedError(f"a {type(message).__name__} that does not fit its task")
             self._task, self._sent = None, False
             if isinstance(message, Broke):
                 message = self._with_log(message)
@@ -217,6 +239,11 @@ class Slot:
             self._config.post(Broke(attempt, error))
             return
         self._sent = False
+        if self._damage:
+            message = f"the slot's control channel was damaged, which only the program can have done: {self._damage}"
+            error = ErrorInfo(kind="user", reason="SlotExited", message=message, log_tail=self._tail())
+            self._config.post(Broke(attempt, error))
+            return
         struck = code == -signal.SIGKILL and memory.kernel_kills() > self._kills_before
         self._config.post(
             SlotDied(
@@ -260,3 +287,29 @@ class Slot:
             self._log_cut = self._printed()
             os.truncate(self._log, 0)
             self._log_start = 0
+
+
+async def _receive(reader: asyncio.StreamReader) -> FromSlot:
+    """Read one message; raises `ChannelDamagedError` for what is none."""
+    length = int.from_bytes(await reader.readexactly(HEAD), "big")
+    if length > MAX_ANSWER:
+        raise ChannelDamagedError(f"a message of {length} bytes")
+    body = await reader.readexactly(length)
+    try:
+        message: FromSlot = from_slot(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ChannelDamagedError(f"not a message: {error}") from error
+    return message
+
+
+def _fits(task: Task, end: FromSlot) -> bool:
+    """Tell whether a message can be the end of the task: the core would wait for ever, or fail, on another."""
+    if isinstance(end, Broke):
+        return True
+    if isinstance(task, LoadInSlot):
+        return isinstance(end, Loaded)
+    if isinstance(task, MapInSlot):
+        return isinstance(end, MapDone) and end.output.attempt == task.attempt
+    if isinstance(end, SegmentSpoiled):
+        return any(segment.source == end.source for segment in task.segments)
+    return isinstance(end, ReduceDone)
