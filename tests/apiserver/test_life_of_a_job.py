@@ -56,7 +56,10 @@ def test_a_pod_that_failed_is_replaced_under_another_name(team):
 
 def test_an_image_that_cannot_be_pulled_is_told_with_its_name(team):
     team.submit(image="absent.invalid/worker:1")
-    pod = all_pods(team, 4)[0]["metadata"]["name"]
+    images = {pod["metadata"]["name"]: pod["spec"]["containers"][0]["image"] for pod in all_pods(team, 4)}
+    theirs = [name for name, image in images.items() if image == "absent.invalid/worker:1"]
+    assert theirs == [name for name in images if "-w-" in name], "gateways run the chart's image"
+    pod = theirs[0]
     waiting = {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}
     team.move_pod(
         pod,

@@ -1,7 +1,8 @@
 """The manifests of a job's objects."""
 
-from mapreduce_operator.kube import pods
-from tests.support.kube_objects import PLATFORM, UID, parsed, start
+from mapreduce import words
+from mapreduce_operator.kube import pods, resource
+from tests.support.kube_objects import DEFAULTS, PLATFORM, UID, body, parsed, start
 
 CONFIG_MAP_INPUT = {"paths": ["*"], "volume": {"configMap": {"name": "texts"}}}
 SAME_CLAIM = {"path": "out", "volume": {"persistentVolumeClaim": {"claimName": "texts"}}}
@@ -14,6 +15,12 @@ def made(role="worker", serves=(), **spec):
 
 def environment(pod):
     return {variable["name"]: variable["value"] for variable in pod["spec"]["containers"][0]["env"]}
+
+
+def image(pod):
+    """Return the image and when it is pulled."""
+    (container,) = pod["spec"]["containers"]
+    return container["image"], container["imagePullPolicy"]
 
 
 def mounts(pod):
@@ -114,6 +121,14 @@ def test_a_user_s_variable_reaches_workers_only_and_cannot_replace_one_of_ours()
     assert environment(made(workers=workers))["LANG"] == "C"
     assert environment(made(workers=workers))["HOME"] == "/tmp"
     assert "LANG" not in environment(made("gateway", ("output",), workers=workers))
+
+
+def test_an_image_of_the_user_s_runs_in_workers_alone_and_never_where_a_claim_is_mounted():
+    pinned = body(metadata={"annotations": {words.ANNOTATION_IMAGE: "mine:2"}})
+    for job in (parsed(image="mine:2"), resource.parse(pinned, None, DEFAULTS)):
+        assert image(pods.pod(job, start(), PLATFORM)) == ("mine:2", "IfNotPresent")
+        for serves in ({"serves_output": True}, {"serves_input": True}):
+            assert image(pods.pod(job, start("gateway", **serves), PLATFORM)) == ("worker:1", "IfNotPresent")
 
 
 def test_two_claims_are_each_mounted_by_a_gateway_of_their_own():

@@ -38,7 +38,7 @@ Json = dict[str, Any]
 class Platform(msgspec.Struct, frozen=True):
     """What all Pods of this operator share.
 
-    master: URL of the operator's RPC. ca: its CA certificate in PEM. pull_policy: of the image.
+    master: URL of the operator's RPC. ca: its CA certificate in PEM. pull_policy: of the images.
     """
 
     master: str
@@ -169,7 +169,8 @@ def _own_labels(command: StartWorker) -> dict[str, str]:
 def _container(job: ParsedJob, command: StartWorker, platform: Platform) -> Json:
     return {
         "name": command.role,
-        "image": job.spec.worker_image,
+        # A gateway has the claims: code of the user's, and so an image of theirs, stays out of it.
+        "image": job.spec.worker_image if command.role == "worker" else job.gateway_image,
         "imagePullPolicy": platform.pull_policy,
         "env": _environment(job, command, platform),
         "ports": [{"name": "data", "containerPort": DATA_PORT, "protocol": "TCP"}],

@@ -67,13 +67,17 @@ class Defaults(msgspec.Struct, frozen=True):
 
 
 class ParsedJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One job, ready to run."""
+    """One job, ready to run.
+
+    gateway_image: the chart's, whatever the resource or its annotations say.
+    """
 
     owner: Owner
     spec: JobSpec
     workers: Workers
     worker_resources: Resources
     gateway_resources: Resources
+    gateway_image: str
     input: Volume
     output: Volume
 
@@ -181,6 +185,7 @@ def parse(body: Mapping[str, Any], source: bytes | None, defaults: Defaults) -> 
         workers=spec.workers,
         worker_resources=resources,
         gateway_resources=defaults.gateway,
+        gateway_image=defaults.worker_image,
         input=source_volume,
         output=target,
         spec=JobSpec(
@@ -207,7 +212,7 @@ def parse(body: Mapping[str, Any], source: bytes | None, defaults: Defaults) -> 
 
 
 def image(body: Mapping[str, Any], defaults: Defaults) -> str:
-    """Return the image of the job's Pods: its own, the one that it began with, or today's default."""
+    """Return the image of the job's workers: its own, the one that it began with, or today's default."""
     return _spec(body).image or _pinned_image(body) or defaults.worker_image
 
 
