@@ -7,6 +7,7 @@ is imported where it is first needed, or by `warm_up`. Neighbours: `storage.py` 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import subprocess
@@ -81,8 +82,10 @@ def merge_in_child(order: Order, watch: Watch) -> Merged:
     finally:
         child.kill()
         for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
+            # Closing writes what is still buffered; a child that is dead does not want it.
+            with contextlib.suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
         child.wait()
 
 
