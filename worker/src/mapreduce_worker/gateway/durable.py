@@ -5,10 +5,11 @@ Neighbours: `store.py` has the steps; `storage.py`, `journal.py` and `publishing
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Collection
 
-from mapreduce_worker.gateway.store import Kind, NotThere, Store
+from mapreduce_worker.gateway.store import Kind, NotThere, Store, StoreError
 
 
 def write(store: Store, path: str, data: bytes, mark: str) -> None:
@@ -36,9 +37,19 @@ def temporary_name(path: str, mark: str) -> str:
 
 
 def make_directories(store: Store, path: str) -> None:
-    """Make a directory and those above it, durably."""
+    """Make a directory and those above it, durably.
+
+    One that is there already may have been made by a process that died before it was durable, so
+    the names above it are synced too, as far as they may be read: those that may not are the user's.
+    """
+    if not path:
+        return
     parent = posixpath.dirname(path)
-    if not path or store.kind(path) == "directory":
+    if store.kind(path) == "directory":
+        while path:
+            path = posixpath.dirname(path)
+            with contextlib.suppress(StoreError):
+                store.sync(path)
         return
     make_directories(store, parent)
     store.make_directory(path)
