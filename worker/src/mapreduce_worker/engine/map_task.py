@@ -35,8 +35,6 @@ Progress = Callable[[int, int], None]
 
 MAX_SLICE: Final = 1024
 """Records between two looks at the clock, at most."""
-MAX_PAIRS: Final = 8192
-"""Pairs between two looks at the table's size, at most."""
 SLICE_SECONDS: Final = 0.05
 
 _first, _second = itemgetter(0), itemgetter(1)
@@ -146,7 +144,10 @@ class MapRun:
                 part = batch.records[self._index : self._index + slice_size]
                 self._slice, self._slice_size = iter(part), len(part)
                 before = time.monotonic()
-                self._map_slice()
+                try:
+                    self._table.consume(self._mapper, self._slice)
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+                    failure.blame(error, self.where(), "map")
                 elapsed = time.monotonic() - before
                 self._index += len(part)
                 progress(count + self._index, size + batch.size * self._index // total)
@@ -156,20 +157,6 @@ class MapRun:
         self._batch = None
         progress(count, size)
         return count
-
-    def _map_slice(self) -> None:
-        """Map the records of the slice."""
-        consume, more = self._table.consume, True
-        pairs = chain.from_iterable(map(self._mapper, self._slice))
-        while more:
-            try:
-                more = consume(pairs, MAX_PAIRS)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
-                if not _is_none(error):
-                    failure.blame(error, self.where(), "map")
-                # The record is done. From now on every result is looked at, which costs a little.
-                self._mapper = _lenient(self._mapper)
-                pairs = chain.from_iterable(map(self._mapper, self._slice))
 
     # --- sorted runs ------------------------------------------------------------------
 
@@ -292,19 +279,6 @@ class MapRun:
 
 def _unchanged(rows: Iterable[Block]) -> Iterable[Block]:
     return rows
-
-
-def _is_none(error: BaseException) -> bool:
-    """Tell whether map returned None: that is how an iterator over its results takes it."""
-    return (
-        type(error) is TypeError
-        and str(error) == "'NoneType' object is not iterable"
-        and not failure.user_frames(error.__traceback__)
-    )
-
-
-def _lenient(mapper: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda record: mapper(record) or ()
 
 
 def _next_slice(size: int, elapsed: float) -> int:

@@ -23,6 +23,8 @@ from mapreduce_worker.engine import failure
 
 PAIR_BYTES: Final = 64
 """Added to the encoded bytes of each pair, or of each key of a fold: its place in the table."""
+MAX_ROOM: Final = 8192
+"""New keys of a fold between two looks at its size, at most."""
 KEY_MEMORY: Final = 300
 """About what a key takes in Python's memory, besides its bytes: object, dictionary, list."""
 VALUE_MEMORY: Final = 48
@@ -32,6 +34,7 @@ _HASHABLE: Final = (str, bytes, int, bool)
 Rows = tuple[list[bytes], list[Any]]
 """Encoded keys, each once, and beside each its accumulator, or (after a number) the list of its packed values."""
 Pairs = Iterable[tuple[Any, Any]]
+Mapper = Callable[[Any], Pairs | None]
 
 
 class _NoType:
@@ -106,63 +109,79 @@ class FoldTable:
         self._guard = guard
         self._limit = limit
         self._spill = spill
-        self._held = 0
         self._sums: dict[Any, int] = {}
-        self._weighed = 0
         self._accs: dict[Any, Any] = {}
+        self._held = 0
+        self._weighed = 0
+        self._room = 0
         self._is_sum = type(reducer) is Sum
 
-    def consume(self, pairs: Pairs, limit: int) -> bool:
-        """Fold `limit` pairs or a few more; tell whether there may be others."""
+    def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
+        """Map records and fold every pair; what the mapper raises comes through."""
         if self._is_sum:
-            self._consume_sums(islice(pairs, limit))
+            self._consume_sums(mapper, records)
         else:
-            for key, value in islice(pairs, limit):
-                self._fold(key, value)
-        self._settle()
-        for key, value in pairs:
-            self._fold(key, value)
-            return True
-        return False
+            for record in records:
+                for key, value in mapper(record) or ():
+                    self._fold(key, value)
 
-    def _consume_sums(self, pairs: Pairs) -> None:
-        # The innermost loop of most jobs: every name is local, nothing is done for a new key that
-        # `_settle` can do for many, and `one` spares the common constant value a look at its type.
-        sums, kind, one = self._sums, self._guard.fast, 1
-        get = sums.get
-        for key, value in pairs:
-            if type(key) is kind and (value is one or type(value) is int):
-                sums[key] = get(key, 0) + value
-            else:
-                self._fold(key, value)
-                kind = self._guard.fast
+    def _consume_sums(self, mapper: Mapper, records: Iterable[Any]) -> None:
+        # The innermost loop of most jobs: every name is local, `one` spares the common constant
+        # value a look at its type, and most new keys only count `room` down.
+        kind: Any = self._guard.fast
+        sums, one, room = self._sums, 1, self._room
+        get, has_text = sums.get, kind in (str, bytes)
+        for record in records:
+            for key, value in mapper(record) or ():
+                if type(key) is kind and (value is one or type(value) is int):
+                    known = get(key)
+                    if known is None:
+                        room -= 1
+                        if room < 0 or not has_text or not key.isascii():
+                            room = self._welcome(key, room)
+                        sums[key] = value
+                    else:
+                        sums[key] = known + value
+                else:
+                    self._room = room
+                    self._fold(key, value)
+                    room, kind = self._room, self._guard.fast
+                    has_text = kind in (str, bytes)
+        self._room = room
 
     def _fold(self, key: Any, value: Any) -> None:
         held = self._guard.admit(key)
         if self._is_sum and type(value) is int:
-            self._sums[held] = self._sums.get(held, 0) + value
+            known = self._sums.get(held)
+            if known is None:
+                self._room = self._welcome(held, self._room - 1)
+            self._sums[held] = value if known is None else known + value
             return
-        accs = self._accs
         try:
-            acc = self._reducer.add(accs[held], value) if held in accs else self._reducer.start(value)
+            if held in self._accs:
+                self._accs[held] = self._reducer.add(self._accs[held], value)
+                return
+            acc = self._reducer.start(value)
         except TypeError as error:
             raise UserError(f"key {_short(key)}: {error}") from error
-        if held not in accs:
-            self._held += self._guard.weigh_one(held) + PAIR_BYTES
-        accs[held] = acc
+        self._room = self._welcome(held, self._room - 1)
+        self._held += self._guard.weigh_one(held) + PAIR_BYTES
+        self._accs[held] = acc
 
-    def _settle(self) -> None:
-        """Check and weigh the keys that are new among the sums, and spill a full table."""
+    def _welcome(self, held: Any, room: int) -> int:
+        """Check a new key, which is not in the table yet; return how many more may come before the next look."""
+        self._guard.weigh_one(held)
+        return room if room >= 0 else self._settle()
+
+    def _settle(self) -> int:
+        """Weigh the keys that are new among the sums, and spill a full table."""
         new = len(self._sums) - self._weighed
-        if new:
-            try:
-                self._held += self._guard.weigh(list(islice(reversed(self._sums), new))) + PAIR_BYTES * new
-            except UnsupportedKeyError as error:
-                raise UnsupportedKeyError(f"{error} (emitted for this record, or one shortly before it)") from error
-            self._weighed += new
+        self._held += self._guard.weigh(list(islice(reversed(self._sums), new))) + PAIR_BYTES * new
+        self._weighed += new
         if self._held >= self._limit:
             with failure.own_work():
                 self._spill(self.take())
+        return min(MAX_ROOM, (self._limit - self._held) // (2 * PAIR_BYTES))
 
     def take(self) -> Rows:
         """Remove and return all rows, with canonical accumulators."""
@@ -204,15 +223,14 @@ class GroupTable:
         self._counted = 0
         self._held = 0
 
-    def consume(self, pairs: Pairs, limit: int) -> bool:
-        """Keep `limit` pairs or one more; tell whether there may be others."""
-        self._consume(islice(pairs, limit))
-        for pair in pairs:
-            self._consume((pair,))
-            return True
-        return False
+    def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
+        """Map records and keep every pair; what the mapper raises comes through."""
+        for record in records:
+            pairs = mapper(record)
+            if pairs is not None:
+                self._keep(pairs)
 
-    def _consume(self, pairs: Pairs) -> None:
+    def _keep(self, pairs: Pairs) -> None:
         groups, guard, pack = self._groups, self._guard, values.encode
         kind, get = guard.fast, groups.get
         for key, value in pairs:
