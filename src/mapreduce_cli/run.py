@@ -66,7 +66,7 @@ class _Size(click.ParamType[int]):
     "--slots", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Tasks at once in a worker."
 )
 @click.option(
-    "--split-size", metavar="SIZE", type=_Size(), help="Input of one map task, like 16MiB.  [default: from the input]"
+    "--split-size", metavar="SIZE", type=_Size(), help="Input of one map task, like 16Mi.  [default: from the input]"
 )
 @click.option("--sequential", is_flag=True, help="Run everything in this process, one task after the other; pdb works.")
 @click.option(
