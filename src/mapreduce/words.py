@@ -68,6 +68,7 @@ REASONS: Final[dict[str, str]] = {
     "Planned": "The input is divided into splits.",
     "Running": "Tasks are running.",
     "Succeeded": "The output is published.",
+    "JobEnded": "The job is over, and its workers are stopped.",
 }
 """PascalCase words for conditions, Events and history, each with its sentence."""
 

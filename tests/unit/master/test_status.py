@@ -99,3 +99,10 @@ def test_start_and_failures_are_known_after_a_restart():
     job.settle()
     assert job.status.start_wall == started
     assert [failure.message for failure in job.status.last_failures] == ["ValueError: no (at a.txt:17)"]
+
+
+def test_a_job_that_is_over_has_no_ready_workers():
+    job = JobUnderTest()
+    job.run_to_the_end()
+    conditions = {condition.type: (condition.status, condition.reason) for condition in job.status.conditions}
+    assert conditions == {"Complete": ("True", "Succeeded"), "WorkersReady": ("False", "JobEnded")}

@@ -78,6 +78,8 @@ def _set_conditions(book: Book, ready: int) -> None:
         reason, message = ("Running", "") if enough else _missing_worker(book)
         told = f"{ready} of {desired} workers are registered"
         _set(book, "WorkersReady", enough, reason or "Unready", f"{told}; {message}" if message else told)
+    elif "WorkersReady" in book.conditions:
+        _set(book, "WorkersReady", False, "JobEnded", "the job is over, and its workers are stopped")
     if book.state is JobState.SUCCEEDED:
         _set(book, "Complete", True, "Succeeded", "the output is published")
     if book.state is JobState.FAILED and book.failure is not None:
