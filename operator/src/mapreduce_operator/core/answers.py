@@ -6,9 +6,12 @@ Neighbours: `exchange.py` (parks requests), `outputs.py` (locations), `journal.p
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Final
+
 import msgspec
 
-from mapreduce import tickets
+from mapreduce import protocol, tickets
 from mapreduce.history import Frame
 from mapreduce.ids import AttemptId
 from mapreduce.plan import Split
@@ -30,6 +33,10 @@ from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Reply
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker
+
+ASSIGNMENT_ROOM: Final = 6 << 20
+"""Bytes of assignments in one answer, unless a single one takes more; the rest of the body is for a
+page of the journal or of locations."""
 
 _decode_split = msgspec.msgpack.Decoder(Split).decode
 
@@ -100,12 +107,11 @@ def _answer(book: Book, worker: Worker) -> None:
     worker.parked = None
     worker.prompt = False
     worker.answered += 1
-    assignments = tuple(_assignments(book, worker))
     answer = Answer(
         epoch=book.epoch,
         number=worker.answered,
         acknowledged=worker.applied,
-        assignments=assignments,
+        assignments=_assignments(book, worker),
         cancellations=tuple(_cancellations(worker)),
         locations=_locations(book, worker),
         journal=_frames(book, worker),
@@ -118,15 +124,30 @@ def _answer(book: Book, worker: Worker) -> None:
     book.commands.append(Reply(parked.number, answer))
 
 
-def _assignments(book: Book, worker: Worker) -> list[Assignment]:
-    """What was not told, or told in an answer that was not seen."""
-    found = []
-    for attempt in worker.attempts.values():
-        if attempt.cancel or attempt.started or 0 < attempt.sent <= worker.seen:
-            continue
-        attempt.sent = worker.answered
-        found.append(assignment(book, attempt))
-    return found
+def _assignments(book: Book, worker: Worker) -> tuple[Assignment, ...]:
+    """What was not told, or told in an answer that was not seen, as much as fits.
+
+    What an earlier answer told and this one has no room for counts as never told: else it would
+    count as left alone once this answer is seen.
+    """
+    due = [
+        attempt
+        for attempt in worker.attempts.values()
+        if not attempt.cancel and not attempt.started and not 0 < attempt.sent <= worker.seen
+    ]
+    told = tuple(fitting((assignment(book, attempt) for attempt in due), ASSIGNMENT_ROOM))
+    for position, attempt in enumerate(due):
+        attempt.sent = worker.answered if position < len(told) else 0
+    return told
+
+
+def fitting(messages: Iterable[Assignment], room: int) -> Iterator[Assignment]:
+    """Yield the first messages that take at most `room` bytes together when encoded, and always one."""
+    for position, message in enumerate(messages):
+        room -= len(protocol.encode(message))
+        if position and room < 0:
+            return
+        yield message
 
 
 def _cancellations(worker: Worker) -> list[AttemptId]:
