@@ -66,7 +66,9 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     rows: int = 0
     size: int = 0
     records: int = 0
-    """Input records of a map (Finished)."""
+    """Input records of a map (Finished; Staged where a map makes a part)."""
+    counters: dict[str, int] = {}
+    """What the attempt's user code counted (Finished, Held, Staged)."""
     key_type: str = ""
     """The type of the job's keys (Consumed), so that publishing knows it after a restart."""
 

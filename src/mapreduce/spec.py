@@ -11,7 +11,13 @@ import msgspec
 
 from mapreduce.program import Program
 
-EncodingErrors = Literal["strict", "replace"]
+EncodingErrors = Literal["strict", "replace", "bytes"]
+"""bytes: records are not decoded at all."""
+InputFormat = Literal["text", "jsonl", "wholefile"]
+OutputFormat = Literal["tsv", "jsonl"]
+Merge = Literal["sorted", "none"]
+Overwrite = Literal["refuse", "replace"]
+Compression = Literal["none", "gzip", "zstd"]
 
 MIB = 1 << 20
 
@@ -27,6 +33,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     flush_bytes: int = 64 * MIB
     """Bytes of encoded pairs after which a map attempt combines and sorts what it holds. Part
     of the plan: combine boundaries must not depend on the memory that happens to be free."""
+    max_failed_tasks: int = 0
+    """Tasks that may spend their budget and be left out before the job fails."""
+    active_deadline: float = 0.0
+    """Seconds that the job may be active for; 0 for no limit."""
     max_splits: int = 200_000
     max_cells: int = 2_000_000_000
     """The cap on maps x reduces."""
@@ -55,6 +65,15 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     split_size: int = 0
     """Bytes a split; 0 lets the planner choose from the input alone."""
     encoding_errors: EncodingErrors = "strict"
+    format: InputFormat = "text"
+    max_record_bytes: int = 64 * MIB
+    """A longer record is an error: it would not fit in a slot."""
+    params: dict[str, str] = {}
+    """The parameters as they were given; the program says what types they have."""
+    output_format: OutputFormat = "tsv"
+    merge: Merge = "sorted"
+    overwrite: Overwrite = "refuse"
+    output_compression: Compression = "none"
     separate_input: bool = False
     """The input is on another store than the output: two gateways instead of one."""
     worker_image: str = ""

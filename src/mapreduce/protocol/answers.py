@@ -24,6 +24,8 @@ class RunMap(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     attempt: AttemptId
     split: Split
     ticket: str
+    makes_part: bool = False
+    """The job has no reduce: the attempt makes a part, not a map output."""
 
 
 class RunReduce(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -62,6 +64,10 @@ class StagePart(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     checksum: str
     rows: int
     size: int
+    records: int = 0
+    """Input records of a map whose part it is."""
+    counters: dict[str, int] = {}
+    """What the attempt's user code counted; the gateway journals it with the part."""
 
 
 class PublishOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):

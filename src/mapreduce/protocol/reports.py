@@ -52,6 +52,19 @@ class ReduceSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     size: int
     consumed: str
     """Digest over the (map index, checksum) pairs it read: see `digests.consumed`."""
+    counters: dict[str, int] = {}
+    """What the user's code counted."""
+
+
+class MapPartSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A map attempt of a job without reduce: its part is on the worker's disk under its final name."""
+
+    attempt: AttemptId
+    checksum: str
+    rows: int
+    size: int
+    records: int
+    counters: dict[str, int] = {}
 
 
 class ProgramLoaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -154,6 +167,7 @@ class SegmentsLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 Outcome = (
     MapSucceeded
     | ReduceSucceeded
+    | MapPartSucceeded
     | ProgramLoaded
     | PlanPageMade
     | PlanFinished
@@ -187,6 +201,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """The oldest unacknowledged ones that fit; resent until acknowledged."""
     free_slots: int = 0
     locations_seen: int = 0
+    draining: bool = False
+    """It was told to stop: it takes no more work, and serves what it holds."""
     journal_written: int = 0
     """Gateway: the highest journal sequence of this epoch that is durable."""
     slots_rss: tuple[int, ...] = ()

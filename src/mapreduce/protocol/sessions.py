@@ -25,6 +25,10 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
     key_at: str = ""
     """`file:offset` of the record that gave the first key."""
     partition_sizes: bytes = b""
+    records: int = 0
+    """Input records that were read."""
+    counters: dict[str, int] = {}
+    """What the user's code counted."""
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):
