@@ -17,6 +17,7 @@ from mapreduce_worker.engine.ranges import list_files
 from mapreduce_worker.fetch import Fetcher, InputRefusedError, Unreachable
 from mapreduce_worker.gateway.failures import PartUnreadable
 from mapreduce_worker.gateway.formats import EngineFormats
+from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.gateway.input_server import input_routes
 from mapreduce_worker.gateway.part_fetch import PartFetcher
 from mapreduce_worker.gateway.publishing import Abandoned
@@ -170,7 +171,8 @@ def read_input(root: Path | None, split: Split, scratch: Path, book: TicketBook 
     """Fetch a split from an input gateway as a worker does; return the records' bytes."""
 
     async def run() -> FetchedInput:
-        server = DataServer(input_routes(lambda: root, ticket_book()))
+        files = None if root is None else InputFiles(root, ["*"])
+        server = DataServer(input_routes(lambda: files, ticket_book()))
         port = await server.start("127.0.0.1", 0)
         ticket = (book or ticket_book()).mint(tickets.INPUT)
         try:

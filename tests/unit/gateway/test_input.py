@@ -1,5 +1,6 @@
 """What the input gateway sends for a split: whole records, each once, or an error in their place."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,15 @@ from mapreduce import protocol
 from mapreduce.plan import FileRange, ListedFile, Split
 from mapreduce.protocol import ErrorInfo, RangeHead
 from mapreduce_worker.engine.ranges import list_files
+from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.gateway.input_server import frames, joined
 
 
-def answer(root: Path, *ranges: FileRange) -> list[tuple[RangeHead, bytes] | ErrorInfo]:
-    """Read the answer as `docs/protocol.md` tells."""
-    data = b"".join(joined(frames(root, Split(0, ranges))))
+def answer(files: Path | InputFiles, *ranges: FileRange) -> list[tuple[RangeHead, bytes] | ErrorInfo]:
+    """Read the answer as `docs/protocol.md` tells; of a folder, all is the job's input."""
+    if isinstance(files, Path):
+        files = InputFiles(files, [""])
+    data = b"".join(joined(frames(files, Split(0, ranges))))
     found: list[tuple[RangeHead, bytes] | ErrorInfo] = []
     at = 0
 
@@ -73,13 +77,93 @@ def test_a_file_that_changed_is_told_in_the_place_of_its_records(tmp_path):
     assert (error.kind, error.reason) == ("refused", "InputChanged")
 
 
-@pytest.mark.parametrize("path", ["../secret", "link", "/etc/hostname"])
-def test_a_file_outside_of_the_input_is_not_read(tmp_path, path):
+def whole(root: Path, path: str) -> FileRange:
+    """Return the range that asks for a file by its true size and time."""
+    status = (root / path).stat()
+    return FileRange(ListedFile(path, "a.txt", status.st_size, f"mtime:{status.st_mtime_ns}"), 0, status.st_size)
+
+
+def refused(found: list[tuple[RangeHead, bytes] | ErrorInfo]) -> str:
+    """Return the reason of an answer that holds no byte."""
+    (error,) = found
+    assert isinstance(error, ErrorInfo)
+    assert error.kind == "refused"
+    return error.reason
+
+
+@pytest.mark.parametrize("path", ["other/b.txt", "secret.txt", "in/.hidden", "in/later.txt", "in/../secret.txt"])
+def test_a_file_of_the_volume_that_is_not_in_the_plan_is_not_read(tmp_path, path):
+    for name in ("in/a.txt", "in/.hidden", "other/b.txt", "secret.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"text\n")
+    files = InputFiles(tmp_path, ["in"])
+    (planned,) = files.list(by_content=False)
+    (tmp_path / "in/later.txt").write_bytes(b"text\n")
+    assert answer(files, FileRange(planned, 0, 5)) == [(head(0, 0), b"text\n")]
+    assert refused(answer(files, whole(tmp_path, path))) == "InputUnreadable"
+
+
+def test_a_gateway_that_did_not_plan_serves_what_the_jobs_patterns_match_and_nothing_else(tmp_path):
+    planned = listed(tmp_path, "a.txt", b"one\n")
+    (tmp_path / "secret").write_bytes(b"secret\n")
+    files = InputFiles(tmp_path, ["*.txt", "gone/*"])
+    assert answer(files, FileRange(planned, 0, 4)) == [(head(0, 0), b"one\n")]
+    assert refused(answer(files, whole(tmp_path, "secret"))) == "InputChanged"
+
+
+@pytest.mark.parametrize("path", ["../secret", "link", "folder/secret", "/etc/hostname", "a\0b"])
+def test_a_file_outside_of_the_volume_is_not_read_even_if_a_pattern_matches_it(tmp_path, monkeypatch, path):
     (tmp_path / "secret").write_bytes(b"secret\n")
     root = tmp_path / "input"
     root.mkdir()
     (root / "link").symlink_to(tmp_path / "secret")
+    (root / "folder").symlink_to(tmp_path)
+    files = InputFiles(root, ["*"])
+    monkeypatch.setattr(files, "_planned", frozenset([path]))
     identity = f"mtime:{(tmp_path / 'secret').stat().st_mtime_ns}"
-    (error,) = answer(root, FileRange(ListedFile(path, "a.txt", 7, identity), 0, 7))
-    assert isinstance(error, ErrorInfo)
-    assert error.reason == "InputUnreadable"
+    assert refused(answer(files, FileRange(ListedFile(path, "a.txt", 7, identity), 0, 7))) == "InputUnreadable"
+
+
+def test_the_links_of_a_config_map_are_followed_inside_the_volume(tmp_path):
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026/a.txt").write_bytes(b"one\n")
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "a.txt").symlink_to("..data/a.txt")
+    files = InputFiles(tmp_path, ["a.txt"])
+    (planned,) = files.list(by_content=True)
+    assert answer(files, FileRange(planned, 0, 4)) == [(head(0, 0), b"one\n")]
+    (tmp_path / "..2027").mkdir()
+    (tmp_path / "..2027/a.txt").write_bytes(b"two\n")
+    (tmp_path / "..data").unlink()
+    (tmp_path / "..data").symlink_to("..2027")
+    assert refused(answer(files, FileRange(planned, 0, 4))) == "InputChanged"
+
+
+@pytest.mark.parametrize("swapped", ["folder", "folder/a.txt"])
+def test_a_link_put_in_place_after_the_look_is_not_followed(tmp_path, monkeypatch, swapped):
+    outside, root = tmp_path / "outside", tmp_path / "input"
+    for folder in (outside, root / "folder"):
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_bytes(b"text\n")
+    files = InputFiles(root, ["folder"])
+    files.list(by_content=False)
+    asked = whole(outside, "a.txt")
+    asked = FileRange(ListedFile("folder/a.txt", "a.txt", 5, asked.file.identity), 0, 5)
+    look = os.path.realpath
+
+    def looked_at_then_swapped(path, **options):
+        real = look(path, **options)
+        if str(path).endswith("a.txt"):
+            (root / swapped).rename(tmp_path / "away")
+            (root / swapped).symlink_to(tmp_path / swapped.replace("folder", "outside"))
+        return real
+
+    monkeypatch.setattr(os.path, "realpath", looked_at_then_swapped)
+    assert refused(answer(files, asked)) == "InputUnreadable"
+
+
+def test_a_pipe_in_the_place_of_a_file_does_not_hold_the_gateway(tmp_path):
+    planned = listed(tmp_path, "a.txt", b"one\n")
+    (tmp_path / "a.txt").unlink()
+    os.mkfifo(tmp_path / "a.txt")
+    assert refused(answer(InputFiles(tmp_path, ["a.txt"]), FileRange(planned, 0, 4))) == "InputUnreadable"

@@ -23,6 +23,8 @@ CHUNK: Final = 1 << 20
 """Bytes that are read at once."""
 MAX_RECORD: Final = 64 << 20
 """Bytes in one record; a longer one is an error, as it would not fit in a slot."""
+_FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+"""A folder that is only walked through: it need not be readable."""
 
 
 def list_files(root: Path, patterns: Sequence[str], *, by_content: bool = False) -> list[ListedFile]:
@@ -47,6 +49,11 @@ def list_files(root: Path, patterns: Sequence[str], *, by_content: bool = False)
         seen |= paths
         listing += sorted(found, key=lambda file: file.name.encode())
     return listing
+
+
+def matching(root: Path, patterns: Sequence[str]) -> set[str]:
+    """Return the paths of all that `list_files` would look at, unread; a pattern may match nothing."""
+    return {path for pattern in patterns for path in _match(root, pattern)[1]}
 
 
 def _match(root: Path, pattern: str) -> tuple[str, set[str]]:
@@ -116,27 +123,58 @@ def read_range(root: Path, part: FileRange) -> tuple[int, Iterator[bytes]]:
     The file is checked against the listing before the first chunk and after the last one:
     raises `InputChanged`, also from the iterator, if it is another, and `InputUnreadable`.
     """
-    path = root / part.file.path
     try:
-        file = path.open("rb")
+        file = _open(root, part.file)
     except FileNotFoundError:
         raise InputChanged(f"{part.file.name} was there when the job was planned, and is gone") from None
     except OSError as error:
         raise InputUnreadable(f"{part.file.name} cannot be read: {error.strerror}") from error
     try:
-        _check(path, file, part.file)
+        _check(file, part.file)
         start = _boundary(file, part.start, part.file)
         end = max(start, _boundary(file, part.end, part.file))
     except BaseException:
         file.close()
         raise
-    return start, _chunks(path, file, part.file, start, end)
+    return start, _chunks(file, part.file, start, end)
 
 
-def _check(path: Path, file: BinaryIO, listed: ListedFile) -> None:
+def _open(root: Path, listed: ListedFile) -> BinaryIO:
+    """Open a file below `root`; a link is followed as long as what it points to is below `root` too.
+
+    The resolved path is walked name by name without following anything, so that a link put in place
+    between the look and the opening is refused by the kernel. Raises `InputUnreadable` and `OSError`.
+    """
+    if "\0" in listed.path:
+        raise InputUnreadable(f"{listed.path!r} is no path")
+    real_root = os.path.realpath(root)
+    real = os.path.realpath(root / listed.path)
+    if os.path.commonpath((real_root, real)) != real_root:
+        raise InputUnreadable(f"{listed.name} is not inside the input's volume")
+    *folders, name = os.path.relpath(real, real_root).split(os.sep)
+    at = os.open(real_root, _FOLDER)
+    try:
+        for folder in folders:
+            below = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=at)
+            os.close(at)
+            at = below
+        # Without O_NONBLOCK, a pipe put in the place of a file would hold the reader for ever.
+        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    finally:
+        os.close(at)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise InputUnreadable(f"{listed.name} is no regular file")
+    return os.fdopen(fd, "rb")
+
+
+def _check(file: BinaryIO, listed: ListedFile) -> None:
     status = os.fstat(file.fileno())
-    by_content = listed.identity.startswith("sha256:")
-    found = identity(path, by_content=True) if by_content else f"mtime:{status.st_mtime_ns}"
+    if listed.identity.startswith("sha256:"):
+        file.seek(0)
+        found = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"  # type: ignore[arg-type]
+    else:
+        found = f"mtime:{status.st_mtime_ns}"
     if status.st_size != listed.size or found != listed.identity:
         raise InputChanged(
             f"{listed.name} changed while the job ran: {status.st_size} bytes, {found}; "
@@ -160,7 +198,7 @@ def _boundary(file: BinaryIO, at: int, listed: ListedFile) -> int:
     return position if position > at - 1 else listed.size
 
 
-def _chunks(path: Path, file: BinaryIO, listed: ListedFile, start: int, end: int) -> Iterator[bytes]:
+def _chunks(file: BinaryIO, listed: ListedFile, start: int, end: int) -> Iterator[bytes]:
     with file:
         file.seek(start)
         held: list[bytes] = []
@@ -181,7 +219,7 @@ def _chunks(path: Path, file: BinaryIO, listed: ListedFile, start: int, end: int
                 size += len(chunk)
                 if size > MAX_RECORD:
                     raise too_long(listed.name, at - size)
-        _check(path, file, listed)
+        _check(file, listed)
 
 
 def too_long(name: str, offset: int) -> UserTaskError:

@@ -1,26 +1,23 @@
 """Serving input ranges: what `/v1/input` answers, by `docs/protocol.md`.
 
-Neighbours: `data_server.py` (routes, tickets), `engine.ranges` (records that begin in a range).
+Neighbours: `data_server.py` (routes, tickets), `input_files.py` (which files, and their records).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
 from mapreduce import protocol, tickets
 from mapreduce.errors import MapReduceError
-from mapreduce.plan import FileRange, Split
+from mapreduce.plan import Split
 from mapreduce.protocol import RangeHead, ReadInput
 from mapreduce_worker.data_server import Handler, RequestRefused, demand, read
-from mapreduce_worker.engine import ranges
-from mapreduce_worker.engine.failure import InputUnreadable
 from mapreduce_worker.gateway import failures
+from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.ticketing import TicketBook
 
 BLOCK: Final = 1 << 20
@@ -29,18 +26,18 @@ _END: Final = bytes(4)
 _ERROR_FOLLOWS: Final = b"\xff\xff\xff\xff"
 
 
-def input_routes(root: Callable[[], Path | None], book: TicketBook) -> dict[str, Handler]:
-    """Return the routes of a gateway; `root` gives the input's root, or None if this one serves no input."""
+def input_routes(files: Callable[[], InputFiles | None], book: TicketBook) -> dict[str, Handler]:
+    """Return the routes of a gateway; `files` gives the input's files, or None if this one serves no input."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         demand(request, book, tickets.INPUT)
         body = await read(request, ReadInput)
-        directory = root()
-        if directory is None:
+        served = files()
+        if served is None:
             raise RequestRefused(404, "NotFound", "this gateway serves no input")
         response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
         await response.prepare(request)
-        blocks = joined(frames(directory, body.split))
+        blocks = joined(frames(served, body.split))
         while block := await asyncio.to_thread(next, blocks, b""):
             await response.write(block)
         await response.write_eof()
@@ -49,11 +46,11 @@ def input_routes(root: Callable[[], Path | None], book: TicketBook) -> dict[str,
     return {protocol.INPUT_PATH: serve}
 
 
-def frames(root: Path, split: Split) -> Iterator[bytes]:
+def frames(files: InputFiles, split: Split) -> Iterator[bytes]:
     """Yield the answer for a split; an error ends it, in the place of a length."""
     try:
         for position, part in enumerate(split.ranges):
-            offset, chunks = _read_inside(root, part)
+            offset, chunks = files.read(part)
             head = protocol.encode(RangeHead(position=position, offset=offset))
             yield _length(head) + head
             for chunk in chunks:
@@ -77,14 +74,6 @@ def joined(pieces: Iterable[bytes], size: int = BLOCK) -> Iterator[bytes]:
             block, room = [], size
     if block:
         yield b"".join(block)
-
-
-def _read_inside(root: Path, part: FileRange) -> tuple[int, Iterator[bytes]]:
-    """Read a range of a file below `root` only: the split comes from a worker, which runs user code."""
-    real_root = os.path.realpath(root)
-    if os.path.commonpath((real_root, os.path.realpath(root / part.file.path))) != real_root:
-        raise InputUnreadable(f"{part.file.name} is not inside the input's volume")
-    return ranges.read_range(root, part)
 
 
 def _length(data: bytes) -> bytes:

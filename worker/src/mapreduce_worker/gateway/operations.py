@@ -29,11 +29,11 @@ from mapreduce.protocol import (
     Staged,
     StagePart,
 )
-from mapreduce_worker.engine import ranges
 from mapreduce_worker.gateway import planner
 from mapreduce_worker.gateway.core.operations import Reported, Work
 from mapreduce_worker.gateway.failures import PartUnreadable
 from mapreduce_worker.gateway.formats import EngineFormats, warm_up
+from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.gateway.part_fetch import PartFetcher
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage, Watch
 from mapreduce_worker.gateway.store import PosixStore
@@ -54,6 +54,7 @@ class Operations:
         self._store = PosixStore(settings.root_output)
         self._fetcher = PartFetcher(self._store, book, shared_disk=settings.shared_disk)
         self._output: Output | None = None
+        self._input: InputFiles | None = None
         self._warming: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
@@ -91,6 +92,14 @@ class Operations:
             self._output = Output(self._store, formats, uid=spec.uid, path=spec.output, partitions=spec.reducers)
         return self._output
 
+    def input_files(self) -> InputFiles | None:
+        """Return the input's files; None in a gateway that serves no input."""
+        if self.job is None or not self.job.serves_input:
+            return None
+        if self._input is None:
+            self._input = InputFiles(self._settings.root_input, self.job.spec.inputs)
+        return self._input
+
     def _open_output(self, work: OpenOutput) -> Reported:
         output = self.output()
         opening = output.open(work.live_jobs)
@@ -102,12 +111,12 @@ class Operations:
 
     def _plan(self, work: MakePlan) -> Reported:
         job = self._context()
-        if not job.serves_input:
+        files = self.input_files()
+        if files is None:
             raise SystemFault("this gateway does not serve the input")
-        root = self._settings.root_input
         # The kubelet puts a ConfigMap's files behind this link, anew and with new times in every Pod.
-        by_content = self._settings.input_by_content or (root / "..data").is_symlink()
-        listing = ranges.list_files(root, job.spec.inputs, by_content=by_content)
+        by_content = self._settings.input_by_content or (self._settings.root_input / "..data").is_symlink()
+        listing = files.list(by_content=by_content)
         header, pages = planner.plan(listing, job, mapreduce.__version__)
         made = [PlanPageMade(attempt=work.attempt, number=n, splits=page) for n, page in enumerate(pages)]
         return Reported(work.attempt, (*made, PlanFinished(attempt=work.attempt, header=header, pages=len(made))))

@@ -15,7 +15,6 @@ import signal
 import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Final
 
 import mapreduce
@@ -40,6 +39,7 @@ from mapreduce_worker.gateway.core.operations import (
     Moved,
     Work,
 )
+from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.gateway.input_server import input_routes
 from mapreduce_worker.gateway.operations import Operations
 from mapreduce_worker.settings import Settings
@@ -55,7 +55,7 @@ async def run_gateway(settings: Settings, client: MasterClient) -> int:
     """Be a gateway until the core says otherwise; return the exit status. `client` is open."""
     book = TicketBook()
     gateway = Gateway(settings, client, book)
-    server = DataServer(input_routes(lambda: gateway.input_root, book))
+    server = DataServer(input_routes(gateway.input_files, book))
     port = await server.start(settings.data_host, settings.data_port)
     try:
         return await gateway.run(GatewayCore(_identity(port), random.random))
@@ -78,7 +78,6 @@ class Gateway:
     """Carries out the commands of one `GatewayCore`."""
 
     def __init__(self, settings: Settings, client: MasterClient, book: TicketBook) -> None:
-        self.input_root: Path | None = None
         self._settings = settings
         self._client = client
         self._book = book
@@ -89,6 +88,10 @@ class Gateway:
         # Appending never waits behind an operation.
         self._journal_thread = ThreadPoolExecutor(1, "journal")
         self._status: int | None = None
+
+    def input_files(self) -> InputFiles | None:
+        """Return the input's files; None before the registration, and in a gateway that serves no input."""
+        return self._operations.input_files() if self._operations is not None else None
 
     async def run(self, core: GatewayCore) -> int:
         """Feed the core until it says `Exit`; return the status."""
@@ -148,7 +151,6 @@ class Gateway:
     async def _learn(self, body: Registered) -> None:
         job: JobContext = body.job
         self._book.learn(job.spec.uid, body.ticket_keys)
-        self.input_root = self._settings.root_input if job.serves_input else None
         if self._operations is None:
             self._operations = Operations(self._settings, self._book)
             await self._operations.open()
