@@ -1,0 +1,40 @@
+"""What every task of one job needs to know of the job, as one frozen value.
+
+Made once from the job (`of_job`), it travels to the slots as it is; `map_task`, `map_part`, `reduce_task`
+and `records` take it whole, so that a new option changes no signature between here and there.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from mapreduce.spec import MIB, EncodingErrors, InputFormat, JobSpec
+
+
+class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes are in bytes.
+
+    memory: what an attempt may hold in data; what does not fit goes to files. flush_bytes: encoded
+    pairs after which a map attempt combines. params: as they were given, before they have types.
+    """
+
+    partitions: int = 2
+    params: dict[str, str] = {}
+    format: InputFormat = "text"
+    encoding_errors: EncodingErrors = "strict"
+    max_record_bytes: int = 64 * MIB
+    flush_bytes: int = 64 * MIB
+    memory: int = 512 * MIB
+
+
+def of_job(spec: JobSpec, flush_bytes: int, memory: int) -> TaskOptions:
+    """Return the options of a job's tasks; `flush_bytes` is the plan's, `memory` the machine's."""
+    return TaskOptions(
+        partitions=spec.reducers,
+        params=spec.params,
+        format=spec.format,
+        encoding_errors=spec.encoding_errors,
+        max_record_bytes=spec.max_record_bytes,
+        flush_bytes=flush_bytes,
+        memory=memory,
+    )
