@@ -160,7 +160,8 @@ class JobUnderTest:
             boot=process.boot,
             slots=process.slots,
             data_port=8444,
-            held=process.held(),
+            held=process.first_page(),
+            held_total=len(process.announced),
             running=process.running_ids(),
         )
         event = events.WorkerRegistered(

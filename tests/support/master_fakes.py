@@ -68,6 +68,10 @@ class FakeProcess:
         self.mute = False
         """It runs, and says nothing."""
         self.input_address = ""
+        self.page = 1000
+        """How many held outputs it names in one message."""
+        self.announced: tuple[MapOutput, ...] = ()
+        self.held_seen = 0
 
     def cut_off(self) -> None:
         """The master is gone, and with it every parked request and session."""
@@ -75,8 +79,14 @@ class FakeProcess:
         self.request = 0
 
     def held(self) -> tuple[MapOutput, ...]:
-        """What it announces when it registers."""
+        """What it announces when it registers, and after."""
         return ()
+
+    def first_page(self) -> tuple[MapOutput, ...]:
+        """Begin to announce what it holds."""
+        self.announced = self.held()
+        self.held_seen = len(self.announced[: self.page])
+        return self.announced[: self.page]
 
     def running_ids(self) -> tuple[AttemptId, ...]:
         """Every attempt that runs or is not acknowledged."""
@@ -105,6 +115,8 @@ class FakeProcess:
             free_slots=self.slots - len(self.active),
             locations_seen=self.locations_seen,
             journal_written=self.written,
+            held_from=self.held_seen,
+            held=self.announced[self.held_seen :][: self.page],
         )
 
     def receive(self, answer: Answer) -> None:
@@ -121,6 +133,7 @@ class FakeProcess:
         self.answers.append(answer)
         self.seen = answer.number
         self.input_address = answer.input_address
+        self.held_seen = max(self.held_seen, answer.held_seen)
         if answer.finished:
             self.alive, self.finished = False, True
             return

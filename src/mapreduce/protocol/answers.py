@@ -137,6 +137,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Gateway: frames to append, in order; those it has already are skipped."""
     input_address: str = ""
     """Where the input gateway is now; empty while there is none."""
+    held_seen: int = 0
+    """How many of the held outputs that were announced in this session have arrived."""
     discard: tuple[AttemptId, ...] = ()
     """Map outputs and parts that are no longer needed."""
     beat: float = 3.0

@@ -44,6 +44,9 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     directory: str = ""
     """Where this worker keeps its files, if readers may share its disk (local mode)."""
     held: tuple[MapOutput, ...] = ()
+    """The first of the finished map outputs on its disk; the others come with the exchanges."""
+    held_total: int = 0
+    """How many it holds."""
     running: tuple[AttemptId, ...] = ()
     """Attempts that run or whose final report is not acknowledged."""
 

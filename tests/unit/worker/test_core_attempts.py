@@ -85,7 +85,7 @@ def test_a_map_fetches_its_input_then_runs_then_its_output_is_held():
     worker.tell(Progressed(attempt, 10, 100))
     assert worker.tell(MapDone(attempt, map_output(attempt), 20)) == [ClearScratch(attempt)]
     assert _reports(worker) == [MapSucceeded(output=map_output(attempt), records=20)]
-    assert worker.core.held == (map_output(attempt),)
+    assert worker.core.held.outputs == (map_output(attempt),)
 
 
 def test_a_map_opens_its_input_by_path_where_the_job_allows_it():
@@ -137,7 +137,7 @@ def test_an_output_is_kept_until_the_master_discards_it():
     worker.tell(MapDone(map_attempt(0), map_output(map_attempt(0)), 1))
     assert worker.answer() == []
     assert worker.answer(discard=(map_attempt(0),)) == [DeleteFiles(map_attempt(0))]
-    assert worker.core.held == ()
+    assert worker.core.held.outputs == ()
 
 
 def test_user_code_that_raises_is_reported_and_its_files_deleted():
@@ -168,7 +168,7 @@ def test_an_attempt_that_ends_while_it_is_cancelled_counts_as_cancelled():
     worker.answer(cancellations=(map_attempt(0),))
     assert worker.tell(MapDone(map_attempt(0), map_output(map_attempt(0)), 1)) == [DeleteFiles(map_attempt(0))]
     assert _reports(worker) == [AttemptCancelled(attempt=map_attempt(0))]
-    assert worker.core.held == ()
+    assert worker.core.held.outputs == ()
 
 
 def test_an_attempt_that_waits_is_cancelled_at_once():

@@ -1,7 +1,10 @@
 """When a worker registers, exchanges, waits and gives up."""
 
+import msgspec
+
 from mapreduce.protocol import MAX_BODY, MapOutput, MapSucceeded, encode
 from mapreduce_worker.core.events import Answered, Exit, MapDone, Refused, SessionOpened, Terminated, Ticked, Unanswered
+from mapreduce_worker.core.held import HELD_ROOM
 from tests.support.worker_messages import Driven, map_attempt, map_output, registered, run_map
 
 
@@ -109,6 +112,29 @@ def test_a_registration_with_ten_thousand_outputs_of_ten_thousand_partitions_fit
     body = worker.registrations[-1].body
     assert len(body.held) == 10_000
     assert len(encode(body)) < MAX_BODY
+
+
+def test_held_outputs_that_do_not_fit_into_the_registration_follow_page_by_page():
+    worker = _opened()
+    for index in range(5):
+        attempt = map_attempt(index)
+        output = msgspec.structs.replace(map_output(attempt), key_at="x" * (HELD_ROOM // 2 - 1000))
+        worker.answer(run_map(index))
+        worker.tell(MapDone(attempt, output, 5))
+    worker.answer()
+    worker.tell(Refused(worker.sent[-1].serial, 401, "SessionUnknown", ""))
+    body = worker.registrations[-1].body
+    assert (len(body.held), body.held_total) == (2, 5)
+    worker.tell(SessionOpened(worker.registrations[-1].serial, registered("s2", direct=True)))
+    worker.answer_number = 0
+    pages = []
+    for seen in (2, 4, 5):
+        sent = worker.sent[-1].body
+        pages.append((sent.held_from, [held.attempt.task.index for held in sent.held]))
+        assert len(encode(sent)) < MAX_BODY
+        worker.answer(held_seen=seen)
+    assert pages == [(2, [2, 3]), (2, [2, 3]), (4, [4])]
+    assert worker.sent[-1].body.held == ()
 
 
 def test_a_master_that_was_started_again_hears_old_reports_and_its_answers_count_from_one():

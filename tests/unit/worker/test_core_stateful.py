@@ -127,7 +127,7 @@ class World(RuleBasedStateMachine):
         if reduce:
             work.append(run_reduce(next(self.indices), MAPS))
         cancelled = data.draw(st.lists(st.sampled_from(running), unique=True)) if running else []
-        held = [output.attempt for output in self.core.held]
+        held = [output.attempt for output in self.core.held.outputs]
         discard = data.draw(st.lists(st.sampled_from(held), unique=True)) if held else []
         self.number += 1
         self.version += 1
@@ -226,7 +226,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def what_is_held_is_on_the_disk(self):
-        assert {output.attempt for output in self.core.held} <= self.results
+        assert {output.attempt for output in self.core.held.outputs} <= self.results
 
     @invariant()
     def a_result_that_was_reported_is_kept_until_it_is_discarded(self):

@@ -1,13 +1,14 @@
 """Taking over what a worker announced at its registration: outputs that it holds, attempts that it runs.
 
 A worker may register before the plan is known, after a restart of the master; then this waits
-until the journal was read. Neighbours: `registration.py`, `rebuild.py` (the callers), `maps.py`.
+until the journal was read. It also waits until the last page of held outputs has come: what a worker
+does not name is lost. Neighbours: `registration.py`, `rebuild.py`, `exchange.py` (the callers), `maps.py`.
 """
 
 from __future__ import annotations
 
 from mapreduce.ids import AttemptId
-from mapreduce.protocol import MapOutput
+from mapreduce.protocol import Exchange, MapOutput
 from mapreduce_operator.core import attempts, maps
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
@@ -15,8 +16,11 @@ from mapreduce_operator.core.workers import Worker
 
 
 def take_over(book: Book, worker: Worker) -> None:
-    """Take over what a worker announced, if the plan is known; a gateway announces nothing."""
+    """Take over what a worker announced, if the plan is known and it has named all that it holds; a
+    gateway announces nothing."""
     if not book.rebuilt or worker.role != "worker" or not worker.session or worker.taken_over:
+        return
+    if worker.held_seen < worker.held_total:
         return
     worker.taken_over = True
     held, running = worker.offered_held, worker.offered_running
@@ -26,6 +30,19 @@ def take_over(book: Book, worker: Worker) -> None:
         _take_output(book, worker, output)
     for attempt_id in running:
         _take_attempt(book, worker, attempt_id)
+
+
+def hear(book: Book, worker: Worker, body: Exchange) -> None:
+    """Take in a page of held outputs, where it goes on from what is here."""
+    if body.held_from > worker.held_seen:
+        return
+    new = body.held[worker.held_seen - body.held_from :]
+    if not new:
+        return
+    worker.offered_held += new
+    worker.held_seen += len(new)
+    worker.prompt = True
+    take_over(book, worker)
 
 
 def _drop_missing(book: Book, worker: Worker, held: tuple[MapOutput, ...]) -> None:

@@ -116,6 +116,7 @@ def _answer(book: Book, worker: Worker) -> None:
         locations=_locations(book, worker),
         journal=_frames(book, worker),
         input_address=book.input_address,
+        held_seen=worker.held_seen,
         discard=tuple(worker.discard),
         beat=book.spec.timing.beat,
     )

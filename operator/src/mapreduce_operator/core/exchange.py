@@ -11,7 +11,7 @@ from typing import Literal
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, Outcome, ReduceSucceeded, Report
-from mapreduce_operator.core import attempts, failures, reports
+from mapreduce_operator.core import adoption, attempts, failures, reports
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Exchanged, Refuse
 from mapreduce_operator.core.tasks import Attempt
@@ -37,6 +37,7 @@ def exchanged(book: Book, event: Exchanged) -> None:
     worker.parked = Parked(event.request, book.now)
     worker.heard = book.now
     _note_what_it_saw(worker, event.body)
+    adoption.hear(book, worker, event.body)
     before = worker.opened
     reported = _apply_reports(book, worker, event.body.reports)
     _note_journal(book, worker, event.body, first=not before)
@@ -95,11 +96,11 @@ def _apply_reports(book: Book, worker: Worker, new: tuple[Report, ...]) -> set[A
 
 
 def _too_early(book: Book, worker: Worker, outcome: Outcome) -> bool:
-    """After a restart, what older attempts report must wait: first until the journal was read, and
-    a finished reduce until it is known which map outputs there are."""
+    """After a restart, what older attempts report must wait: first until the journal was read and they
+    were taken over, and a finished reduce until it is known which map outputs there are."""
     if worker.role == "gateway" or reports.attempt_of(outcome).epoch == book.epoch:
         return False
-    return not book.rebuilt or (isinstance(outcome, ReduceSucceeded) and not book.grace_over)
+    return not worker.taken_over or (isinstance(outcome, ReduceSucceeded) and not book.grace_over)
 
 
 def _compare_running(book: Book, worker: Worker, body: Exchange, reported: set[AttemptId]) -> None:

@@ -20,6 +20,7 @@ from mapreduce.protocol import (
     Assignment,
     Exchange,
     JournalPage,
+    MapOutput,
     MapSucceeded,
     Outcome,
     PlanPageMade,
@@ -29,8 +30,9 @@ from mapreduce.protocol import (
     encode,
 )
 
-REPORT_ROOM = MAX_BODY - (4 << 20)
-"""Bytes of reports in one exchange; the rest of the body is for the attempts that run."""
+REPORT_ROOM = MAX_BODY // 2
+"""Bytes of reports in one exchange; the rest of the body is for a page of held outputs (a quarter)
+and the attempts that run."""
 
 
 def attempt_of(outcome: Outcome) -> AttemptId:
@@ -136,6 +138,8 @@ class ExchangeBook:
         locations_seen: int = 0,
         journal_written: int = 0,
         slots_rss: tuple[int, ...] = (),
+        held_from: int = 0,
+        held: tuple[MapOutput, ...] = (),
     ) -> Exchange:
         """Return the next message: everything that is so now, and the oldest reports that fit."""
         return Exchange(
@@ -147,6 +151,8 @@ class ExchangeBook:
             locations_seen=locations_seen,
             journal_written=journal_written,
             slots_rss=slots_rss,
+            held_from=held_from,
+            held=held,
         )
 
     def answered(self, answer: Answer, *, accepting: bool = True) -> Fresh | None:

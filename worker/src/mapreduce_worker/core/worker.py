@@ -21,7 +21,6 @@ from mapreduce.protocol import (
     AttemptFailed,
     ErrorInfo,
     LoadProgram,
-    MapOutput,
     MapSucceeded,
     Outcome,
     ProgramLoaded,
@@ -35,6 +34,7 @@ from mapreduce.spec import Limits
 from mapreduce_worker.core import events
 from mapreduce_worker.core.attempts import Attempt, death, slot_task
 from mapreduce_worker.core.exchange import ExchangeBook
+from mapreduce_worker.core.held import HeldOutputs
 from mapreduce_worker.core.link import Link
 from mapreduce_worker.core.locations import Gathering, LocationTable
 
@@ -58,7 +58,7 @@ class WorkerCore:
         self._book = ExchangeBook()
         self._attempts: dict[AttemptId, Attempt] = {}
         self._slots: list[AttemptId | None] = [None] * identity.slots
-        self._held: dict[AttemptId, MapOutput] = {}
+        self.held = HeldOutputs()
         self._locations = LocationTable()
         self._limits = Limits()
         self._direct = False
@@ -67,11 +67,6 @@ class WorkerCore:
         self._terminated: float | None = None
         self._exiting = False
         self._commands: list[events.Command] = []
-
-    @property
-    def held(self) -> tuple[MapOutput, ...]:
-        """The finished map outputs on this worker's disk; partition sizes were told once, in the report."""
-        return tuple(self._held.values())
 
     def handle(self, event: events.Event, now: float) -> tuple[events.Command, ...]:
         """Take one event at `now`, in seconds of this worker's monotonic clock."""
@@ -120,11 +115,12 @@ class WorkerCore:
                 self._cancel(attempt)
         for unwanted in answer.discard:
             if not self._book.is_active(unwanted):
-                self._held.pop(unwanted, None)
+                self.held.drop(unwanted)
                 self._do(events.DeleteFiles(unwanted))
 
     def _take_state(self, answer: Answer) -> None:
         """Take what an answer says of the rest of the job: where outputs and the input are."""
+        self.held.heard(answer.held_seen)
         if answer.input_address != self._input_address:
             self._input_address = answer.input_address
             for attempt in self._attempts.values():
@@ -231,8 +227,7 @@ class WorkerCore:
 
     def _map_done(self, event: events.MapDone, now: float) -> None:
         if self._finish(event.attempt, MapSucceeded(output=event.output, records=event.records)):
-            # A byte a partition for each of thousands of maps: `Register` would outgrow MAX_BODY.
-            self._held[event.attempt] = msgspec.structs.replace(event.output, partition_sizes=b"")
+            self.held.keep(event.output)
 
     def _reduce_done(self, event: events.ReduceDone, now: float) -> None:
         attempt = self._attempts.get(event.attempt)
@@ -360,7 +355,9 @@ class WorkerCore:
         if self._exiting:
             return
         if serial := self._link.next_register(now):
-            body = msgspec.structs.replace(self._identity, held=self.held, running=self._book.running())
+            held, total = self.held.announce()
+            running = self._book.running()
+            body = msgspec.structs.replace(self._identity, held=held, held_total=total, running=running)
             self._do(events.SendRegister(serial, body))
         if serial := self._link.next_exchange(now):
             busy = len(self._attempts)
@@ -368,6 +365,8 @@ class WorkerCore:
                 free_slots=0 if self._terminated is not None else max(0, len(self._slots) - busy),
                 locations_seen=self._locations.version,
                 slots_rss=self._rss,
+                held_from=self.held.seen,
+                held=self.held.page(),
             )
             self._do(events.SendExchange(serial, self._link.session, exchange, self._link.patience))
 
