@@ -8,6 +8,9 @@ or a plain 64-bit integer, the same for all rows of a block. On disk a block is 
     body   0: msgpack (keys, values), for a few rows
            1: an Arrow IPC stream of the columns `key` (binary) and `value` (binary or int64)
 
+A frame comes from another machine, where user code runs beside its writer. So what it claims is bounded: its rows, the
+bytes that it becomes when it is decompressed (before that is done, see `arrow_sizes.py`), and their ratio.
+
 A `Digest` is over rows, not over blocks. Polars takes half a second to import, so it is imported
 where the first larger block is met: a small job, and whoever only reads an index, never waits for it.
 """
@@ -26,7 +29,8 @@ import msgspec
 from xxhash import xxh3_128
 
 from mapreduce import values as codec
-from mapreduce.errors import CorruptionError
+from mapreduce.errors import CorruptionError, ValueEncodingError
+from mapreduce_worker.engine import arrow_sizes
 
 Codec = Literal["lz4", "uncompressed"]
 
@@ -34,10 +38,16 @@ MAX_ROWS: Final = 4096
 MAX_BYTES: Final = 256 << 10
 """A block is closed when it has this many rows, or bytes of keys and values; a row is never divided."""
 
+MAX_RAW: Final = 256 << 20
+"""Bytes of keys and values that a block may hold: those of its largest row, nearly."""
+_SLACK: Final = 1 << 20
+"""What Arrow's offsets add to a block, at most."""
+
 NATIVE_ROWS: Final = 1000
 SMALL_ROWS: Final = 128
 SMALL_BYTES: Final = 4096
 """Up to here an Arrow stream would be mostly its own schema."""
+_MAX_PLAIN: Final = 4 * SMALL_BYTES
 
 _HEAD: Final = struct.Struct(">II")
 _TAIL: Final = struct.Struct(">IB")
@@ -181,8 +191,11 @@ def _pack_all(numbers: list[int]) -> bytes:
 
 
 def write(block: Block, codec_name: Codec) -> bytes:
-    """Return the frame of one block."""
-    small = len(block.keys) <= SMALL_ROWS and _size(block.keys, block.values, block.packed) <= SMALL_BYTES
+    """Return the frame of one block; raises `ValueEncodingError` for a row that is too large for any."""
+    size = _size(block.keys, block.values, block.packed)
+    if size > MAX_RAW:
+        raise ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
+    small = len(block.keys) <= SMALL_ROWS and size <= SMALL_BYTES
     body = _pack((block.keys, block.values)) if small else _arrow(block, codec_name)
     tail = _TAIL.pack(len(block.keys), _PLAIN if small else _ARROW)
     return _HEAD.pack(len(body), zlib.crc32(body, zlib.crc32(tail))) + tail + body
@@ -213,6 +226,7 @@ def read(file: BinaryIO, left: int) -> tuple[Block, bytes]:
         raise CorruptionError(f"a block's head is cut short: {len(head)} bytes of {HEAD_BYTES}")
     length, crc = _HEAD.unpack_from(head)
     rows, kind = _TAIL.unpack_from(head, _HEAD.size)
+    _bound(length, rows, kind)
     if length > left - HEAD_BYTES:
         raise CorruptionError(f"a block claims {length} bytes where {left - HEAD_BYTES} are left")
     body = file.read(length)
@@ -220,28 +234,43 @@ def read(file: BinaryIO, left: int) -> tuple[Block, bytes]:
         raise CorruptionError(f"a block is cut short: {len(body)} bytes of {length}")
     if zlib.crc32(body, zlib.crc32(head[_HEAD.size :])) != crc:
         raise CorruptionError("a block's CRC does not match")
-    block = _parse(body, kind)
-    if len(block.keys) != rows:
-        raise CorruptionError(f"a block has {len(block.keys)} rows, and claims {rows}")
-    return block, head + body
+    return _parse(body, kind, rows), head + body
 
 
-def _parse(body: bytes, kind: int) -> Block:
+def _bound(length: int, rows: int, kind: int) -> None:
+    """Refuse a head that no block of ours has."""
+    if not 0 < rows <= MAX_ROWS:
+        raise CorruptionError(f"a block claims {rows} rows; {MAX_ROWS} are the most")
+    most = {_PLAIN: _MAX_PLAIN, _ARROW: MAX_RAW + _SLACK}.get(kind)
+    if most is None or length > most:
+        raise CorruptionError(f"a block of the kind {kind} claims {length} bytes")
+
+
+def _parse(body: bytes, kind: int, rows: int) -> Block:
     if kind == _ARROW:
-        return _parse_arrow(body)
+        return _parse_arrow(body, rows)
     try:
         keys, values = _unpack_plain(body)
+        if len(keys) != rows or len(values) != rows:
+            raise CorruptionError(f"a block has {len(keys)} keys and {len(values)} values, and claims {rows} rows")
         return Block(keys, values, packed=isinstance(values[0], bytes))
     except (msgspec.MsgspecError, IndexError) as error:
         raise CorruptionError(f"a block with a good CRC is of another format: {error}") from error
 
 
-def _parse_arrow(body: bytes) -> Block:
+def _parse_arrow(body: bytes, rows: int) -> Block:
     import polars  # noqa: PLC0415 - see the module's docstring
 
+    sizes = arrow_sizes.of(body)
+    if sizes.rows != rows or sizes.raw > MAX_RAW + _SLACK:
+        raise CorruptionError(f"a block of {rows} rows holds {sizes.rows}, of {sizes.raw} bytes")
     try:
         frame = polars.read_ipc_stream(body)
-        column = frame["value"]
-        return Block(frame["key"].to_list(), column.to_list(), packed=column.dtype == polars.Binary)
     except polars.exceptions.PolarsError as error:
         raise CorruptionError(f"a block with a good CRC is no Arrow stream: {error}") from error
+    binary = polars.Binary()
+    if frame.schema not in ({"key": binary, "value": binary}, {"key": binary, "value": polars.Int64()}):
+        raise CorruptionError(f"a block with a good CRC has the columns {dict(frame.schema)}")
+    if frame.height != rows or frame.estimated_size() > MAX_RAW + _SLACK or any(frame.null_count().row(0)):
+        raise CorruptionError(f"a block of {rows} rows became {frame.height}, of {frame.estimated_size()} bytes")
+    return Block(frame["key"].to_list(), frame["value"].to_list(), packed=frame.schema["value"] == binary)
