@@ -11,7 +11,7 @@ from mapreduce.plan import FileRange, Split
 from mapreduce.protocol import StagePart
 from mapreduce_worker.core.events import FetchedInput, FetchInput
 from mapreduce_worker.data_server import DataServer, worker_routes
-from mapreduce_worker.engine import part
+from mapreduce_worker.engine import blocks, part
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.ranges import list_files
 from mapreduce_worker.fetch import Fetcher, InputRefusedError, Unreachable
@@ -42,9 +42,9 @@ def make_part(directory: Path, rows: int = 3, address: str = "") -> StagePart:
     words = [f"word-{number:09d}" for number in range(rows)]
     with (directory / paths.reduce_output(source)).open("wb") as file:
         writer = part.Writer(file, "str")
-        # As the engine does: a part without rows has no block.
-        if words:
-            writer.add(Block([keys.encode(word) for word in words], [values.encode([word, 1]) for word in words]))
+        block = Block([keys.encode(word) for word in words], [values.encode([word, 1]) for word in words])
+        for piece in blocks.cut([block]):
+            writer.add(piece)
         result = writer.finish()
     return StagePart(
         attempt=attempt("stage", 0),

@@ -191,7 +191,9 @@ def _pack_all(numbers: list[int]) -> bytes:
 
 
 def write(block: Block, codec_name: Codec) -> bytes:
-    """Return the frame of one block; raises `ValueEncodingError` for a row that is too large for any."""
+    """Return the frame of one block, of at most `MAX_ROWS` rows; raises `ValueEncodingError` for one too large."""
+    if len(block.keys) > MAX_ROWS:
+        raise ValueError(f"a block of {len(block.keys)} rows, which no reader takes: see `cut`")
     size = _size(block.keys, block.values, block.packed)
     if size > MAX_RAW:
         raise ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
