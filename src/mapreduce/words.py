@@ -42,7 +42,7 @@ REASONS: Final[dict[str, str]] = {
     "Unschedulable": "No node can take a Pod of the job.",
     "QuotaExceeded": "A quota of the namespace forbids a Pod of the job.",
     "PodRefused": "The API server refused a Pod of the job.",
-    "DeadlineExceeded": "The job did not begin to run within preRunningDeadlineSeconds.",
+    "DeadlineExceeded": "The job did not begin to run, or did not end, within its deadline.",
     "UserCodeFailed": "The program raised an exception; `lastFailures` has its traceback.",
     "UnsupportedKey": "A key has a type or value that cannot be ordered.",
     "MixedKeys": "Keys of different types were emitted in one job.",
@@ -98,6 +98,7 @@ CONDITIONS: Final[dict[str, str]] = {
     "Complete": "The output is published.",
     "Failed": "The job will not produce output.",
     "WorkersReady": "All workers that the job asked for are registered.",
+    "Suspended": "The user asked for a pause: no Pod of the job runs.",
 }
 
 PHASES: Final = ("Pending", "Planning", "Mapping", "Reducing", "Publishing", "Succeeded", "Failed", "Suspended")

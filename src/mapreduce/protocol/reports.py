@@ -127,6 +127,9 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     checksum: str
     rows: int
     size: int
+    records: int = 0
+    counters: dict[str, int] = {}
+    """Of the attempt that made it, as they are journalled with the part."""
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True, tag=True):

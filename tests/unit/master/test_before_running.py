@@ -59,3 +59,30 @@ def test_an_output_that_exists_fails_at_once_and_nothing_is_touched():
     assert job.status.conditions[-1].reason == "OutputExists"
     assert job.store.cleaned == []
     assert job.ended == "Failed"
+
+
+def test_a_job_that_is_active_for_longer_than_its_user_allows_fails():
+    job = JobUnderTest(limits=Limits(active_deadline=60.0)).until_mapping()
+    job.pass_time(59)
+    assert job.ended is None
+    job.pass_time(2)
+    failed = next(condition for condition in job.status.conditions if condition.type == "Failed")
+    assert (job.phase, failed.reason) == ("Failed", "DeadlineExceeded")
+
+
+def test_the_time_before_a_restart_of_the_master_counts_for_the_deadline():
+    job = JobUnderTest(limits=Limits(active_deadline=60.0)).until_mapping()
+    job.pass_time(50)
+    job.restart_master()
+    job.pass_time(11)
+    assert job.phase == "Failed"
+
+
+def test_the_deadline_can_be_changed_while_the_job_runs():
+    job = JobUnderTest(limits=Limits(active_deadline=60.0)).until_mapping()
+    job.tell(events.SpecChanged(workers=2, suspend=False, active_deadline=0.0))
+    job.pass_time(100)
+    assert job.ended is None
+    job.tell(events.SpecChanged(workers=2, suspend=False, active_deadline=90.0))
+    job.pass_time(1)
+    assert job.phase == "Failed"

@@ -21,7 +21,7 @@ from mapreduce.program import Shape
 from mapreduce.protocol import OutputSummary, Role
 from mapreduce.spec import JobSpec
 from mapreduce_operator.core import states
-from mapreduce_operator.core.events import Announce, Command, Condition, Instant, JobStatus, TaskFailure
+from mapreduce_operator.core.events import Announce, Command, Condition, Instant, JobStatus, SpecChanged, TaskFailure
 from mapreduce_operator.core.journal import Journal
 from mapreduce_operator.core.outputs import MapOutputs
 from mapreduce_operator.core.states import JobEvent, JobState
@@ -38,6 +38,8 @@ class MasterContext(msgspec.Struct, frozen=True, kw_only=True):
     is known. engine_version: of the workers' image. read_input_directly: slots open input files by
     path (local mode). resumed: Pods, sessions and a journal of an earlier epoch may exist, so
     nothing is started before a LIST, and nothing is assigned before the grace is over.
+    first_incarnation: no name of a worker was made with this number or a higher one in this epoch;
+    not 0 for a second master of the same epoch.
     """
 
     ticket_key: bytes
@@ -45,6 +47,7 @@ class MasterContext(msgspec.Struct, frozen=True, kw_only=True):
     engine_version: str
     read_input_directly: bool = False
     resumed: bool = False
+    first_incarnation: int = 0
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -115,6 +118,10 @@ class Book:
         self.job_history: list[JobEvent] = []
         self.failure: Failure | None = None
         self.ending: Ending | None = None
+        self.wanted = SpecChanged(workers=spec.workers, suspend=False, active_deadline=spec.limits.active_deadline)
+        """What the user wants now."""
+        self.active_since = 0.0
+        """Since when the job is active, on the clock of `Instant.mono`; a resume begins anew."""
         self.ended = False
         self.deposed = False
         """A worker has seen a higher epoch: somebody else runs this job now."""
@@ -125,6 +132,8 @@ class Book:
     def _begin_work(self) -> None:
         """Workers, tasks and what became of them."""
         self.registry = Registry()
+        self.next_incarnation = self.context.first_incarnation
+        """No name of this epoch has this number or a higher one."""
         self.journal = Journal(self.epoch)
         self.tasks: dict[Kind, TaskTable] = {
             kind: TaskTable(kind, 1) for kind in ("load", "open", "plan", "publish", "clean")

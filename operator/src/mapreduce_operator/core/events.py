@@ -113,6 +113,19 @@ class JobDeleted(msgspec.Struct, frozen=True):
     """The user deleted the job: stop, clean the store, then `Ended`."""
 
 
+class SpecChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user may change of a job while it lives, as it is now; may repeat, and may never come.
+
+    As the first event of a job it decides what is started at all; else what the spec says holds.
+    workers: how many there should be. suspend: no Pod of the job may run. active_deadline: seconds
+    that the job may be active for, 0 for no limit.
+    """
+
+    workers: int
+    suspend: bool
+    active_deadline: float
+
+
 class Ticked(msgspec.Struct, frozen=True):
     """Time went by. The runtime sends one at least every half second."""
 
@@ -133,6 +146,7 @@ Event = (
     | WorkerClosed
     | InputMissing
     | JobDeleted
+    | SpecChanged
     | Ticked
     | LiveJobsListed
 )
@@ -233,7 +247,7 @@ class PhaseCounts(msgspec.Struct, frozen=True, kw_only=True):
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """A condition by the conventions of the Kubernetes API; `since` is wall time in seconds."""
 
-    type: Literal["Complete", "Failed", "WorkersReady"]
+    type: Literal["Complete", "Failed", "WorkersReady", "Suspended"]
     status: Literal["True", "False"]
     reason: str
     message: str
@@ -268,8 +282,12 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
     """Input bytes of the succeeded maps."""
     total_size: int = 0
+    counters: dict[str, int] = {}
+    """What the user's code counted in the attempts that count."""
     last_failures: tuple[TaskFailure, ...] = ()
     """The newest last."""
+    failed_tasks: tuple[str, ...] = ()
+    """Tasks that spent their budget and were left out, as `maxFailedTasks` allows."""
     output: OutputSummary | None = None
     message: str = ""
     """Why the job waits, in plain words; empty while it moves."""

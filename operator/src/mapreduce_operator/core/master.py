@@ -34,6 +34,7 @@ from mapreduce_operator.core.events import (
     LiveJobsListed,
     Outcome,
     Refuse,
+    SpecChanged,
     Ticked,
     WorkerChanged,
     WorkerClosed,
@@ -54,6 +55,11 @@ class Master:
     def __init__(self, spec: JobSpec, context: MasterContext, epoch: int) -> None:
         self.book = Book(spec, context, epoch)
         self._last: float | None = None
+
+    @property
+    def next_incarnation(self) -> int:
+        """The first incarnation for another master of this job in this epoch."""
+        return self.book.next_incarnation
 
     def handle(self, event: Event, at: Instant) -> Outcome:
         """Take in one event; return what to do, in the order in which it must be done.
@@ -79,7 +85,7 @@ class Master:
         book = self.book
         book.at = at
         if self._last is None:
-            book.started_wall = at.wall
+            book.started_wall, book.active_since = at.wall, at.mono
             fleet.lay_seats(book)
             book.record("EpochOpened", message=f"epoch {book.epoch}", awaited=True)
             if book.spec.reducers < 1:
@@ -103,6 +109,8 @@ class Master:
                 answers.beat(book)
             case JobDeleted():
                 ending.delete(book)
+            case SpecChanged():
+                book.wanted = event
             case LiveJobsListed():
                 book.live_jobs = event.uids
             case InputMissing():

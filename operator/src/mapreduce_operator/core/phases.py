@@ -59,8 +59,13 @@ def _may_map(book: Book) -> bool:
 
 
 def check_deadline(book: Book) -> None:
-    """Give up a job that does not get to run."""
-    if book.over or book.state not in (JobState.PENDING, JobState.PLANNING):
+    """Give up a job that does not get to run, or that takes longer than its user allows."""
+    if book.over:
+        return
+    limit = book.wanted.active_deadline
+    if 0 < limit <= book.at.mono - book.active_since and book.state is not JobState.PUBLISHING:
+        book.fail("DeadlineExceeded", policies.active_too_long(limit))
+    if book.state not in (JobState.PENDING, JobState.PLANNING):
         return
     verdict = policies.before_running(book.now, book.spec.limits, status.waiting_for(book))
     if verdict is not None:

@@ -76,6 +76,11 @@ def before_running(elapsed: float, limits: Limits, waiting_for: str) -> Verdict 
     return Verdict("fail", "DeadlineExceeded", f"{message}: {waiting_for}" if waiting_for else message)
 
 
+def active_too_long(limit: float) -> str:
+    """Return what is said of a job that was active for longer than its user allows."""
+    return f"the job was active for longer than the {limit:g} s that it may take"
+
+
 def to_preempt(waiting_maps: int, free_slots: int, being_preempted: int, waiting_reduces: int) -> int:
     """Return how many more waiting reduce attempts must make room, so that every map that waits
     has a slot, or no reduce is left that only waits."""

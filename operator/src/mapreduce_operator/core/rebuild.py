@@ -112,7 +112,10 @@ def resume(book: Book) -> None:
 
 
 def _first_time(book: Book, found: Recovered) -> None:
-    book.started_wall = found.started_wall or book.started_wall
+    if found.started_wall is not None:
+        # The time between two masters counts; only the wall clock knows it.
+        book.active_since = book.at.mono - max(0.0, book.at.wall - found.started_wall)
+        book.started_wall = found.started_wall
     book.last_failures = [*found.failures, *book.last_failures][-KEPT_FAILURES:]
     if found.failure is not None:
         book.fail(found.failure.reason, found.failure.message)
