@@ -86,10 +86,15 @@ class JobUnderTest:
 
     # --- the master -----------------------------------------------------------------------
 
-    def start_master(self, *, resumed: bool) -> None:
+    def start_master(self, *, resumed: bool, first_incarnation: int = 0) -> None:
         """Start a master with the next epoch; what the one before knew is gone."""
         self.epoch += 1
-        context = MasterContext(ticket_key=b"k%d" % self.epoch, engine_version=ENGINE, resumed=resumed)
+        context = MasterContext(
+            ticket_key=b"k%d" % self.epoch,
+            engine_version=ENGINE,
+            resumed=resumed,
+            first_incarnation=first_incarnation,
+        )
         self.master = Master(self.spec, context, self.epoch)
         self.ended = None
         for process in self.processes.values():

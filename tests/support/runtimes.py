@@ -33,6 +33,7 @@ class ScriptedCore:
     def __init__(self, script: Script = lambda _: ()) -> None:
         self.events: list[Event] = []
         self.script = script
+        self.next_incarnation = 0
 
     def handle(self, event: Event, at: Instant) -> Outcome:
         """Note the event; follow the script."""

@@ -141,12 +141,13 @@ def _compose(settings: Settings, tls: Tls, api: Api, lease: Lease) -> tuple[Shar
     platform = Platform(master=settings.master, ca=tls.ca, pull_policy=settings.worker_pull_policy)
     epoch = lease.epoch
 
-    def make_core(spec: JobSpec, resumed: bool) -> Master:
+    def make_core(spec: JobSpec, resumed: bool, first_incarnation: int) -> Master:
         context = MasterContext(
             ticket_key=tls.ticket_key(spec.uid, epoch),
             previous_ticket_key=tls.ticket_key(spec.uid, epoch - 1),
             engine_version=mapreduce.__version__,
             resumed=resumed,
+            first_incarnation=first_incarnation,
         )
         return Master(spec, context, epoch)
 

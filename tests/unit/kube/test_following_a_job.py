@@ -37,6 +37,7 @@ class Core:
     def __init__(self):
         self.told = []
         self.answers = {}
+        self.next_incarnation = 0
 
     def handle(self, event, at):
         if not isinstance(event, Ticked):
@@ -61,10 +62,12 @@ class World:
         self.api = FakeApi((JOB, resource), *(objects or CLAIMS))
         self.cores = []
         self.resumed = []
+        self.first_incarnations = []
         self.now = 100.0
         self.registry = Registry()
 
-    def make_core(self, spec, resumed):
+    def make_core(self, spec, resumed, first_incarnation):
+        self.first_incarnations.append(first_incarnation)
         self.cores.append(Core())
         self.resumed.append(resumed)
         return self.cores[-1]
@@ -337,6 +340,20 @@ def test_a_failed_job_is_cleaned_by_a_core_of_its_own_when_it_is_deleted():
             await settled()
             assert world.resumed == [True]
             assert world.core.told[-1] == JobDeleted()
+
+    asyncio.run(go())
+
+
+def test_the_core_that_cleans_up_counts_names_on_from_the_one_before():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            world.core.next_incarnation = 3
+            job.broken(UID, RuntimeError("no"))
+            await settled()
+            job.seen(deleted(world))
+            await settled()
+            assert world.first_incarnations == [0, 3]
 
     asyncio.run(go())
 

@@ -111,3 +111,19 @@ def test_while_the_output_is_published_no_worker_is_replaced():
     job.kill(job.workers[0])
     job.pass_time(2)
     assert len(job.asked_for) == asked
+
+
+def test_a_second_master_of_an_epoch_gives_names_that_were_never_used():
+    job = JobUnderTest(workers=2).until_mapping()
+    job.kill(job.workers[0])
+    used = {command.name for command in job.asked_for}
+    first = job.master.next_incarnation
+    for process in job.living():
+        process.alive = False
+    job.asked_for.clear()
+    job.epoch -= 1
+    job.start_master(resumed=True, first_incarnation=first)
+    job.list_pods()
+    names = {command.name for command in job.asked_for}
+    assert names == {"wordcount-01234567-g-0-1-2", "wordcount-01234567-w-0-1-2", "wordcount-01234567-w-1-1-2"}
+    assert not names & used

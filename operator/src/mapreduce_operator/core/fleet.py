@@ -38,9 +38,9 @@ UNSEEN_SECONDS: Final = 60.0
 def lay_seats(book: Book) -> None:
     """Make the seats that the job asks for."""
     for index in range(2 if book.spec.separate_input else 1):
-        book.registry.lay("gateway", index)
+        book.registry.lay("gateway", index, book.next_incarnation)
     for index in range(book.spec.workers):
-        book.registry.lay("worker", index)
+        book.registry.lay("worker", index, book.next_incarnation)
 
 
 def fill_seats(book: Book) -> None:
@@ -57,6 +57,7 @@ def fill_seats(book: Book) -> None:
             continue
         place = Place(role, index, book.epoch, seat.number)
         seat.number += 1
+        book.next_incarnation = max(book.next_incarnation, seat.number)
         worker = book.registry.add(naming.worker(book.spec, place), place)
         worker.began = book.now
         book.registry.take_seat(worker)

@@ -1,7 +1,8 @@
 """Names of workers and gateways: `<job>-<uid>-w-<index>-<epoch>-<n>`, made here and read here.
 
-A name is never used twice: the epoch never repeats, and n counts the incarnations of an index
-within it. Neighbours: `fleet.py` makes names, `registration.py` reads those of older epochs.
+A name is never used twice: no two processes have an epoch, and n counts the incarnations of an index
+within it, on from those of an earlier core of the same process (`MasterContext.first_incarnation`).
+Neighbours: `fleet.py` makes names, `registration.py` reads those of older epochs.
 """
 
 from __future__ import annotations

@@ -115,9 +115,9 @@ class Seat:
 
     __slots__ = ("failed_starts", "not_before", "number", "waiting_for", "worker")
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 0) -> None:
         self.worker: Worker | None = None
-        self.number = 0
+        self.number = number
         self.failed_starts = 0
         self.not_before = 0.0
         self.waiting_for = ("", "")
@@ -198,9 +198,9 @@ class Registry:
 
     # --- seats --------------------------------------------------------------------------
 
-    def lay(self, role: Role, index: int) -> None:
-        """Make a seat that is to be taken."""
-        self.seats[role, index] = Seat()
+    def lay(self, role: Role, index: int, incarnation: int = 0) -> None:
+        """Make a seat that is to be taken; its next start has the number `incarnation`."""
+        self.seats[role, index] = Seat(incarnation)
         self.vacant.add((role, index))
 
     def at(self, role: Role, index: int) -> Worker | None:

@@ -64,8 +64,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     registry: Registry
     platform: Platform
     defaults: Defaults
-    make_core: Callable[[JobSpec, bool], Core]
-    """From the job and whether an earlier epoch may have run it."""
+    make_core: Callable[[JobSpec, bool, int], Core]
+    """From the job, whether an earlier core may have run it, and the first incarnation of its workers."""
     make_driver: Callable[[ParsedJob, Callable[[PodSeen], None]], Driver]
     clock: Callable[[], float] = time.monotonic
 
@@ -86,6 +86,8 @@ class Job:
         self._resumed = resource.touched(body)
         self._parsed: ParsedJob | None = None
         self._runtime: JobRuntime | None = None
+        self._core: Core | None = None
+        """The core of `_runtime`, or the last one."""
         self._missing = Missing()
         self._ended: Phase | None = None
         self._broken = ""
@@ -225,7 +227,9 @@ class Job:
         began = self._shared.clock()
         listed = await self._shared.api.list_all(Ref("pods", self.owner.namespace), pods.selector(self.owner.uid))
         missing = await inputs.find_volumes(self._shared.api, parsed)
-        core = self._shared.make_core(parsed.spec, self._resumed)
+        # Another core may have made Pods in this epoch that are gone by now; their names are used up.
+        first = self._core.next_incarnation if self._core is not None else 0
+        self._core = core = self._shared.make_core(parsed.spec, self._resumed, first)
         self._resumed = True
         self._has_pods = True
         self._runtime = JobRuntime(parsed.spec, core, self._shared.make_driver(parsed, self.pod_seen), self)

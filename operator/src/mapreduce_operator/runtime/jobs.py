@@ -55,6 +55,10 @@ class JobUnavailable(SystemFault):
 class Core(Protocol):
     """The pure core of one job, as the runtime sees it."""
 
+    @property
+    def next_incarnation(self) -> int:
+        """Where another core of this job in this epoch has to begin to count its workers' names."""
+
     def handle(self, event: Event, at: Instant) -> Outcome:
         """Take in one event; return what to do, in order."""
 
