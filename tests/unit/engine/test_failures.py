@@ -138,6 +138,14 @@ def test_an_error_of_ours_that_user_code_raises_is_the_users():
     assert told(run, emitter(mr.Sum(), emit=emit), ["x"]).kind == "user"
 
 
+def test_a_record_error_that_user_code_raises_itself_is_tried_again():
+    def emit(record):
+        raise mr.errors.RecordError("today not")
+
+    info = told(run, emitter(mr.Sum(), emit=emit), ["x"])
+    assert (info.kind, info.reason) == ("user", "RecordUndecodable")
+
+
 def test_a_full_disk_in_the_middle_of_a_map_is_no_fault_of_the_user(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -8,16 +8,17 @@ import pytest
 from mapreduce import protocol
 from mapreduce.plan import FileRange, ListedFile, Split
 from mapreduce.protocol import ErrorInfo, RangeHead
+from mapreduce_worker.engine import ranges
 from mapreduce_worker.engine.ranges import list_files
 from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.gateway.input_server import frames, joined
 
 
-def answer(files: Path | InputFiles, *ranges: FileRange) -> list[tuple[RangeHead, bytes] | ErrorInfo]:
+def answer(files: Path | InputFiles, *asked: FileRange) -> list[tuple[RangeHead, bytes] | ErrorInfo]:
     """Read the answer as `docs/protocol.md` tells; of a folder, all is the job's input."""
     if isinstance(files, Path):
         files = InputFiles(files, [""])
-    data = b"".join(joined(frames(files, Split(0, ranges))))
+    data = b"".join(joined(frames(files, Split(0, asked))))
     found: list[tuple[RangeHead, bytes] | ErrorInfo] = []
     at = 0
 
@@ -89,6 +90,15 @@ def refused(found: list[tuple[RangeHead, bytes] | ErrorInfo]) -> str:
     assert isinstance(error, ErrorInfo)
     assert error.kind == "refused"
     return error.reason
+
+
+def test_a_record_that_is_too_long_ends_the_job_and_is_told_with_file_and_offset(tmp_path, monkeypatch):
+    monkeypatch.setattr(ranges, "MAX_RECORD", 10)
+    monkeypatch.setattr(ranges, "CHUNK", 4)
+    file = listed(tmp_path, "a.txt", b"ok\n" + b"x" * 30 + b"\n")
+    error = answer(tmp_path, FileRange(file, 0, file.size))[-1]
+    assert isinstance(error, ErrorInfo)
+    assert (error.kind, error.reason, error.where) == ("refused", "RecordUndecodable", "a.txt:3")
 
 
 @pytest.mark.parametrize("path", ["other/b.txt", "secret.txt", "in/.hidden", "in/later.txt", "in/../secret.txt"])

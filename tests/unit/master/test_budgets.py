@@ -24,6 +24,15 @@ def test_user_code_may_fail_three_times_and_the_fourth_ends_the_job():
     assert job.ended == "Failed"
 
 
+def test_a_fault_of_the_input_itself_ends_the_job_at_once_with_its_place():
+    job = JobUnderTest(maps=2, workers=1).until_mapping()
+    fail_once(job, "byte 0xff is not valid UTF-8", kind="refused", reason="RecordUndecodable", where="a.txt:17")
+    failed = job.status.conditions[-1]
+    assert (job.phase, failed.reason) == ("Failed", "RecordUndecodable")
+    assert failed.message == "byte 0xff is not valid UTF-8 (at a.txt:17)"
+    assert job.history("Charged") == []
+
+
 def test_the_same_error_at_the_same_place_on_two_workers_ends_the_job_early():
     job = JobUnderTest(maps=1, workers=2).until_mapping()
     first = fail_once(job, where="a.txt:17")

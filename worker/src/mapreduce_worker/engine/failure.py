@@ -31,6 +31,8 @@ from mapreduce.errors import (
 )
 from mapreduce.protocol import ErrorInfo
 
+Kind = Literal["user", "disruption", "refused"]
+
 PROGRAM_FOLDER: Final = "program-"
 """Programs are loaded from folders with names that begin so; people need not see them."""
 MAX_FRAMES: Final = 20
@@ -58,15 +60,27 @@ class UserTaskError(UserError):
         self.where = where
 
 
-class InputNotFound(InputError):
+class RecordRefused(UserTaskError):
+    """A record of the input is at fault: it will be tomorrow too, so that trying again cannot help."""
+
+
+class _InputFault(InputError):
+    """A fault of the input's files; `where` is the file and the offset, if one was being read."""
+
+    def __init__(self, message: str, where: str = "") -> None:
+        super().__init__(message)
+        self.where = where
+
+
+class InputNotFound(_InputFault):
     """No file matches a pattern."""
 
 
-class InputUnreadable(InputError):
+class InputUnreadable(_InputFault):
     """An input file cannot be read, or must not be."""
 
 
-class InputChanged(InputError):
+class InputChanged(_InputFault):
     """An input file is not the one that was planned."""
 
 
@@ -128,12 +142,14 @@ def describe(error: BaseException) -> ErrorInfo:
     """Return the failure as the user reads it, and as the master charges it."""
     if isinstance(error, UserTaskError):
         cause = error.__cause__ or error
-        return _info("user", _user_reason(cause), str(error), where=error.where, trace=trace(cause))
+        kind: Kind = "refused" if isinstance(error, RecordRefused) else "user"
+        return _info(kind, _user_reason(cause), str(error), where=error.where, trace=trace(cause))
     if isinstance(error, ProgramError):
         return _info("refused", "ProgramInvalid", str(error), trace=trace(error.__cause__) if error.__cause__ else "")
     if isinstance(error, InputError):
-        known = isinstance(error, (InputNotFound, InputUnreadable, InputChanged))
-        return _info("refused", type(error).__name__ if known else "InputUnreadable", str(error))
+        known = isinstance(error, _InputFault)
+        where = error.where if isinstance(error, _InputFault) else ""
+        return _info("refused", type(error).__name__ if known else "InputUnreadable", str(error), where=where)
     if isinstance(error, UserError):
         return _info("user", _user_reason(error), str(error), trace=trace(error))
     if isinstance(error, CorruptionError):
@@ -154,9 +170,7 @@ def _fault(error: BaseException) -> ErrorInfo:
     return _info("disruption", "InternalError", _one_line(origin), trace=text[-MAX_TEXT:])
 
 
-def _info(
-    kind: Literal["user", "disruption", "refused"], reason: str, message: str, *, where: str = "", trace: str = ""
-) -> ErrorInfo:
+def _info(kind: Kind, reason: str, message: str, *, where: str = "", trace: str = "") -> ErrorInfo:
     return ErrorInfo(
         kind=kind,
         reason=reason,

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 
 from mapreduce.errors import RecordError
 from mapreduce.plan import FileRange, ListedFile
-from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUnreadable, UserTaskError
+from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUnreadable, RecordRefused
 
 CHUNK: Final = 1 << 20
 """Bytes that are read at once."""
@@ -123,14 +123,15 @@ def read_range(root: Path, part: FileRange) -> tuple[int, Iterator[bytes]]:
     The file is checked against the listing before the first chunk and after the last one:
     raises `InputChanged`, also from the iterator, if it is another, and `InputUnreadable`.
     """
+    where = f"{part.file.name}:{part.start}"
     try:
         file = _open(root, part.file)
     except FileNotFoundError:
-        raise InputChanged(f"{part.file.name} was there when the job was planned, and is gone") from None
+        raise InputChanged(f"{part.file.name} was there when the job was planned, and is gone", where) from None
     except OSError as error:
-        raise InputUnreadable(f"{part.file.name} cannot be read: {error.strerror}") from error
+        raise InputUnreadable(f"{part.file.name} cannot be read: {error.strerror}", where) from error
     try:
-        _check(file, part.file)
+        _check(file, part.file, part.start)
         start = _boundary(file, part.start, part.file)
         end = max(start, _boundary(file, part.end, part.file))
     except BaseException:
@@ -168,7 +169,8 @@ def _open(root: Path, listed: ListedFile) -> BinaryIO:
     return os.fdopen(fd, "rb")
 
 
-def _check(file: BinaryIO, listed: ListedFile) -> None:
+def _check(file: BinaryIO, listed: ListedFile, at: int) -> None:
+    """Raise `InputChanged` if the file is not the listed one; `at` is the offset to tell."""
     status = os.fstat(file.fileno())
     if listed.identity.startswith("sha256:"):
         file.seek(0)
@@ -178,7 +180,8 @@ def _check(file: BinaryIO, listed: ListedFile) -> None:
     if status.st_size != listed.size or found != listed.identity:
         raise InputChanged(
             f"{listed.name} changed while the job ran: {status.st_size} bytes, {found}; "
-            f"planned with {listed.size} bytes, {listed.identity}"
+            f"planned with {listed.size} bytes, {listed.identity}",
+            f"{listed.name}:{at}",
         )
 
 
@@ -206,7 +209,7 @@ def _chunks(file: BinaryIO, listed: ListedFile, start: int, end: int) -> Iterato
         while at < end:
             chunk = file.read(min(CHUNK, end - at))
             if not chunk:
-                raise InputChanged(f"{listed.name} became shorter while the job ran")
+                raise InputChanged(f"{listed.name} became shorter while the job ran", f"{listed.name}:{at}")
             at += len(chunk)
             cut = len(chunk) if at == end else chunk.rfind(b"\n") + 1
             held.append(chunk[:cut])
@@ -219,12 +222,12 @@ def _chunks(file: BinaryIO, listed: ListedFile, start: int, end: int) -> Iterato
                 size += len(chunk)
                 if size > MAX_RECORD:
                     raise too_long(listed.name, at - size)
-        _check(file, listed)
+        _check(file, listed, start)
 
 
-def too_long(name: str, offset: int) -> UserTaskError:
+def too_long(name: str, offset: int) -> RecordRefused:
     """Return the error for a record beyond `MAX_RECORD`."""
     message = f"a record near byte {offset} of {name} is longer than {MAX_RECORD} bytes"
-    error = UserTaskError(f"{name}:{offset}", message)
+    error = RecordRefused(f"{name}:{offset}", message)
     error.__cause__ = RecordError(message)
     return error

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from mapreduce.errors import RecordError
 from mapreduce_worker.engine import ranges
-from mapreduce_worker.engine.failure import UserTaskError
+from mapreduce_worker.engine.failure import RecordRefused
 
 BOM = codecs.BOM_UTF8
 
@@ -56,7 +56,7 @@ class TextBatch:
 def text(name: str, offset: int, chunks: Iterator[bytes], errors: str) -> Iterator[TextBatch]:
     """Yield the records of the bytes that begin at `offset` of the file `name`.
 
-    `errors`: `strict` (a record that is no UTF-8 raises `UserTaskError` after the records before
+    `errors`: `strict` (a record that is no UTF-8 raises `RecordRefused` after the records before
     it were yielded) or `replace`. Chunks may end anywhere.
     """
     for raw in _whole_records(name, offset, chunks):
@@ -95,7 +95,7 @@ def _decode(name: str, offset: int, raw: bytes, errors: str) -> Iterator[TextBat
             f"byte 0x{raw[at]:02x} at offset {offset + at} of {name} is not valid UTF-8 ({error.reason}); "
             "with encoding errors set to replace such bytes become U+FFFD"
         )
-        raise UserTaskError(f"{name}:{offset + start}", message) from RecordError(message)
+        raise RecordRefused(f"{name}:{offset + start}", message) from RecordError(message)
     yield TextBatch(name, offset, raw, _lines(decoded))
 
 

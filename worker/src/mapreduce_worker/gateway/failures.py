@@ -38,7 +38,7 @@ _TABLE: tuple[tuple[type[BaseException], Literal["disruption", "refused"], str],
 
 def describe(error: BaseException) -> ErrorInfo:
     """Return the failure as the user reads it."""
-    if isinstance(error, InputError):
+    if isinstance(error, (InputError, failure.UserTaskError)):
         return failure.describe(error)
     for kind, budget, reason in _TABLE:
         if isinstance(error, kind):
