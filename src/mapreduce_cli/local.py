@@ -180,6 +180,9 @@ class _Watcher:
         if not self.end.done():
             self.end.set_result(phase)
 
+    def deposed(self, uid: str, message: str) -> None:
+        """Never told: no other master can begin for a job of this machine."""
+
     def broken(self, uid: str, error: Exception) -> None:
         """A defect of the master ends the command."""
         self._say()

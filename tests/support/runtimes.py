@@ -59,6 +59,10 @@ class NotedObserver:
         """Keep the phase."""
         self.told.append((uid, phase))
 
+    def deposed(self, uid: str, message: str) -> None:
+        """Keep why it has to end."""
+        self.told.append(message)
+
     def broken(self, uid: str, error: Exception) -> None:
         """Keep the error."""
         self.told.append((uid, error))

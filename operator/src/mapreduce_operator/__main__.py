@@ -104,13 +104,17 @@ async def run(settings: Settings) -> int:
 
 async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: Health, ending: asyncio.Event) -> int:
     """Run all jobs while the Lease is held."""
-    shared, jobs = _compose(settings, tls, api, lease)
     failed = asyncio.Event()
 
     def fail() -> None:
         failed.set()
         ending.set()
 
+    def deposed(message: str) -> None:
+        _log.error("another operator has this one's place, so this process ends: %s", message)
+        fail()
+
+    shared, jobs = _compose(settings, tls, api, lease, deposed)
     keeper = _guarded(lease.keep(), "the Lease", fail)
     authenticator = TokenReviewAuthenticator(api, jobs.namespace_of)
     watches = Watches(jobs, settings.watch, fail)
@@ -136,7 +140,9 @@ async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: He
     return 1 if failed.is_set() else 0
 
 
-def _compose(settings: Settings, tls: Tls, api: Api, lease: Lease) -> tuple[Shared, Jobs]:
+def _compose(
+    settings: Settings, tls: Tls, api: Api, lease: Lease, deposed: Callable[[str], None]
+) -> tuple[Shared, Jobs]:
     writer = Writer(api, lease)
     platform = Platform(master=settings.master, ca=tls.ca, pull_policy=settings.worker_pull_policy)
     epoch = lease.epoch
@@ -164,6 +170,7 @@ def _compose(settings: Settings, tls: Tls, api: Api, lease: Lease) -> tuple[Shar
         ),
         make_core=make_core,
         make_driver=make_driver,
+        deposed=deposed,
     )
     return shared, Jobs(shared, settings.watch)
 

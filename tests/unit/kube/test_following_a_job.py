@@ -14,6 +14,7 @@ from mapreduce_operator.core.events import (
     Outcome,
     PhaseCounts,
     PublishStatus,
+    StepDown,
     Ticked,
     WorkerChanged,
     WorkersListed,
@@ -63,6 +64,7 @@ class World:
         self.cores = []
         self.resumed = []
         self.first_incarnations = []
+        self.deposed = []
         self.now = 100.0
         self.registry = Registry()
 
@@ -81,6 +83,7 @@ class World:
             defaults=DEFAULTS,
             make_core=self.make_core,
             make_driver=lambda job, tell: NoDriver(),
+            deposed=self.deposed.append,
             clock=lambda: self.now,
         )
 
@@ -354,6 +357,18 @@ def test_the_core_that_cleans_up_counts_names_on_from_the_one_before():
             job.seen(deleted(world))
             await settled()
             assert world.first_incarnations == [0, 3]
+
+    asyncio.run(go())
+
+
+def test_a_core_that_is_deposed_ends_the_operator():
+    async def go():
+        world = World(body())
+        async with following(world) as job:
+            world.core.answers[JobDeleted] = [StepDown("epoch 7 was seen")]
+            job.seen(deleted(world))
+            await settled()
+            assert world.deposed == ["job team/wordcount: epoch 7 was seen"]
 
     asyncio.run(go())
 

@@ -58,10 +58,14 @@ def test_an_unknown_session_has_to_register_again():
     assert refusals(commands) == [(request, 401)]
 
 
-def test_a_master_that_hears_of_a_newer_epoch_stops_serving():
+def test_a_master_that_hears_of_a_newer_epoch_stops_serving_and_asks_to_end():
     job = JobUnderTest().until_mapping()
+    message = "epoch 2 was seen, this master is of epoch 1"
     request, commands = commands_of(job, job.workers[0], epoch=2)
-    assert refusals(commands) == [(request, 409)]
+    assert commands == (
+        events.Refuse(request=request, status=409, reason="EpochOld", message=message),
+        events.StepDown(f"{job.workers[0].name} obeys a newer master: {message}"),
+    )
     request, commands = commands_of(job, job.workers[1])
     assert refusals(commands) == [(request, 409)]
     assert replies(commands) == []

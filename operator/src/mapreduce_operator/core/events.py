@@ -222,7 +222,16 @@ class Ended(msgspec.Struct, frozen=True):
     phase: Literal["Succeeded", "Failed", "Deleted"]
 
 
-Command = StartWorker | StopWorker | Welcome | Reply | Refuse | PublishStatus | Announce | Ended
+class StepDown(msgspec.Struct, frozen=True):
+    """A newer master runs this job: another process has this one's place, so this process must end.
+
+    The core serves nobody any more, and asks for nothing else.
+    """
+
+    message: str
+
+
+Command = StartWorker | StopWorker | Welcome | Reply | Refuse | PublishStatus | Announce | Ended | StepDown
 
 
 class Outcome(msgspec.Struct, frozen=True):

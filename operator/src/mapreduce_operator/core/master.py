@@ -74,7 +74,8 @@ class Master:
             _refuse(book, event, 410, "the job is over")
         else:
             self._take_in(event)
-            _settle(book)
+            if not book.deposed:
+                _settle(book)
         commands = tuple(book.commands)
         book.commands.clear()
         return Outcome(commands)

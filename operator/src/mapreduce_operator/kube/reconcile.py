@@ -67,6 +67,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     make_core: Callable[[JobSpec, bool, int], Core]
     """From the job, whether an earlier core may have run it, and the first incarnation of its workers."""
     make_driver: Callable[[ParsedJob, Callable[[PodSeen], None]], Driver]
+    deposed: Callable[[str], None]
+    """Told, with the reason, that another operator has this one's place."""
     clock: Callable[[], float] = time.monotonic
 
 
@@ -167,6 +169,10 @@ class Job:
         """The core has nothing left to do."""
         self._ended = phase
         self._woken.set()
+
+    def deposed(self, uid: str, message: str) -> None:
+        """Another operator runs this job."""
+        self._shared.deposed(f"job {self.owner.namespace}/{self.owner.name}: {message}")
 
     def broken(self, uid: str, error: Exception) -> None:
         """The core met a defect."""

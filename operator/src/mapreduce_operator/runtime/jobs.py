@@ -32,6 +32,7 @@ from mapreduce_operator.core.events import (
     Refuse,
     Reply,
     StartWorker,
+    StepDown,
     StopWorker,
     Ticked,
     Welcome,
@@ -74,6 +75,9 @@ class Observer(Protocol):
 
     def ended(self, uid: str, phase: Phase) -> None:
         """Nothing is left to do for the job."""
+
+    def deposed(self, uid: str, message: str) -> None:
+        """Another process has this one's place: this one must end."""
 
     def broken(self, uid: str, error: Exception) -> None:
         """The core of this job, and of this job alone, met a defect; it gets no more events."""
@@ -198,6 +202,8 @@ class JobRuntime:
                 self._observer.announced(self.uid, command)
             case Ended():
                 self._observer.ended(self.uid, command.phase)
+            case StepDown():
+                self._observer.deposed(self.uid, command.message)
 
     def _call(self, worker: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run a driver call beside the loop, after the calls about the same worker before it."""
