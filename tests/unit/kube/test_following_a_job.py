@@ -5,6 +5,8 @@ import contextlib
 from typing import Any
 
 from mapreduce import words
+from mapreduce.spec import Limits
+from mapreduce_operator.core import policies
 from mapreduce_operator.core.events import (
     Ended,
     InputMissing,
@@ -369,6 +371,28 @@ def test_a_core_that_is_deposed_ends_the_operator():
             job.seen(deleted(world))
             await settled()
             assert world.deposed == ["job team/wordcount: epoch 7 was seen"]
+
+    asyncio.run(go())
+
+
+def test_a_job_whose_program_does_not_come_fails_at_the_deadline_by_the_cores_own_rule():
+    async def go():
+        world = World(body(program={"configMap": {"name": "code", "key": "job.py"}}, preRunningDeadlineSeconds=60))
+        async with following(world) as job:
+            world.now += 59.0
+            job.seen(world.resource)
+            await settled()
+            assert world.resource["status"]["phase"] == "Pending"
+            world.now += 1.0
+            job.seen(world.resource)
+            await settled()
+            (condition,) = world.resource["status"]["conditions"]
+            missing = "the ConfigMap 'code' that should hold the program does not exist"
+            verdict = policies.before_running(60.0, Limits(pre_running_deadline=60.0), missing)
+            assert verdict is not None
+            assert (condition["type"], condition["reason"]) == ("Failed", verdict.reason)
+            assert condition["message"] == verdict.message
+            assert world.cores == []
 
     asyncio.run(go())
 

@@ -19,7 +19,8 @@ from typing import Final
 import msgspec
 
 from mapreduce import words
-from mapreduce.spec import JobSpec
+from mapreduce.spec import JobSpec, Limits
+from mapreduce_operator.core import policies
 from mapreduce_operator.core.events import (
     Announce,
     Event,
@@ -259,10 +260,11 @@ class Job:
             self._post(InputMissing(missing.reason, missing.message))
 
     def _wait_for_program(self, missing: Missing) -> float:
-        """Without a program there is no core yet, so the one deadline that counts is kept here."""
-        deadline = resource.pre_running_deadline(self._body)
-        if self._shared.clock() - self._first_seen > deadline:
-            self._fail("DeadlineExceeded", f"not running within {deadline:g} s: {missing.message}")
+        """Without a program there is no core yet that could ask whether the job has waited too long."""
+        limits = Limits(pre_running_deadline=resource.pre_running_deadline(self._body))
+        verdict = policies.before_running(self._shared.clock() - self._first_seen, limits, missing.message)
+        if verdict is not None:
+            self._fail(verdict.reason, verdict.message)
         elif missing != self._missing:
             self._missing = missing
             self._publisher.set_status(JobStatus(phase="Pending", message=missing.message))
