@@ -1,14 +1,56 @@
-"""The command `mapreduce`: a group of subcommands, each in a module of its own."""
+"""The command `mapreduce`, and the same as `kubectl mapreduce`: a group of subcommands.
+
+A subcommand's module is imported when it is called: the help of one, and a run on this machine,
+wait for no Kubernetes client. Neighbours: each subcommand is in a module of its own.
+"""
 
 from __future__ import annotations
+
+import importlib
+from typing import Final
 
 import click
 
 import mapreduce
-from mapreduce_cli.run import run
+
+_SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "On this machine": {
+        "run": ("mapreduce_cli.run:run", "Run a job on this machine."),
+    },
+    "Jobs on a cluster": {
+        "get": ("mapreduce_cli.cluster.get:get", "List jobs, and how far they are."),
+        "describe": ("mapreduce_cli.cluster.describe:describe", "Show all that is known of a job."),
+        "suspend": ("mapreduce_cli.cluster.lifecycle:suspend", "Stop a job's Pods; what is staged is kept."),
+        "resume": ("mapreduce_cli.cluster.lifecycle:resume", "Let a suspended job go on."),
+        "delete": ("mapreduce_cli.cluster.lifecycle:delete", "Delete jobs; published outputs stay."),
+    },
+}
+"""Section → name → (module:attribute, what the list of commands says)."""
+
+_COMMANDS: Final = {name: found for section in _SECTIONS.values() for name, found in section.items()}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Knows its commands by name, and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        assert isinstance(found, click.Command)  # noqa: S101 - the table above says so
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, about) for name, (_, about) in commands.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(mapreduce.__version__, "--version", prog_name="mapreduce", message="%(prog)s %(version)s")
 def cli() -> None:
     """MapReduce in Python, on this machine and on Kubernetes.
@@ -26,14 +68,16 @@ def cli() -> None:
     Count the words of some files here:
         mapreduce run job.py texts/*.txt --output counts
 
-    Exit status: 0 done, 1 the job failed, 2 bad usage, or refused before anything started,
-    130 interrupted.
+    Exit status: 0 done, 1 the job failed, 2 bad usage, or refused before anything started, 3 the
+    cluster cannot be reached, 130 interrupted.
     """
-
-
-cli.add_command(run)
 
 
 def main() -> None:
     """Run the command line of this process."""
     cli(prog_name="mapreduce")
+
+
+def main_kubectl() -> None:
+    """Run it as kubectl's plug-in: a program named kubectl-mapreduce is `kubectl mapreduce`."""
+    cli(prog_name="kubectl mapreduce")
