@@ -1,12 +1,13 @@
 """MapReduce on Kubernetes, in Python: what a job is written with.
 
-Import it as `import mapreduce as mr`; see `mapreduce.api.Job`.
+Import it as `import mapreduce as mr`; see `mapreduce.api.Job`, and `mapreduce.testing` for its tests.
 """
 
+from mapreduce import testing
 from mapreduce.api import Job
 from mapreduce.errors import MapReduceError
 from mapreduce.reducers import Sum
 
-__all__ = ["Job", "MapReduceError", "Sum", "__version__"]
+__all__ = ["Job", "MapReduceError", "Sum", "__version__", "testing"]
 
 __version__ = "0.1.0"

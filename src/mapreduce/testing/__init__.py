@@ -1,5 +1,9 @@
-"""Helpers for testing a job without files, workers or a cluster."""
+"""Helpers for testing a job without files, workers or a cluster.
 
-from mapreduce.testing.reference import run, run_tsv
+`run` is for users' tests; `run_tsv` is the naive reference alone, with which every mode is compared.
+"""
 
-__all__ = ["run", "run_tsv"]
+from mapreduce.testing.comparison import DifferentOutputError, run
+from mapreduce.testing.reference import run_tsv
+
+__all__ = ["DifferentOutputError", "run", "run_tsv"]

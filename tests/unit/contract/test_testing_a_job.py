@@ -1,0 +1,110 @@
+"""`mr.testing.run`: the reference's output, if the engine agrees."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import mapreduce as mr
+from mapreduce.errors import CombineError, MapReduceError
+from mapreduce.testing import comparison
+
+
+class WordCount(mr.Job):
+    def map(self, line):
+        for word in line.split():
+            yield word, 1
+
+    reduce = mr.Sum()
+
+
+class Numbered(WordCount):
+    """Takes for granted that one instance sees all records."""
+
+    def setup(self):
+        self.seen = 0
+
+    def map(self, line):
+        self.seen += 1
+        yield line, self.seen
+
+
+class CountsValues(mr.Job):
+    """Counts in `reduce` what `combine` has added up already."""
+
+    map = WordCount.map
+
+    def combine(self, key, values):
+        yield key, sum(values)
+
+    def reduce(self, key, values):
+        yield key, len(list(values))
+
+
+def test_a_job_that_both_run_alike_gives_its_output():
+    assert mr.testing.run(WordCount, ["a b", "a"]) == [("a", 2), ("b", 1)]
+    assert mr.testing.run(WordCount, []) == []
+    assert mr.testing.run(WordCount, (line for line in ["a", "b", "c", "d"])) == [(word, 1) for word in "abcd"]
+
+
+def test_the_engine_is_the_one_that_the_worker_registers_and_it_divides_the_work(monkeypatch):
+    asked = []
+
+    def engine(job_class, records, *, splits, partitions):
+        asked.append((job_class, records, splits >= 2, partitions >= 2))
+        return [("a", 1)]
+
+    assert comparison.installed_engine().__module__ == "mapreduce_worker.engine.local"
+    monkeypatch.setattr(comparison, "installed_engine", lambda: engine)
+    assert mr.testing.run(WordCount, iter(["a"])) == [("a", 1)]
+    assert asked == [(WordCount, ["a"], True, True)]
+
+
+def test_state_that_is_kept_from_record_to_record_shows():
+    expected = "Pair 1 of 2 is ('b', 2) when all records are in one place, and ('b', 1) of 2 with 3 splits"
+    with pytest.raises(AssertionError, match=re.escape(expected)):
+        mr.testing.run(Numbered, ["a", "b"])
+
+
+def test_a_reduce_that_cannot_take_what_combine_gives_shows():
+    with pytest.raises(mr.testing.DifferentOutputError, match="the output of CountsValues depends on"):
+        mr.testing.run(CountsValues, ["a a a"])
+
+
+def test_a_combiner_that_changes_the_key_is_an_error_though_the_reference_never_calls_it():
+    class Changes(CountsValues):
+        def combine(self, key, values):
+            yield key + "!", sum(values)
+
+    with pytest.raises(MapReduceError) as caught:
+        mr.testing.run(Changes, ["a a"])
+    assert isinstance(caught.value.__cause__, CombineError)
+
+
+@pytest.mark.parametrize("got", [[], [("a", 2), ("b", 1)], [("a", 2.0)], [("a", True)]])
+def test_a_pair_that_is_missing_too_many_or_of_another_type_shows(monkeypatch, got):
+    monkeypatch.setattr(comparison, "installed_engine", lambda: lambda *_, **__: got)
+    with pytest.raises(AssertionError):
+        mr.testing.run(WordCount, ["a a"])
+
+
+def test_what_the_codec_cannot_tell_apart_is_the_same():
+    class Tuples(mr.Job):
+        map = WordCount.map
+
+        def reduce(self, key, values):
+            yield (key, float("nan")), [(1, 2), 2**70]
+
+    ((key, value),) = mr.testing.run(Tuples, ["a"])
+    assert (key[0], value) == ("a", [(1, 2), 2**70])
+
+
+def test_without_the_workers_distribution_the_reference_runs_alone(monkeypatch):
+    monkeypatch.setattr(comparison, "GROUP", "nobody.registers.this")
+    assert mr.testing.run(Numbered, ["a", "b"]) == [("a", 1), ("b", 2)]
+
+
+def test_the_contract_alone_imports_nothing_of_the_engine():
+    code = "import sys, mapreduce; sys.exit(any(name.startswith(('mapreduce_', 'polars')) for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
