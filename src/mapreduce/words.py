@@ -29,7 +29,7 @@ REASONS: Final[dict[str, str]] = {
     # why a job failed, or is waiting
     "InvalidSpec": "The resource asks for something that cannot be done.",
     "ProgramNotFound": "The ConfigMap that should hold the program, or its key, does not exist.",
-    "ProgramInvalid": "The program cannot be loaded: syntax error, no job, more than one job, or no reduce.",
+    "ProgramInvalid": "The program cannot be loaded: syntax error, no job, or more than one job.",
     "InputNotFound": "No file matches the input's patterns.",
     "InputUnreadable": "An input file cannot be read.",
     "InputChanged": "An input file changed while the job ran.",

@@ -58,6 +58,7 @@ class JobUnderTest:
         self, *, maps: int = 2, limits: Limits | None = None, resumed: bool = False, **changes: object
     ) -> None:
         self.knows_live_jobs = bool(changes.pop("knows_live_jobs", True))
+        self.has_reduce = bool(changes.pop("has_reduce", True))
         if limits is not None:
             changes["limits"] = limits
         self.spec = spec(**changes)
@@ -151,6 +152,8 @@ class JobUnderTest:
         assert command.name not in self.processes, f"the name {command.name} was used before"
         kind = FakeGateway if command.role == "gateway" else FakeWorker
         process = kind(command.name, command.index, slots=self.spec.slots if kind is FakeWorker else 0)
+        if isinstance(process, FakeWorker):
+            process.has_reduce = self.has_reduce
         self.processes[command.name] = process
         return process
 

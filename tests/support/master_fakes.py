@@ -19,6 +19,7 @@ from mapreduce.protocol import (
     ErrorInfo,
     Exchange,
     MapOutput,
+    MapPartSucceeded,
     MapSucceeded,
     Outcome,
     ProgramLoaded,
@@ -181,6 +182,8 @@ class FakeWorker(FakeProcess):
     def __init__(self, name: str, index: int, slots: int = 1) -> None:
         super().__init__(name, index, slots)
         self.outputs: dict[AttemptId, MapOutput] = {}
+        self.has_reduce = True
+        """What it finds when it loads the program."""
         self.places: dict[int, tuple[AttemptId, str]] = {}
         self.discarded: list[AttemptId] = []
         self.unreadable: dict[AttemptId, set[AttemptId]] = {}
@@ -235,7 +238,7 @@ class FakeWorker(FakeProcess):
     def start_again(self) -> None:
         """The process ends and comes back in the same Pod; its disk is empty."""
         fresh = FakeWorker(self.name, self.index, self.slots)
-        fresh.known = self.known
+        fresh.known, fresh.has_reduce = self.known, self.has_reduce
         self.__dict__.update(fresh.__dict__)
 
     def can_finish(self, attempt: AttemptId) -> bool:
@@ -245,8 +248,10 @@ class FakeWorker(FakeProcess):
     def succeed(self, attempt: AttemptId, checksum: str = "") -> None:
         """End an attempt well."""
         assignment = self.active[attempt]
-        if isinstance(assignment, RunMap):
-            index = attempt.task.index
+        index = attempt.task.index
+        if isinstance(assignment, RunMap) and assignment.makes_part:
+            self.report(MapPartSucceeded(attempt=attempt, checksum=f"p{index}", rows=5, size=50, records=10))
+        elif isinstance(assignment, RunMap):
             output = MapOutput(
                 attempt=attempt,
                 checksum=checksum or f"c{index}",
@@ -260,10 +265,11 @@ class FakeWorker(FakeProcess):
         elif isinstance(assignment, RunReduce):
             assert self._complete(assignment), "a reduce without all its segments cannot finish"
             digest = self.computing.pop(attempt, None) or self._digest()
-            partition = attempt.task.index
-            self.report(ReduceSucceeded(attempt=attempt, checksum=f"p{partition}", rows=3, size=30, consumed=digest))
+            self.report(ReduceSucceeded(attempt=attempt, checksum=f"p{index}", rows=3, size=30, consumed=digest))
         else:
-            self.report(ProgramLoaded(attempt=attempt, shape=Shape("Job", has_reduce=True, has_combine=True)))
+            self.report(
+                ProgramLoaded(attempt=attempt, shape=Shape("Job", has_reduce=self.has_reduce, has_combine=False))
+            )
 
     def fail(self, attempt: AttemptId, kind: str = "user", reason: str = "UserCodeFailed", **fields: str) -> None:
         """End an attempt with an error."""

@@ -7,7 +7,6 @@ It does at once what it is asked for, in memory. Neighbours: `master_fakes.py` (
 from __future__ import annotations
 
 from mapreduce.history import Frame, HistoryEvent
-from mapreduce.ids import TaskId
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.protocol import (
     Answer,
@@ -135,15 +134,15 @@ class FakeGateway(FakeProcess):
         if work.partition not in store.staged:
             store.staged[work.partition] = work
             store.staged_times[work.partition] = store.staged_times.get(work.partition, 0) + 1
-            task = TaskId(0, "reduce", work.partition)
             entry = HistoryEvent(
                 event="Staged",
                 wall=0.0,
-                task=task,
+                task=work.source.task,
                 attempt=work.source,
                 checksum=work.checksum,
                 rows=work.rows,
                 size=work.size,
+                records=work.records,
             )
             store.frames.append(Frame(work.attempt.epoch, 0, entry))
         kept = store.staged[work.partition]
@@ -155,5 +154,6 @@ class FakeGateway(FakeProcess):
                 checksum=kept.checksum,
                 rows=kept.rows,
                 size=kept.size,
+                records=kept.records,
             )
         )

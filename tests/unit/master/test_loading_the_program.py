@@ -1,5 +1,3 @@
-from mapreduce.program import Shape
-from mapreduce.protocol import ProgramLoaded
 from tests.support.master_builder import JobUnderTest
 
 
@@ -29,17 +27,6 @@ def test_a_program_that_cannot_be_loaded_fails_the_job_with_its_own_words():
     failed = job.status.conditions[-1]
     assert (job.phase, failed.type, failed.reason) == ("Failed", "Failed", "ProgramInvalid")
     assert "line 3" in failed.message
-
-
-def test_a_job_without_reduce_is_refused():
-    job = JobUnderTest()
-    job.settle()
-    worker, attempt = job.running("load")[0]
-    worker.report(ProgramLoaded(attempt=attempt, shape=Shape("MapOnly", has_reduce=False, has_combine=False)))
-    worker.request = 0
-    job.settle()
-    assert job.status.conditions[-1].reason == "ProgramInvalid"
-    assert "MapOnly has no reduce" in job.status.conditions[-1].message
 
 
 def test_reducers_of_zero_are_refused_at_once():

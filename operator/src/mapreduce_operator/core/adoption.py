@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, MapOutput
-from mapreduce_operator.core import attempts, maps
+from mapreduce_operator.core import attempts, maps, shape
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
@@ -57,15 +57,20 @@ def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:
     index = attempt_id.task.index
     if outputs.is_current(attempt_id, worker.number) or attempt_id in worker.attempts:
         return
-    wanted = attempt_id.task.kind == "map" and attempt_id.task.step == outputs.step and 0 <= index < outputs.count
+    wanted = (
+        not book.map_only
+        and attempt_id.task.kind == "map"
+        and attempt_id.task.step == outputs.step
+        and 0 <= index < outputs.count
+    )
     if wanted and book.tasks["map"].is_in(index, TaskState.SUCCEEDED) and index not in outputs.orphans:
         wanted = False
     if not wanted:
         attempts.discard(book, worker, attempt_id)
         return
+    shape.learn(book, has_reduce=True)
     book.record("Held", attempt=attempt_id, worker=worker, checksum=output.checksum, rows=output.rows, size=output.size)
     if maps.accepts(book, output):
-        book.program_proved = True
         maps.keep(book, output, worker)
 
 
@@ -82,5 +87,6 @@ def _take_attempt(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
         return
     if orphan:
         maps.run_again(book, index)
-    book.program_proved = True
+    if kind == "reduce":
+        shape.learn(book, has_reduce=True)
     attempts.adopt(book, worker, attempt_id)

@@ -184,7 +184,12 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
     task = attempt.id.task
     match task.kind:
         case "map":
-            return RunMap(attempt=attempt.id, split=_decode_split(book.splits[task.index]), ticket=book.input_ticket())
+            return RunMap(
+                attempt=attempt.id,
+                split=_decode_split(book.splits[task.index]),
+                ticket=book.input_ticket(),
+                makes_part=book.map_only,
+            )
         case "reduce":
             return RunReduce(
                 attempt=attempt.id,
@@ -207,6 +212,7 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
                 attempt=attempt.id,
                 key_type=book.key_type,
                 journal_through=book.journal.last,
+                parts=book.producers.count,
                 manifest=manifest.make(book),
             )
         case _:
@@ -228,4 +234,5 @@ def _stage(book: Book, attempt: Attempt) -> StagePart:
         checksum=part.checksum,
         rows=part.rows,
         size=part.size,
+        records=part.records,
     )

@@ -17,7 +17,6 @@ from mapreduce.history import Budget, EventWord, HistoryEvent
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
 from mapreduce.plan import PlanHeader, Split
-from mapreduce.program import Shape
 from mapreduce.protocol import OutputSummary, Role
 from mapreduce.spec import JobSpec
 from mapreduce_operator.core import states
@@ -51,7 +50,7 @@ class MasterContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """The part of a reduce: which attempt made it, and what is in it."""
+    """The part of a reduce, or of a map in a job without reduce: which attempt made it, and what is in it."""
 
     attempt: AttemptId
     checksum: str
@@ -59,6 +58,8 @@ class Part(msgspec.Struct, frozen=True):
     size: int
     worker: int = -1
     """Who has it, until it is staged."""
+    records: int = 0
+    """Input records of a map whose part it is."""
 
 
 class Ending(msgspec.Struct):
@@ -89,7 +90,7 @@ class Recovered(msgspec.Struct):
     records: dict[int, int] = {}
     consumed: str = ""
     key_type: KeyType = ""
-    maps_ran: bool = False
+    has_reduce: bool | None = None
     failure: Failure | None = None
     started_wall: float | None = None
     failures: list[TaskFailure] = []
@@ -155,9 +156,8 @@ class Book:
         self.draft_sequence = 0
         """The journal's sequence that ends the plan of this epoch, 0 before."""
         self.publish_sequence = 0
-        self.shape: Shape | None = None
-        self.program_proved = False
-        """An older epoch ran maps, so the program can be loaded."""
+        self.has_reduce: bool | None = None
+        """Whether the program has a reduce; None until somebody loaded it. See `shape.py`."""
         self.key_type: KeyType = ""
         self.key_at = ""
         self.parts: dict[int, Part] = {}
@@ -217,6 +217,16 @@ class Book:
     def wants(self, role: Role) -> bool:
         """Tell whether somebody in that role still has something to do."""
         return self.ending is None or (role == "gateway" and not self.ending.cleaned)
+
+    @property
+    def map_only(self) -> bool:
+        """Whether the job is known to have no reduce: its maps make the parts."""
+        return self.has_reduce is False
+
+    @property
+    def producers(self) -> TaskTable:
+        """The tasks whose results are the parts of the output."""
+        return self.tasks["map" if self.map_only else "reduce"]
 
     # --- telling ------------------------------------------------------------------------
 

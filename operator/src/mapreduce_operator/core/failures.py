@@ -56,7 +56,7 @@ def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *
         return
     kind, index = attempt.id.task.kind, attempt.id.task.index
     book.record("Lost", attempt=attempt.id, worker=attempt.worker, reason=reason, message=message)
-    if kind == "stage" and book.tasks["reduce"].is_in(index, TaskState.STAGING):
+    if kind == "stage" and book.producers.is_in(index, TaskState.STAGING):
         book.to_stage.add(index)
     if reason == "NotStarted":
         attempts.put_back(book, kind, index)
@@ -122,7 +122,7 @@ def _stage_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     partition = attempt.id.task.index
     disrupt(book, "stage", partition, error.reason, error.message)
     part = book.parts.get(partition)
-    if part is None or not book.tasks["reduce"].is_in(partition, TaskState.STAGING):
+    if part is None or not book.producers.is_in(partition, TaskState.STAGING):
         return
     if error.reason == "SegmentUnreadable":
         book.unreadable_parts[part.attempt] = book.unreadable_parts.get(part.attempt, 0) + 1

@@ -238,7 +238,7 @@ def lose(book: Book, worker: Worker, reason: str, message: str = "", *, oom: boo
         book.wake_all()
         return
     for partition in [number for number, part in book.parts.items() if part.worker == worker.number]:
-        if book.tasks["reduce"].is_in(partition, TaskState.STAGING):
+        if book.producers.is_in(partition, TaskState.STAGING):
             parts.lose(book, partition, reason)
     maps.lose(book, book.outputs.held_by(worker.number), worker, reason)
 

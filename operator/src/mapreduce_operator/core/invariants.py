@@ -72,7 +72,7 @@ def _running_tasks_are_run(book: Book) -> Iterator[str]:
 
 def _outputs_have_holders(book: Book) -> Iterator[str]:
     table = book.tasks["map"]
-    for index in range(table.count if not book.over else 0):
+    for index in range(table.count if not book.over and not book.map_only else 0):
         holder = book.outputs.holder[index]
         done = table.is_in(index, TaskState.SUCCEEDED)
         if holder != NOBODY and not book.registry.by_number(holder).alive:
@@ -86,19 +86,22 @@ def _outputs_have_holders(book: Book) -> Iterator[str]:
 
 
 def _parts_are_somewhere(book: Book) -> Iterator[str]:
-    reduces, stages = book.tasks["reduce"], book.tasks["stage"]
-    for partition in range(reduces.count if not book.over else 0):
+    made_by, stages = book.producers, book.tasks["stage"]
+    if stages.count != made_by.count:
+        yield f"{made_by.count} tasks make parts, but {stages.count} parts can be staged"
+    for partition in range(made_by.count if not book.over else 0):
         part = book.parts.get(partition)
-        state = TaskState(reduces.state[partition])
+        state = TaskState(made_by.state[partition])
+        name = made_by.id(partition)
         if state is TaskState.SUCCEEDED and (part is None or part.worker != -1):
-            yield f"reduce-{partition} has succeeded, but its part is not known as staged"
+            yield f"{name} has succeeded, but its part is not known as staged"
         if state is TaskState.STAGING:
             if part is None or part.worker < 0 or not book.registry.by_number(part.worker).alive:
-                yield f"the part of reduce-{partition} is being staged from nobody"
+                yield f"the part of {name} is being staged from nobody"
             if partition not in book.to_stage and not stages.live_attempts(partition) and not book.over:
-                yield f"nobody stages the part of reduce-{partition}"
+                yield f"nobody stages the part of {name}"
         if state in (TaskState.WAITING, TaskState.RUNNING) and part is not None:
-            yield f"reduce-{partition} runs again, but its old part is still known"
+            yield f"{name} runs again, but its old part is still known"
 
 
 def _waiting_maps_get_room(book: Book) -> Iterator[str]:
@@ -108,7 +111,7 @@ def _waiting_maps_get_room(book: Book) -> Iterator[str]:
     if book.state not in (JobState.MAPPING, JobState.REDUCING):
         return
     waiting = book.tasks["map"].counts[TaskState.WAITING]
-    if not waiting or not maps.outputs_needed(book):
+    if not waiting or not (book.map_only or maps.outputs_needed(book)):
         return
     free = any(scheduling.is_free(book, worker) for worker in book.registry.alive("worker"))
     held_back = book.tasks["map"].blocked or book.tasks["map"].paused
@@ -125,7 +128,7 @@ def _nothing_runs_too_early(book: Book) -> Iterator[str]:
         given = (attempt for some in table.live.values() for attempt in some if attempt.epoch == book.epoch)
         if early or not book.grace_over:
             yield from (f"{attempt} was given out too early" for attempt in given)
-    if book.tasks["publish"].live and not book.tasks["reduce"].done:
+    if book.tasks["publish"].live and not book.producers.done:
         yield "publishing began before every part was staged"
 
 

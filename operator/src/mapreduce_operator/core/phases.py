@@ -41,8 +41,8 @@ def _next_phase(book: Book) -> None:
         book.move("opened")
     if book.state in (JobState.PENDING, JobState.PLANNING) and _may_map(book):
         book.move("planned")
-        book.announce("Normal", "Running", f"{book.outputs.count} maps, {book.tasks['reduce'].count} reduces")
-    if book.state in (JobState.MAPPING, JobState.REDUCING) and book.tasks["reduce"].done:
+        book.announce("Normal", "Running", f"{book.outputs.count} maps, {book.tasks['reduce'].count or 'no'} reduces")
+    if book.state in (JobState.MAPPING, JobState.REDUCING) and book.producers.done:
         book.move("parts_done")
         book.publish_sequence = book.record("Publishing", awaited=True)
         book.journal.closed = True
@@ -52,10 +52,10 @@ def _next_phase(book: Book) -> None:
 
 
 def _may_map(book: Book) -> bool:
-    """The plan is in the journal, and the program can be loaded or is not needed any more."""
+    """The plan is in the journal, and it is known what the program is."""
     if book.header is None or not book.journal.is_written(max(1, book.draft_sequence)):
         return False
-    return scheduling.program_known(book) or book.tasks["reduce"].done
+    return scheduling.program_known(book)
 
 
 def check_deadline(book: Book) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.protocol import JournalPage
-from mapreduce_operator.core import adoption, maps, parts
+from mapreduce_operator.core import adoption, maps, parts, shape
 from mapreduce_operator.core.book import KEPT_FAILURES, Book, Failure, Part, Recovered
 from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.outputs import MapOutputs
@@ -65,17 +65,19 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
             found.last_error[task] = (entry.message, entry.worker)
             found.failures = [*found.failures, _failure(entry)][-KEPT_FAILURES:]
         case "Staged" if task is not None and entry.attempt is not None:
-            part = Part(entry.attempt, entry.checksum, entry.rows, entry.size)
+            part = Part(entry.attempt, entry.checksum, entry.rows, entry.size, records=entry.records)
             found.staged.setdefault(task.index, part)
+            found.has_reduce = task.kind == "reduce"
         case "Consumed":
             found.consumed = entry.checksum
             found.key_type = entry.key_type or found.key_type
         case "Finished" | "Held" if task is not None and task.kind == "map":
+            found.has_reduce = entry.message != shape.MAP_ONLY
             found.finished[task.index] = entry.checksum
             if entry.records:
                 found.records[task.index] = entry.records
-        case "Assigned" if task is not None and task.kind == "map":
-            found.maps_ran = True
+        case "Finished" if task is not None and task.kind == "load":
+            found.has_reduce = entry.message != shape.MAP_ONLY
         case "JobFailed":
             found.failure = Failure(entry.reason, entry.message)
         case _:
@@ -104,7 +106,8 @@ def resume(book: Book) -> None:
         _first_time(book, found)
     if book.header is not None:
         for partition, part in sorted(found.staged.items()):
-            if partition < book.tasks["reduce"].count:
+            shape.learn(book, has_reduce=part.attempt.task.kind == "reduce")
+            if partition < book.producers.count:
                 parts.accept(book, partition, part)
     for worker in book.registry.alive():
         adoption.take_over(book, worker)
@@ -125,8 +128,8 @@ def _first_time(book: Book, found: Recovered) -> None:
         book.fail("ProgramInvalid", "the program is not the one that the job was planned with")
         return
     book.tasks["plan"].move(0, "succeeded")
+    book.has_reduce = found.has_reduce
     install_plan(book, found.header, found.pages)
-    book.program_proved = found.maps_ran or bool(found.finished)
     book.consumed = found.consumed
     book.key_type = found.key_type
     _restore_tasks(book, found)
@@ -140,6 +143,9 @@ def _restore_tasks(book: Book, found: Recovered) -> None:
             table.last_error[task.index] = found.last_error[task]
             if count >= book.spec.limits.attempts_per_task:
                 book.fail("UserCodeFailed", f"{task} failed {count} times, at last: {found.last_error[task][0]}")
+    if book.map_only:
+        # Only what is staged has come to stay.
+        return
     map_table = book.tasks["map"]
     for index, checksum in found.finished.items():
         if index < map_table.count:
@@ -159,8 +165,7 @@ def install_plan(book: Book, header: PlanHeader, pages: list[tuple[Split, ...]])
         book.split_sizes.extend(split.size for split in page)
     count = len(book.splits)
     book.tasks["map"] = TaskTable("map", count)
-    book.tasks["reduce"] = TaskTable("reduce", header.partitions)
-    book.tasks["stage"] = TaskTable("stage", header.partitions)
+    shape.lay_tables(book)
     book.outputs = MapOutputs(count)
     book.records = array("Q", bytes(8 * count))
 

@@ -16,6 +16,7 @@ from mapreduce.protocol import (
     AttemptFailed,
     Cleaned,
     JournalPage,
+    MapPartSucceeded,
     MapSucceeded,
     Opened,
     Outcome,
@@ -27,7 +28,7 @@ from mapreduce.protocol import (
     SegmentsLost,
     Staged,
 )
-from mapreduce_operator.core import attempts, failures, maps, parts, storage
+from mapreduce_operator.core import attempts, failures, maps, parts, shape, storage
 from mapreduce_operator.core.book import Book, Part
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.tasks import Attempt
@@ -51,7 +52,7 @@ def apply(book: Book, worker: Worker, outcome: Outcome) -> None:
             maps.count(book, attempt_id.task.index, -1)
             book.records[attempt_id.task.index] = outcome.records
             maps.count(book, attempt_id.task.index, 1)
-        elif isinstance(outcome, (MapSucceeded, ReduceSucceeded)):
+        elif isinstance(outcome, (MapSucceeded, MapPartSucceeded, ReduceSucceeded)):
             discard_unknown(book, worker, attempt_id)
         return
     if not attempt.started:
@@ -62,7 +63,7 @@ def apply(book: Book, worker: Worker, outcome: Outcome) -> None:
 def discard_unknown(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
     """Let a worker delete a result that nobody wants; never the part that counts."""
     part = book.parts.get(attempt_id.task.index)
-    if attempt_id.task.kind == "reduce" and part is not None and part.attempt == attempt_id:
+    if part is not None and part.attempt == attempt_id:
         return
     attempts.discard(book, worker, attempt_id)
 
@@ -72,6 +73,7 @@ def discard_unknown(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
 
 def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
     worker, output = attempt.worker, report.output
+    shape.learn(book, has_reduce=True)
     if not attempts.end(book, attempt):
         attempts.discard(book, worker, attempt.id)
         return
@@ -91,14 +93,36 @@ def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
     maps.keep(book, output, worker)
 
 
+def _map_part_succeeded(book: Book, attempt: Attempt, report: MapPartSucceeded) -> None:
+    index, worker = attempt.id.task.index, attempt.worker
+    shape.learn(book, has_reduce=False)
+    if not attempts.end(book, attempt) or not _awaits_part(book, index):
+        attempts.discard(book, worker, attempt.id)
+        return
+    book.record(
+        "Finished",
+        attempt=attempt.id,
+        worker=worker,
+        checksum=report.checksum,
+        rows=report.rows,
+        size=report.size,
+        records=report.records,
+        message=shape.MAP_ONLY,
+    )
+    part = Part(attempt.id, report.checksum, report.rows, report.size, worker.number, records=report.records)
+    parts.offer(book, index, part, sequence=0)
+
+
+def _awaits_part(book: Book, index: int) -> bool:
+    return book.producers.is_in(index, TaskState.RUNNING) or book.producers.is_in(index, TaskState.WAITING)
+
+
 # --- reduce -----------------------------------------------------------------------------------
 
 
 def _reduce_succeeded(book: Book, attempt: Attempt, report: ReduceSucceeded) -> None:
     partition, worker = attempt.id.task.index, attempt.worker
-    table = book.tasks["reduce"]
-    counted = attempts.end(book, attempt)
-    if not counted or not (table.is_in(partition, TaskState.RUNNING) or table.is_in(partition, TaskState.WAITING)):
+    if not attempts.end(book, attempt) or not _awaits_part(book, partition):
         attempts.discard(book, worker, attempt.id)
         return
     book.record(
@@ -140,11 +164,9 @@ def _program_loaded(book: Book, attempt: Attempt, report: ProgramLoaded) -> None
     if not attempts.end(book, attempt):
         return
     book.tasks["load"].move(0, "succeeded")
-    book.record("Finished", attempt=attempt.id, worker=attempt.worker)
-    book.shape = report.shape
-    if not report.shape.has_reduce:
-        message = f"{report.shape.class_name} has no reduce, and a job without one cannot be run"
-        book.fail("ProgramInvalid", message)
+    message = "" if report.shape.has_reduce else shape.MAP_ONLY
+    book.record("Finished", attempt=attempt.id, worker=attempt.worker, message=message)
+    shape.learn(book, has_reduce=report.shape.has_reduce)
 
 
 def _cancelled(book: Book, attempt: Attempt, _: AttemptCancelled) -> None:
@@ -156,6 +178,7 @@ def _cancelled(book: Book, attempt: Attempt, _: AttemptCancelled) -> None:
 
 _APPLY: Final[dict[type, Callable[[Book, Attempt, Any], None]]] = {
     MapSucceeded: _map_succeeded,
+    MapPartSucceeded: _map_part_succeeded,
     ReduceSucceeded: _reduce_succeeded,
     ProgramLoaded: _program_loaded,
     SegmentsLost: failures.segments_lost,

@@ -32,7 +32,7 @@ def advance(book: Book) -> None:
 
 def program_known(book: Book) -> bool:
     """Tell whether the program can be loaded: somebody did."""
-    return book.shape is not None or book.program_proved
+    return book.has_reduce is not None
 
 
 def _load(book: Book) -> None:
@@ -57,7 +57,7 @@ def _idle(book: Book) -> list[tuple[int, int]]:
 
 
 def _map_waits(book: Book) -> bool:
-    return book.tasks["map"].counts[TaskState.WAITING] > 0 and maps.outputs_needed(book)
+    return book.tasks["map"].counts[TaskState.WAITING] > 0 and (book.map_only or maps.outputs_needed(book))
 
 
 def _maps(book: Book) -> None:

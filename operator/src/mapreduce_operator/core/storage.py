@@ -13,7 +13,7 @@ from typing import Final
 from mapreduce.history import PlanMade, PlanPage
 from mapreduce.ids import Kind
 from mapreduce.protocol import Cleaned, JournalPage, Opened, PlanFinished, PlanPageMade, Published, Staged
-from mapreduce_operator.core import attempts, failures, parts, rebuild
+from mapreduce_operator.core import attempts, failures, parts, rebuild, shape
 from mapreduce_operator.core.book import Book, Part, PlanDraft
 from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt
@@ -143,10 +143,12 @@ def staged(book: Book, gateway: Worker, report: Staged) -> None:
     attempt = gateway.attempts.get(report.attempt)
     if attempt is not None:
         attempts.end(book, attempt)
-    part = Part(report.source, report.checksum, report.rows, report.size)
+    part = Part(report.source, report.checksum, report.rows, report.size, records=report.records)
     if not book.rebuilt:
         rebuild.note_staged(book, report.partition, part)
-    elif report.partition < book.tasks["reduce"].count:
+        return
+    shape.learn(book, has_reduce=report.source.task.kind == "reduce")
+    if report.partition < book.producers.count:
         parts.accept(book, report.partition, part)
 
 
