@@ -9,6 +9,37 @@ from tests.support.apiserver import ROOT
 from tests.support.operator_process import job
 
 LONG = "n" * 41
+ONE_PROGRAM = "exactly one of program.inline, program.configMap and program.module must be given"
+CONFIG_MAP = {"configMap": {"name": "a"}}
+OUTPUT = {"path": "out", "volume": {"persistentVolumeClaim": {"claimName": "results"}}}
+INPUT = {"paths": ["in"], "volume": {"persistentVolumeClaim": {"claimName": "texts"}}}
+MUTABLE = {"suspend", "activeDeadlineSeconds", "ttlSecondsAfterFinished"}
+"""Fields of the spec that may change; of workers: replicas."""
+CHANGES = {
+    "program": {"inline": "y"},
+    "image": "another:1",
+    "params": {"min": "3"},
+    "input": INPUT | {"splitSize": "1Mi"},
+    "reducers": 3,
+    "output": OUTPUT | {"merge": "None"},
+    "backoffLimitPerTask": 1,
+    "maxFailedTasks": 1,
+    "preRunningDeadlineSeconds": 9,
+}
+WORKERS = {
+    "slots": 2,
+    "resources": {"limits": {"memory": "2Gi"}},
+    "nodeSelector": {"a": "b"},
+    "tolerations": [{"operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}],
+    "priorityClassName": "high",
+    "runtimeClassName": "sandboxed",
+    "imagePullSecrets": [{"name": "registry"}],
+    "env": [{"name": "A", "value": "b"}],
+    "labels": {"a": "b"},
+    "annotations": {"a": "b"},
+}
 
 
 def refused(server, resource):
@@ -20,11 +51,28 @@ def refused(server, resource):
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"program": {}}, "exactly one of program.inline and program.configMap must be given"),
+        ({"program": {}}, ONE_PROGRAM),
+        ({"program": {"inline": "x", "configMap": {"name": "a", "key": "b"}}}, ONE_PROGRAM),
+        ({"program": {"inline": "x", "module": "pkg.mod"}}, ONE_PROGRAM),
+        ({"program": {"module": "pkg/mod.py"}}, "spec.program.module"),
+        ({"program": {"module": "pkg.mod:One", "class": "Two"}}, "the class must be given once"),
+        ({"params": {"a b": "x"}}, "the name of a parameter"),
+        ({"params": {"n" * 101: "x"}}, "the name of a parameter"),
+        ({"params": {"min": 3}}, "spec.params.min"),
         (
-            {"program": {"inline": "x", "configMap": {"name": "a", "key": "b"}}},
-            "exactly one of program.inline and program.configMap must be given",
+            {"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Jsonl", "encodingErrors": "Bytes"}},
+            "encodingErrors Bytes cannot be used with the format Jsonl",
         ),
+        ({"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Csv"}}, "spec.input.format"),
+        ({"input": {"paths": ["in"], "volume": CONFIG_MAP, "maxRecordBytes": "0"}}, "spec.input.maxRecordBytes"),
+        ({"output": OUTPUT | {"format": "Csv"}}, "spec.output.format"),
+        ({"output": OUTPUT | {"merge": "sorted"}}, "spec.output.merge"),
+        ({"output": OUTPUT | {"overwrite": "Yes"}}, "spec.output.overwrite"),
+        ({"output": OUTPUT | {"compression": "Bzip2"}}, "spec.output.compression"),
+        ({"backoffLimitPerTask": -1}, "spec.backoffLimitPerTask"),
+        ({"maxFailedTasks": -1}, "spec.maxFailedTasks"),
+        ({"activeDeadlineSeconds": 0}, "spec.activeDeadlineSeconds"),
+        ({"ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
         (
             {"input": {"paths": ["in"], "volume": {}}},
             "exactly one of volume.persistentVolumeClaim and volume.configMap",
@@ -78,11 +126,56 @@ def test_a_name_with_a_dot_is_refused(server):
     assert "lower case letters, digits and hyphens" in refused(server, job("default", "a.b"))
 
 
-def test_a_spec_cannot_be_changed(team):
+def schema_of_spec():
+    crd = yaml.safe_load((ROOT / "crds/mapreducejobs.yaml").read_text())
+    return crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+
+
+def change(team, **spec):
+    """Return what the API server says to a merge patch of the spec."""
+    patch = json.dumps({"spec": spec})
+    return team.server.kubectl("-n", team.name, "patch", "mrjob", "wordcount", "--type=merge", "-p", patch, check=False)
+
+
+def test_every_field_but_the_four_is_tried_below():
+    assert set(CHANGES) | {"workers"} | MUTABLE == set(schema_of_spec())
+    assert set(WORKERS) | {"replicas"} == set(schema_of_spec()["workers"]["properties"])
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_a_field_of_the_spec_cannot_be_changed(team, field):
     team.submit()
-    assert "spec cannot be changed" in refused(team.server, job(team.name, reducers=3))
+    assert f"{field} cannot be changed" in change(team, **{field: CHANGES[field]})
+
+
+@pytest.mark.parametrize("field", WORKERS)
+def test_a_field_of_the_workers_cannot_be_changed(team, field):
+    team.submit()
+    assert f"workers.{field} cannot be changed" in change(team, workers={field: WORKERS[field]})
+
+
+def test_a_field_that_was_given_cannot_be_taken_away(team):
+    team.submit(params={"min": "3"}, image="mine:1", workers={"labels": {"a": "b"}})
+    for field in ("params", "image"):
+        assert f"{field} cannot be changed" in change(team, **{field: None})
+    assert "workers.labels cannot be changed" in change(team, workers={"labels": None})
+    assert "workers.labels cannot be changed" in change(team, workers=None)
+
+
+def test_four_fields_may_be_changed_and_taken_away_again(team):
+    team.submit()
+    assert "patched" in change(
+        team, suspend=True, activeDeadlineSeconds=60, ttlSecondsAfterFinished=0, workers={"replicas": 5}
+    )
+    assert "patched" in change(team, suspend=None, activeDeadlineSeconds=None, ttlSecondsAfterFinished=None)
     unchanged = team.server.apply(job(team.name), check=False)
-    assert "unchanged" in unchanged
+    assert "configured" in unchanged or "unchanged" in unchanged
+
+
+def test_scale_sets_the_replicas_of_a_job_that_named_none(team):
+    team.submit()
+    team.server.kubectl("-n", team.name, "scale", "mrjob/wordcount", "--replicas=4")
+    assert team.job()["spec"]["workers"] == {"replicas": 4, "slots": 1}
 
 
 def test_labels_outside_the_reserved_prefixes_are_taken(team):
@@ -96,7 +189,13 @@ def test_defaults_come_from_the_schema(team):
     assert spec["reducers"] == 8
     assert spec["workers"] == {"replicas": 2, "slots": 1}
     assert spec["preRunningDeadlineSeconds"] == 300
-    assert spec["input"]["encodingErrors"] == "Strict"
+    assert {name: spec["input"][name] for name in ("format", "encodingErrors", "maxRecordBytes")} == {
+        "format": "Text",
+        "encodingErrors": "Strict",
+        "maxRecordBytes": "64Mi",
+    }
+    assert spec["output"] == OUTPUT | {"format": "Tsv", "merge": "Sorted", "overwrite": "Refuse", "compression": "None"}
+    assert (spec["suspend"], spec["backoffLimitPerTask"], spec["maxFailedTasks"]) == (False, 3, 0)
 
 
 def test_every_short_name_finds_it(team):
@@ -108,7 +207,22 @@ def test_every_short_name_finds_it(team):
 def test_the_columns_are_those_of_the_design(team):
     team.submit()
     table = team.server.kubectl("-n", team.name, "get", "mrjobs")
-    assert table.split("\n")[0].split() == ["NAME", "PHASE", "MAPS", "REDUCES", "WORKERS", "RETRIES", "AGE"]
+    assert table.split("\n")[0].split() == ["NAME", "PHASE", "MAPS", "REDUCES", "WORKERS", "RETRIES", "REASON", "AGE"]
+
+
+def test_a_failed_job_shows_its_reason_and_a_wide_table_its_message(team):
+    team.submit()
+    condition = {"type": "Failed", "status": "True", "reason": "OutputExists", "message": "out is there already"}
+    status = {
+        "message": "out is there already",
+        "conditions": [condition | {"lastTransitionTime": "2026-01-01T00:00:00Z"}],
+    }
+    patch = json.dumps({"status": status})
+    team.server.kubectl(
+        "-n", team.name, "patch", "mrjob", "wordcount", "--subresource=status", "--type=merge", "-p", patch
+    )
+    assert "OutputExists" in team.server.kubectl("-n", team.name, "get", "mrjobs")
+    assert "out is there already" in team.server.kubectl("-n", team.name, "get", "mrjobs", "-o", "wide")
 
 
 def test_the_crd_is_small_enough_for_a_plain_apply():

@@ -1,8 +1,6 @@
 """One job on an API server that is a dictionary, with a core that notes what it is told."""
 
 import asyncio
-import contextlib
-from typing import Any
 
 from mapreduce import words
 from mapreduce.spec import Limits
@@ -13,110 +11,17 @@ from mapreduce_operator.core.events import (
     JobDeleted,
     JobStatus,
     LiveJobsListed,
-    Outcome,
     PhaseCounts,
     PublishStatus,
     StepDown,
-    Ticked,
     WorkerChanged,
     WorkersListed,
 )
-from mapreduce_operator.kube import observe, reconcile
+from mapreduce_operator.kube import reconcile
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.reconcile import Job, Shared
-from mapreduce_operator.runtime.registry import Registry
-from tests.support.fake_api import FakeApi, writer
-from tests.support.kube_objects import DEFAULTS, PLATFORM, UID, body, pod
-
-JOB = Ref(words.PLURAL, "team", "wordcount")
-CLAIMS: list[tuple[Ref, dict[str, Any]]] = [
-    (Ref("persistentvolumeclaims", "team", name), {}) for name in ("texts", "results")
-]
-
-
-class Core:
-    """Notes every event but ticks; answers some with prepared commands."""
-
-    def __init__(self):
-        self.told = []
-        self.answers = {}
-        self.next_incarnation = 0
-
-    def handle(self, event, at):
-        if not isinstance(event, Ticked):
-            self.told.append(event)
-        return Outcome(tuple(self.answers.pop(type(event), ())))
-
-
-class NoDriver:
-    """Starts nothing."""
-
-    async def start(self, command):
-        raise AssertionError(command)
-
-    async def stop(self, command):
-        raise AssertionError(command)
-
-
-class World:
-    """The job, its API server and its clock."""
-
-    def __init__(self, resource, *objects):
-        self.api = FakeApi((JOB, resource), *(objects or CLAIMS))
-        self.cores = []
-        self.resumed = []
-        self.first_incarnations = []
-        self.deposed = []
-        self.now = 100.0
-        self.registry = Registry()
-
-    def make_core(self, spec, resumed, first_incarnation):
-        self.first_incarnations.append(first_incarnation)
-        self.cores.append(Core())
-        self.resumed.append(resumed)
-        return self.cores[-1]
-
-    def shared(self):
-        return Shared(
-            api=self.api,
-            writer=writer(self.api),
-            registry=self.registry,
-            platform=PLATFORM,
-            defaults=DEFAULTS,
-            make_core=self.make_core,
-            make_driver=lambda job, tell: NoDriver(),
-            deposed=self.deposed.append,
-            clock=lambda: self.now,
-        )
-
-    @property
-    def resource(self):
-        return self.api.objects[JOB]
-
-    @property
-    def core(self):
-        return self.cores[-1]
-
-
-@contextlib.asynccontextmanager
-async def following(world):
-    job = Job(world.resource, world.shared(), lambda: (UID,))
-    try:
-        await settled()
-        yield job
-    finally:
-        await job.close()
-
-
-async def settled():
-    for _ in range(50):
-        await asyncio.sleep(0)
-
-
-def seen(**status):
-    found = observe.seen(pod(**status))
-    assert found is not None
-    return found
+from mapreduce_operator.kube.reconcile import Job
+from tests.support.followed_job import CLAIMS, JOB, World, following, seen, settled
+from tests.support.kube_objects import UID, body, pod
 
 
 def test_a_new_job_gets_its_finalizer_its_objects_and_a_core_that_knows_all_before_it_begins():

@@ -3,7 +3,9 @@
 import pytest
 
 from mapreduce import words
+from mapreduce.program import SideFile
 from mapreduce.spec import MIB
+from mapreduce_operator.core.events import SpecChanged
 from mapreduce_operator.kube import resource
 from mapreduce_operator.kube.errors import InvalidSpec
 from mapreduce_operator.kube.resource import AGENT_MEMORY, ConfigMapKey
@@ -12,9 +14,9 @@ from tests.support.kube_objects import DEFAULTS, UID, body, parsed
 VOLUME = {"persistentVolumeClaim": {"claimName": "texts"}}
 
 
-def refused(source=None, **spec):
+def refused(files=None, **spec):
     with pytest.raises(InvalidSpec) as caught:
-        resource.parse(body(**spec), source, DEFAULTS)
+        resource.parse(body(**spec), files, DEFAULTS)
     return str(caught.value)
 
 
@@ -24,7 +26,10 @@ def test_a_job_with_the_fewest_fields_gets_the_defaults():
     assert (spec.uid, spec.name, spec.namespace) == (UID, "wordcount", "team")
     assert (spec.reducers, spec.workers, spec.slots, spec.split_size) == (8, 2, 1, 0)
     assert (spec.inputs, spec.output) == (("in/*.txt",), "out")
-    assert spec.encoding_errors == "strict"
+    assert (spec.format, spec.encoding_errors, spec.max_record_bytes) == ("text", "strict", 64 * MIB)
+    assert (spec.output_format, spec.merge) == ("tsv", "sorted")
+    assert (spec.overwrite, spec.output_compression) == ("refuse", "none")
+    assert (spec.limits.attempts_per_task, spec.limits.max_failed_tasks, spec.limits.active_deadline) == (4, 0, 0.0)
     assert spec.worker_image == "worker:1"
     assert spec.limits.pre_running_deadline == 300.0
     assert spec.program.file == "job.py"
@@ -35,14 +40,31 @@ def test_every_field_reaches_the_job():
     spec = parsed(
         program={"inline": "x", "class": "Two"},
         image="mine:2",
-        input={"paths": ["a", "b"], "volume": VOLUME, "encodingErrors": "Replace", "splitSize": "4Mi"},
+        params={"min": "3"},
+        input={
+            "paths": ["a", "b"],
+            "volume": VOLUME,
+            "format": "WholeFile",
+            "encodingErrors": "Bytes",
+            "maxRecordBytes": "2Mi",
+            "splitSize": "4Mi",
+        },
         reducers=3,
+        output={"path": "out", "volume": VOLUME, "format": "Jsonl", "merge": "None"}
+        | {"overwrite": "Replace", "compression": "Zstd"},
         workers={"replicas": 5, "slots": 2},
+        backoffLimitPerTask=0,
+        maxFailedTasks=4,
+        activeDeadlineSeconds=60,
         preRunningDeadlineSeconds=9,
     ).spec
     assert spec.program.class_name == "Two"
     assert spec.worker_image == "mine:2"
-    assert (spec.inputs, spec.encoding_errors, spec.split_size) == (("a", "b"), "replace", 4 * MIB)
+    assert (spec.inputs, spec.encoding_errors, spec.split_size) == (("a", "b"), "bytes", 4 * MIB)
+    assert (spec.params, spec.format, spec.max_record_bytes) == ({"min": "3"}, "wholefile", 2 * MIB)
+    assert (spec.output_format, spec.merge) == ("jsonl", "none")
+    assert (spec.overwrite, spec.output_compression) == ("replace", "zstd")
+    assert (spec.limits.attempts_per_task, spec.limits.max_failed_tasks, spec.limits.active_deadline) == (1, 4, 60.0)
     assert (spec.reducers, spec.workers, spec.slots) == (3, 5, 2)
     assert spec.limits.pre_running_deadline == 9.0
 
@@ -57,8 +79,36 @@ def test_two_claims_make_two_gateways_and_one_claim_or_a_config_map_make_one():
 def test_a_program_in_a_config_map_is_known_by_its_key():
     program = {"configMap": {"name": "code", "key": "count.py"}}
     assert resource.program_at(body(program=program)) == ConfigMapKey("code", "count.py")
-    job = resource.parse(body(program=program), b"y = 1\n", DEFAULTS)
+    job = resource.parse(body(program=program), {"count.py": b"y = 1\n"}, DEFAULTS)
     assert (job.spec.program.file, job.spec.program.source) == ("count.py", b"y = 1\n")
+
+
+def test_the_other_keys_of_a_program_s_config_map_are_its_side_files_in_the_order_of_their_names():
+    program = {"configMap": {"name": "code", "key": "count.py"}}
+    files = {"words.txt": b"a\n", "count.py": b"y = 1\n", "help.py": b""}
+    job = resource.parse(body(program=program), files, DEFAULTS)
+    assert job.spec.program.files == (SideFile("help.py", b""), SideFile("words.txt", b"a\n"))
+    again = resource.parse(body(program=program), dict(reversed(files.items())), DEFAULTS)
+    assert again.spec.program.digest == job.spec.program.digest
+
+
+def test_a_program_may_be_a_module_of_the_image_with_its_class():
+    for program in ({"module": "pkg.mod:Two"}, {"module": "pkg.mod", "class": "Two"}):
+        made = parsed(program=program).spec.program
+        assert (made.module, made.class_name, made.file, made.source) == ("pkg.mod", "Two", "", b"")
+
+
+def test_what_may_change_of_a_job_is_read_from_the_resource_as_it_stands():
+    assert resource.wanted(body()) == SpecChanged(workers=2, suspend=False, active_deadline=0.0)
+    changed = body(workers={"replicas": 7}, suspend=True, activeDeadlineSeconds=30)
+    assert resource.wanted(changed) == SpecChanged(workers=7, suspend=True, active_deadline=30.0)
+
+
+def test_a_finished_job_expires_its_time_to_live_after_its_end():
+    over = {"conditions": [{"type": "Failed", "status": "True"}], "completionTime": "2026-09-21T14:13:20Z"}
+    assert resource.expires_at(body() | {"status": over}) is None
+    assert resource.expires_at(body(ttlSecondsAfterFinished=60)) is None
+    assert resource.expires_at(body(ttlSecondsAfterFinished=60) | {"status": over}) == 1_790_000_060.0
 
 
 def test_the_image_that_a_job_began_with_outlasts_an_upgrade():
@@ -69,7 +119,15 @@ def test_the_image_that_a_job_began_with_outlasts_an_upgrade():
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"program": {}}, "exactly one of program.inline and program.configMap"),
+        ({"program": {}}, "exactly one of program.inline, program.configMap and program.module"),
+        ({"program": {"inline": "x", "module": "a"}}, "exactly one of program.inline"),
+        ({"program": {"module": "a:B", "class": "C"}}, "the class must be given once"),
+        ({"params": {"min": 3}}, "params"),
+        ({"input": {"paths": ["a"], "volume": VOLUME, "maxRecordBytes": "2Gi"}}, "from 1 to 1024Mi"),
+        (
+            {"input": {"paths": ["a"], "volume": VOLUME, "format": "Jsonl", "encodingErrors": "Bytes"}},
+            "encodingErrors Bytes cannot be used with the format Jsonl",
+        ),
         ({"reducers": 0}, "reducers must be at least 1; leave it out for 8"),
         ({"workers": {"replicas": 0}}, "must be at least 1"),
         ({"input": {"paths": [], "volume": VOLUME}}, "input.paths"),
@@ -111,7 +169,8 @@ def test_a_name_that_is_too_long_is_refused():
 
 def test_a_program_larger_than_a_config_map_is_refused():
     program = {"configMap": {"name": "code", "key": "count.py"}}
-    assert "bytes, more than" in refused(b"x" * (1 << 20) + b"x", program=program)
+    for files in ({"count.py": b"x" * (1 << 20) + b"x"}, {"count.py": b"x", "data": b"x" * (1 << 20)}):
+        assert "bytes, more than" in refused(files, program=program)
 
 
 def test_slots_share_the_memory_that_the_agent_leaves():

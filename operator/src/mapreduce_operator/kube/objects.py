@@ -29,6 +29,12 @@ def is_deleted(body: Mapping[str, Any]) -> bool:
     return bool((body.get("metadata") or {}).get("deletionTimestamp"))
 
 
+def belongs_to(body: Mapping[str, Any], owner: Owner) -> bool:
+    """Tell whether an object was made for this very job."""
+    references = (body.get("metadata") or {}).get("ownerReferences") or ()
+    return any(reference.get("controller") and reference.get("uid") == owner.uid for reference in references)
+
+
 async def adopt(writer: Writer, body: JsonObject, image: str) -> JsonObject:
     """Set our finalizer, and note the image that the job begins with; return the job as it is now.
 

@@ -32,7 +32,7 @@ from mapreduce_operator.core.events import (
     WorkerSeen,
     WorkersListed,
 )
-from mapreduce_operator.kube import inputs, objects, observe, pods, resource, status
+from mapreduce_operator.kube import inputs, objects, observe, pods, programs, resource, status
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, InvalidSpec, LeaseLost, NotFound
 from mapreduce_operator.kube.inputs import Missing
@@ -218,11 +218,13 @@ class Job:
             image = resource.image(self._body, self._shared.defaults)
             self._body = await objects.adopt(self._shared.writer, self._body, image)
         if self._runtime is None:
-            source = await inputs.read_program(self._shared.api, self._body)
-            if isinstance(source, Missing):
-                return self._wait_for_program(source)
-            self._parsed = resource.parse(self._body, source, self._shared.defaults)
+            program = await programs.find(self._shared.api, self._body)
+            if isinstance(program, Missing):
+                return self._wait_for_program(program)
+            self._parsed = resource.parse(self._body, program.files if program else None, self._shared.defaults)
             await objects.prepare(self._shared.writer, self.owner, self._shared.platform)
+            if program is not None and not program.kept:
+                await programs.keep(self._shared.writer, self.owner, program.files)
             await self._start_runtime(self._parsed)
         else:
             await self._look_for_volumes()
@@ -311,10 +313,10 @@ class Job:
             return True
         self._broken = ""
         try:
-            source = await inputs.read_program(self._shared.api, self._body)
+            program = await programs.find(self._shared.api, self._body)
             # Cleaning needs no program, and the one that the job ran with may be gone by now.
-            text = b"" if isinstance(source, Missing) else source
-            self._parsed = resource.parse(self._body, text, self._shared.defaults)
+            files = program.files if isinstance(program, programs.Found) else {}
+            self._parsed = resource.parse(self._body, files, self._shared.defaults)
             if await self._cleaning_budget() == 0:
                 return False
             await self._stop_runtime()

@@ -2,11 +2,13 @@
 
 Pure. The rules of the CRD refuse most mistakes before they come here; whatever passed them, or
 an older version of them, is refused with `InvalidSpec` and harms no other job.
-Neighbours: `choices.py` (fields of Pods), `reconcile.py` (reads objects), `pods.py`.
+Neighbours: `fields.py` (the resource as it is written), `choices.py` (fields of Pods),
+`reconcile.py` (reads objects), `pods.py`.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -14,11 +16,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 from mapreduce import words
-from mapreduce.program import MAX_SOURCE_BYTES, Program
-from mapreduce.spec import MIB, EncodingErrors, JobSpec, Limits, Timing
-from mapreduce_operator.kube import quantity
+from mapreduce.program import MAX_SOURCE_BYTES, Program, SideFile
+from mapreduce.spec import MIB, JobSpec, Limits, Timing
+from mapreduce_operator.core.events import SpecChanged
+from mapreduce_operator.kube import fields, quantity
 from mapreduce_operator.kube.choices import Quantity, Resources, Workers
 from mapreduce_operator.kube.errors import InvalidSpec
+from mapreduce_operator.kube.fields import ConfigMapKey
 
 NAME_LIMIT: Final = 40
 INLINE_FILE: Final = "job.py"
@@ -27,7 +31,12 @@ AGENT_MEMORY: Final = 192 * MIB
 SLOT_MINIMUM: Final = 128 * MIB
 
 _RESERVED = re.compile(r"(.+\.)?(mapreduce\.dev|kubernetes\.io|k8s\.io)")
-_ENCODING_ERRORS: Final[dict[str, EncodingErrors]] = {"Strict": "strict", "Replace": "replace"}
+RECORD_LIMIT: Final = 1024 * MIB
+"""The largest `maxRecordBytes`: such a record fills a slot many times over."""
+
+
+Files = Mapping[str, bytes]
+"""What a ConfigMap holds, by key."""
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -41,13 +50,6 @@ class Owner(msgspec.Struct, frozen=True):
     def prefix(self) -> str:
         """What the names of the job's objects begin with."""
         return f"{self.name[:NAME_LIMIT]}-{self.uid[:8]}"
-
-
-class ConfigMapKey(msgspec.Struct, frozen=True):
-    """Where a program is that is not in the resource itself."""
-
-    name: str
-    key: str
 
 
 class Volume(msgspec.Struct, frozen=True):
@@ -82,57 +84,6 @@ class ParsedJob(msgspec.Struct, frozen=True, kw_only=True):
     output: Volume
 
 
-# --- the resource as it is written ------------------------------------------------------
-
-
-class _Field(msgspec.Struct, frozen=True, rename="camel"):
-    """Reads camelCase; unknown fields were pruned by the API server."""
-
-
-class _Program(_Field, frozen=True):
-    inline: str | None = None
-    config_map: ConfigMapKey | None = None
-    class_name: str = msgspec.field(default="", name="class")
-
-
-class _ClaimRef(_Field, frozen=True):
-    claim_name: str
-
-
-class _ConfigMapRef(_Field, frozen=True):
-    name: str
-
-
-class _Volume(_Field, frozen=True):
-    persistent_volume_claim: _ClaimRef | None = None
-    config_map: _ConfigMapRef | None = None
-
-
-class _Input(_Field, frozen=True):
-    paths: list[str]
-    volume: _Volume
-    encoding_errors: Literal["Strict", "Replace"] = "Strict"
-    split_size: Quantity | None = None
-
-
-class _Output(_Field, frozen=True):
-    path: str
-    volume: _Volume
-
-
-class _Spec(_Field, frozen=True):
-    program: _Program
-    input: _Input
-    output: _Output
-    image: str = ""
-    reducers: int = 8
-    workers: Workers = Workers()
-    pre_running_deadline_seconds: int = 300
-
-
-# --- reading --------------------------------------------------------------------------------
-
-
 def owner(body: Mapping[str, Any]) -> Owner:
     """Return whose resource this is; raises `InvalidSpec` for an object without identity."""
     metadata = body.get("metadata") or {}
@@ -150,6 +101,16 @@ def finished(body: Mapping[str, Any]) -> Literal["", "Complete", "Failed"]:
     return ""
 
 
+def _finished_at(body: Mapping[str, Any]) -> float | None:
+    if not finished(body):
+        return None
+    written = (body.get("status") or {}).get("completionTime")
+    try:
+        return datetime.datetime.fromisoformat(str(written)).timestamp()
+    except ValueError:
+        return None
+
+
 def touched(body: Mapping[str, Any]) -> bool:
     """Tell whether some operator may have begun to run this job already."""
     finalizers = (body.get("metadata") or {}).get("finalizers") or ()
@@ -158,27 +119,32 @@ def touched(body: Mapping[str, Any]) -> bool:
 
 def program_at(body: Mapping[str, Any]) -> ConfigMapKey | None:
     """Return where the program is, or None if it is inline; raises `InvalidSpec`."""
-    program = _spec(body).program
-    if (program.inline is None) == (program.config_map is None):
-        raise InvalidSpec("exactly one of program.inline and program.configMap must be given")
+    program = fields.read(body).program
+    if [program.inline, program.config_map, program.module].count(None) != 2:
+        raise InvalidSpec("exactly one of program.inline, program.configMap and program.module must be given")
     return program.config_map
 
 
-def parse(body: Mapping[str, Any], source: bytes | None, defaults: Defaults) -> ParsedJob:
-    """Return the job; `source` is the program where it is not inline. Raises `InvalidSpec`."""
+def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> ParsedJob:
+    """Return the job; `files` is what the program's ConfigMap holds, if it names one. Raises `InvalidSpec`."""
     whose = owner(body)
-    spec = _spec(body)
+    spec = fields.read(body)
     if len(whose.name) > NAME_LIMIT:
         raise InvalidSpec(f"the name {whose.name!r} has more than {NAME_LIMIT} characters")
     if spec.reducers < 1:
         raise InvalidSpec("reducers must be at least 1; leave it out for 8. A job without reduce is not supported")
     if spec.workers.replicas < 1 or spec.workers.slots < 1:
         raise InvalidSpec("workers.replicas and workers.slots must be at least 1")
+    if spec.input.format == "Jsonl" and spec.input.encoding_errors == "Bytes":
+        raise InvalidSpec("input: encodingErrors Bytes cannot be used with the format Jsonl")
+    if spec.backoff_limit_per_task < 0 or spec.max_failed_tasks < 0:
+        raise InvalidSpec("backoffLimitPerTask and maxFailedTasks must be at least 0")
     _check_paths(spec)
     _check_choices(spec.workers)
-    source_volume, target = _volume(spec.input.volume, "input.volume"), _volume(spec.output.volume, "output.volume")
-    if not target.claim:
+    source_volume = _volume(spec.input.volume, "input.volume")
+    if spec.output.volume.persistent_volume_claim is None:
         raise InvalidSpec("output.volume.persistentVolumeClaim must be given")
+    target = Volume(claim=spec.output.volume.persistent_volume_claim.claim_name)
     resources = _worker_resources(spec.workers, defaults.worker)
     return ParsedJob(
         owner=whose,
@@ -192,19 +158,29 @@ def parse(body: Mapping[str, Any], source: bytes | None, defaults: Defaults) -> 
             uid=whose.uid,
             name=whose.name,
             namespace=whose.namespace,
-            program=_program(body, spec.program, source),
+            program=_program(body, spec.program, files),
+            params=dict(spec.params),
             inputs=tuple(spec.input.paths),
             output=spec.output.path,
             reducers=spec.reducers,
             workers=spec.workers.replicas,
             slots=spec.workers.slots,
             split_size=_split_size(spec.input.split_size),
-            encoding_errors=_ENCODING_ERRORS[spec.input.encoding_errors],
+            encoding_errors=fields.ENCODING_ERRORS[spec.input.encoding_errors],
+            format=fields.INPUT_FORMATS[spec.input.format],
+            max_record_bytes=_max_record(spec.input.max_record_bytes),
+            output_format=fields.OUTPUT_FORMATS[spec.output.format],
+            merge=fields.MERGES[spec.output.merge],
+            overwrite=fields.OVERWRITES[spec.output.overwrite],
+            output_compression=fields.COMPRESSIONS[spec.output.compression],
             separate_input=bool(source_volume.claim) and source_volume.claim != target.claim,
             worker_image=image(body, defaults),
             limits=Limits(
                 pre_running_deadline=float(spec.pre_running_deadline_seconds),
                 slot_memory=_slot_memory(resources, spec.workers.slots),
+                attempts_per_task=spec.backoff_limit_per_task + 1,
+                max_failed_tasks=spec.max_failed_tasks,
+                active_deadline=float(spec.active_deadline_seconds or 0),
             ),
             timing=defaults.timing,
         ),
@@ -213,19 +189,29 @@ def parse(body: Mapping[str, Any], source: bytes | None, defaults: Defaults) -> 
 
 def image(body: Mapping[str, Any], defaults: Defaults) -> str:
     """Return the image of the job's workers: its own, the one that it began with, or today's default."""
-    return _spec(body).image or _pinned_image(body) or defaults.worker_image
+    return fields.read(body).image or _pinned_image(body) or defaults.worker_image
+
+
+def wanted(body: Mapping[str, Any]) -> SpecChanged:
+    """Return what may change of a job while it lives, as it stands now; raises `InvalidSpec`."""
+    spec = fields.read(body)
+    return SpecChanged(
+        workers=max(1, spec.workers.replicas),
+        suspend=spec.suspend,
+        active_deadline=float(spec.active_deadline_seconds or 0),
+    )
+
+
+def expires_at(body: Mapping[str, Any]) -> float | None:
+    """Return the Unix time after which a finished job is to be deleted, or None if it is kept."""
+    ttl = fields.read(body).ttl_seconds_after_finished
+    end = _finished_at(body)
+    return None if ttl is None or end is None else end + ttl
 
 
 def pre_running_deadline(body: Mapping[str, Any]) -> float:
     """Return the seconds within which the job must begin to run."""
-    return float(_spec(body).pre_running_deadline_seconds)
-
-
-def _spec(body: Mapping[str, Any]) -> _Spec:
-    try:
-        return msgspec.convert(body.get("spec"), _Spec)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise InvalidSpec(f"spec: {error}") from error
+    return float(fields.read(body).pre_running_deadline_seconds)
 
 
 def _pinned_image(body: Mapping[str, Any]) -> str:
@@ -233,17 +219,32 @@ def _pinned_image(body: Mapping[str, Any]) -> str:
     return str(annotations.get(words.ANNOTATION_IMAGE) or "")
 
 
-def _program(body: Mapping[str, Any], program: _Program, source: bytes | None) -> Program:
+def _program(body: Mapping[str, Any], program: fields.Program, files: Files | None) -> Program:
     place = program_at(body)
-    text = source if place is not None else (program.inline or "").encode()
-    if text is None:
+    made = _module(program) if program.module is not None else _source(program, place, files)
+    if made.size > MAX_SOURCE_BYTES:
+        raise InvalidSpec(f"the program and its files have {made.size} bytes, more than {MAX_SOURCE_BYTES}")
+    return made
+
+
+def _module(program: fields.Program) -> Program:
+    name, _, class_name = (program.module or "").partition(":")
+    if class_name and program.class_name:
+        raise InvalidSpec("the class must be given once, by program.class or after the colon of program.module")
+    return Program("", b"", class_name or program.class_name, module=name)
+
+
+def _source(program: fields.Program, place: ConfigMapKey | None, files: Files | None) -> Program:
+    if place is None:
+        return Program(INLINE_FILE, (program.inline or "").encode(), program.class_name)
+    if files is None:
         raise InvalidSpec("the program's ConfigMap was not read")
-    if len(text) > MAX_SOURCE_BYTES:
-        raise InvalidSpec(f"the program has {len(text)} bytes, more than {MAX_SOURCE_BYTES}")
-    return Program(place.key if place is not None else INLINE_FILE, text, program.class_name)
+    # In the order of their names: the digest must not depend on that of a mapping.
+    beside = tuple(SideFile(name, content) for name, content in sorted(files.items()) if name != place.key)
+    return Program(place.key, files.get(place.key, b""), program.class_name, beside)
 
 
-def _check_paths(spec: _Spec) -> None:
+def _check_paths(spec: fields.Spec) -> None:
     if not spec.input.paths:
         raise InvalidSpec("input.paths must name at least one file, folder or pattern")
     for field, path in [*(("input.paths", path) for path in spec.input.paths), ("output.path", spec.output.path)]:
@@ -264,7 +265,7 @@ def _check_choices(workers: Workers) -> None:
             raise InvalidSpec(f"workers.env: {variable.name} is set by the operator")
 
 
-def _volume(volume: _Volume, field: str) -> Volume:
+def _volume(volume: fields.Volume, field: str) -> Volume:
     claim, config_map = volume.persistent_volume_claim, volume.config_map
     if claim is not None and config_map is None:
         return Volume(claim=claim.claim_name)
@@ -279,6 +280,13 @@ def _split_size(value: Quantity | None) -> int:
     size = quantity.whole(value, "input.splitSize")
     if size < 1:
         raise InvalidSpec("input.splitSize must be at least 1")
+    return size
+
+
+def _max_record(value: Quantity) -> int:
+    size = quantity.whole(value, "input.maxRecordBytes")
+    if not 1 <= size <= RECORD_LIMIT:
+        raise InvalidSpec(f"input.maxRecordBytes must be from 1 to {RECORD_LIMIT // MIB}Mi")
     return size
 
 

@@ -1,0 +1,116 @@
+"""The spec of a `MapReduceJob` as it is written, field by field.
+
+The schema in `crds/` says the same to users; a test compares the names. Neighbours: `choices.py`
+(`spec.workers`), `resource.py` (makes a job of it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from mapreduce.spec import Compression, EncodingErrors, InputFormat, Merge, OutputFormat, Overwrite
+from mapreduce_operator.kube.choices import Quantity, Workers
+from mapreduce_operator.kube.errors import InvalidSpec
+
+ENCODING_ERRORS: Final[dict[str, EncodingErrors]] = {"Strict": "strict", "Replace": "replace", "Bytes": "bytes"}
+INPUT_FORMATS: Final[dict[str, InputFormat]] = {"Text": "text", "Jsonl": "jsonl", "WholeFile": "wholefile"}
+OUTPUT_FORMATS: Final[dict[str, OutputFormat]] = {"Tsv": "tsv", "Jsonl": "jsonl"}
+MERGES: Final[dict[str, Merge]] = {"Sorted": "sorted", "None": "none"}
+OVERWRITES: Final[dict[str, Overwrite]] = {"Refuse": "refuse", "Replace": "replace"}
+COMPRESSIONS: Final[dict[str, Compression]] = {"None": "none", "Gzip": "gzip", "Zstd": "zstd"}
+
+
+class Field(msgspec.Struct, frozen=True, rename="camel"):
+    """Reads camelCase; unknown fields were pruned by the API server."""
+
+
+class ConfigMapKey(Field, frozen=True):
+    """Where a program is that is not in the resource itself."""
+
+    name: str
+    key: str
+
+
+class Program(Field, frozen=True):
+    """`spec.program`: exactly one of the first three."""
+
+    inline: str | None = None
+    config_map: ConfigMapKey | None = None
+    module: str | None = None
+    class_name: str = msgspec.field(default="", name="class")
+
+
+class ClaimRef(Field, frozen=True):
+    """A claim of the job's namespace."""
+
+    claim_name: str
+
+
+class ConfigMapRef(Field, frozen=True):
+    """A ConfigMap of the job's namespace."""
+
+    name: str
+
+
+class Volume(Field, frozen=True):
+    """Exactly one of the two."""
+
+    persistent_volume_claim: ClaimRef | None = None
+    config_map: ConfigMapRef | None = None
+
+
+class Claim(Field, frozen=True):
+    """Where something can be written."""
+
+    persistent_volume_claim: ClaimRef | None = None
+
+
+class Input(Field, frozen=True):
+    """`spec.input`."""
+
+    paths: list[str]
+    volume: Volume
+    format: Literal["Text", "Jsonl", "WholeFile"] = "Text"
+    encoding_errors: Literal["Strict", "Replace", "Bytes"] = "Strict"
+    max_record_bytes: Quantity = "64Mi"
+    split_size: Quantity | None = None
+
+
+class Output(Field, frozen=True):
+    """`spec.output`."""
+
+    path: str
+    volume: Claim
+    format: Literal["Tsv", "Jsonl"] = "Tsv"
+    merge: Literal["Sorted", "None"] = "Sorted"
+    overwrite: Literal["Refuse", "Replace"] = "Refuse"
+    compression: Literal["None", "Gzip", "Zstd"] = "None"
+
+
+class Spec(Field, frozen=True):
+    """`spec`; times in seconds."""
+
+    program: Program
+    input: Input
+    output: Output
+    image: str = ""
+    params: dict[str, str] = {}
+    reducers: int = 8
+    workers: Workers = Workers()
+    suspend: bool = False
+    backoff_limit_per_task: int = 3
+    max_failed_tasks: int = 0
+    active_deadline_seconds: int | None = None
+    ttl_seconds_after_finished: int | None = None
+    pre_running_deadline_seconds: int = 300
+
+
+def read(body: Mapping[str, Any]) -> Spec:
+    """Return the spec of a resource; raises `InvalidSpec`."""
+    try:
+        return msgspec.convert(body.get("spec"), Spec)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise InvalidSpec(f"spec: {error}") from error

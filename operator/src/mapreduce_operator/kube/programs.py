@@ -1,0 +1,105 @@
+"""The files of a program that a ConfigMap holds, as they were when the job began.
+
+The first reading is kept in an immutable ConfigMap that belongs to the job: an operator that
+restarts, or a job that is resumed days later, must go on with the program that made what is
+staged already, whatever became of the user's ConfigMap. The journal's digest guards the same.
+Neighbours: `reconcile.py` (calls it), `resource.py` (makes a `Program` of the files).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from mapreduce_operator.kube import objects, pods, resource
+from mapreduce_operator.kube.client import Api, JsonObject, Ref
+from mapreduce_operator.kube.errors import InvalidSpec, NotFound
+from mapreduce_operator.kube.inputs import Missing
+from mapreduce_operator.kube.resource import Files, Owner
+from mapreduce_operator.kube.writer import Writer
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a ConfigMap holds, and whether it is the job's own copy already."""
+
+    files: dict[str, bytes]
+    kept: bool
+
+
+async def find(api: Api, body: Mapping[str, Any]) -> Found | Missing | None:
+    """Return the files of the program, or None where it is not in a ConfigMap.
+
+    Raises `InvalidSpec` where the resource names no program, and `ApiError`.
+    """
+    place = resource.program_at(body)
+    if place is None:
+        return None
+    owner = resource.owner(body)
+    kept = await _kept(api, owner)
+    if kept is not None:
+        return Found(_files(kept), kept=True)
+    try:
+        files = _files(await api.get(Ref("configmaps", owner.namespace, place.name)))
+    except NotFound:
+        return Missing("ProgramNotFound", f"the ConfigMap {place.name!r} that should hold the program does not exist")
+    if place.key not in files:
+        return Missing("ProgramNotFound", f"the ConfigMap {place.name!r} has no key {place.key!r}")
+    return Found(files, kept=False)
+
+
+async def keep(writer: Writer, owner: Owner, files: Files) -> None:
+    """Write the job's own copy; raises `Conflict` if there is one by now, which then is the one to read."""
+    await writer.create(Ref("configmaps", owner.namespace), manifest(owner, files))
+
+
+def manifest(owner: Owner, files: Files) -> JsonObject:
+    """Return the job's own copy of a program."""
+    data: dict[str, str] = {}
+    binary: dict[str, str] = {}
+    for name, content in files.items():
+        try:
+            data[name] = content.decode()
+        except UnicodeDecodeError:
+            binary[name] = base64.b64encode(content).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name_of(owner),
+            "namespace": owner.namespace,
+            "labels": pods.labels(owner),
+            "ownerReferences": pods.owner_references(owner),
+        },
+        "immutable": True,
+        "data": data,
+        "binaryData": binary,
+    }
+
+
+def name_of(owner: Owner) -> str:
+    """Return the name of the job's own copy."""
+    return f"{owner.prefix}-program"
+
+
+async def _kept(api: Api, owner: Owner) -> JsonObject | None:
+    try:
+        found = await api.get(Ref("configmaps", owner.namespace, name_of(owner)))
+    except NotFound:
+        return None
+    if not objects.belongs_to(found, owner):
+        raise InvalidSpec(f"the ConfigMap {name_of(owner)!r} stands in the way: it does not belong to this job")
+    return found
+
+
+def _files(found: JsonObject) -> dict[str, bytes]:
+    files = {name: str(text).encode() for name, text in (found.get("data") or {}).items()}
+    for name, content in (found.get("binaryData") or {}).items():
+        try:
+            files[name] = base64.b64decode(content, validate=True)
+        except binascii.Error as error:
+            raise InvalidSpec(f"the key {name!r} of the program's ConfigMap: {error}") from error
+    return files
