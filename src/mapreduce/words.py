@@ -47,7 +47,7 @@ REASONS: Final[dict[str, str]] = {
     "UnsupportedKey": "A key has a type or value that cannot be ordered.",
     "MixedKeys": "Keys of different types were emitted in one job.",
     "ValueNotEncodable": "A value cannot be carried from map to reduce.",
-    "RecordUndecodable": "A record is not valid in the input's encoding.",
+    "RecordUndecodable": "A record cannot be read: not in the encoding, no JSON, or longer than maxRecordBytes.",
     "CombinerChangedKey": "The combiner yielded another key than it was given.",
     "SlotExited": "The process that ran the program ended without a report.",
     "SlotKilled": "The process that ran the program was killed by a signal.",

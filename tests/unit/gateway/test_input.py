@@ -93,10 +93,9 @@ def refused(found: list[tuple[RangeHead, bytes] | ErrorInfo]) -> str:
 
 
 def test_a_record_that_is_too_long_ends_the_job_and_is_told_with_file_and_offset(tmp_path, monkeypatch):
-    monkeypatch.setattr(ranges, "MAX_RECORD", 10)
     monkeypatch.setattr(ranges, "CHUNK", 4)
     file = listed(tmp_path, "a.txt", b"ok\n" + b"x" * 30 + b"\n")
-    error = answer(tmp_path, FileRange(file, 0, file.size))[-1]
+    error = answer(InputFiles(tmp_path, [""], 10), FileRange(file, 1, file.size))[-1]
     assert isinstance(error, ErrorInfo)
     assert (error.kind, error.reason, error.where) == ("refused", "RecordUndecodable", "a.txt:3")
 

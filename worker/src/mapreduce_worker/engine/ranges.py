@@ -17,12 +17,11 @@ from typing import BinaryIO, Final
 
 from mapreduce.errors import RecordError
 from mapreduce.plan import FileRange, ListedFile
+from mapreduce.spec import MIB
 from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUnreadable, RecordRefused
 
 CHUNK: Final = 1 << 20
 """Bytes that are read at once."""
-MAX_RECORD: Final = 64 << 20
-"""Bytes in one record; a longer one is an error, as it would not fit in a slot."""
 _FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 """A folder that is only walked through: it need not be readable."""
 
@@ -117,11 +116,14 @@ def identity(path: Path, *, by_content: bool = False) -> str:
     return f"mtime:{path.stat().st_mtime_ns}"
 
 
-def read_range(root: Path, part: FileRange) -> tuple[int, Iterator[bytes]]:
-    """Return the offset of the first record that begins in the range, and chunks of whole records.
+def read_range(root: Path, part: FileRange, max_record: int = 64 * MIB) -> tuple[int, Iterator[bytes]]:
+    """Return the offset of the first record that begins in the range, and chunks that hold its records.
 
-    The file is checked against the listing before the first chunk and after the last one:
-    raises `InputChanged`, also from the iterator, if it is another, and `InputUnreadable`.
+    The chunks of a range that is the whole file are all its bytes, and may end anywhere: in a file that is
+    compressed, or is one record, there is no line to look for. Those of any other range are whole records, and
+    one of more than `max_record` bytes raises `RecordRefused`. The file is checked against the listing before
+    the first chunk and after the last one: raises `InputChanged`, also from the iterator, if it is another, and
+    `InputUnreadable`.
     """
     where = f"{part.file.name}:{part.start}"
     try:
@@ -132,12 +134,14 @@ def read_range(root: Path, part: FileRange) -> tuple[int, Iterator[bytes]]:
         raise InputUnreadable(f"{part.file.name} cannot be read: {error.strerror}", where) from error
     try:
         _check(file, part.file, part.start)
-        start = _boundary(file, part.start, part.file)
-        end = max(start, _boundary(file, part.end, part.file))
+        if part.start == 0 and part.end >= part.file.size:
+            return 0, _all_bytes(file, part.file)
+        start = _boundary(file, part.start, part.file, max_record)
+        end = max(start, _boundary(file, part.end, part.file, max_record))
     except BaseException:
         file.close()
         raise
-    return start, _chunks(file, part.file, start, end)
+    return start, _chunks(file, part.file, (start, end), max_record)
 
 
 def _open(root: Path, listed: ListedFile) -> BinaryIO:
@@ -185,7 +189,7 @@ def _check(file: BinaryIO, listed: ListedFile, at: int) -> None:
         )
 
 
-def _boundary(file: BinaryIO, at: int, listed: ListedFile) -> int:
+def _boundary(file: BinaryIO, at: int, listed: ListedFile, max_record: int) -> int:
     """Return where the first record begins that does not begin before `at`; the file's size if none does."""
     if at <= 0:
         return 0
@@ -196,20 +200,48 @@ def _boundary(file: BinaryIO, at: int, listed: ListedFile) -> int:
         if found >= 0:
             return position + found + 1
         position += len(chunk)
-        if position - at > MAX_RECORD:
-            raise too_long(listed.name, at)
+        if position - at > max_record:
+            raise too_long(listed.name, _record_start(file, at), max_record)
     return position if position > at - 1 else listed.size
 
 
-def _chunks(file: BinaryIO, listed: ListedFile, start: int, end: int) -> Iterator[bytes]:
+def _record_start(file: BinaryIO, at: int) -> int:
+    """Return where the record begins that the byte before `at` belongs to: for an error, as it may be far."""
+    end = at
+    while end > 0:
+        begin = max(0, end - CHUNK)
+        file.seek(begin)
+        found = file.read(end - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
+
+
+def _all_bytes(file: BinaryIO, listed: ListedFile) -> Iterator[bytes]:
     with file:
-        file.seek(start)
+        file.seek(0)
+        left = listed.size
+        while left:
+            chunk = file.read(min(CHUNK, left))
+            if not chunk:
+                raise _shorter(listed, listed.size - left)
+            left -= len(chunk)
+            yield chunk
+        _check(file, listed, 0)
+
+
+def _chunks(file: BinaryIO, listed: ListedFile, bounds: tuple[int, int], max_record: int) -> Iterator[bytes]:
+    start, end = bounds
+    at = start
+    with file:
+        file.seek(at)
         held: list[bytes] = []
-        at, size = start, 0
+        size = 0
         while at < end:
             chunk = file.read(min(CHUNK, end - at))
             if not chunk:
-                raise InputChanged(f"{listed.name} became shorter while the job ran", f"{listed.name}:{at}")
+                raise _shorter(listed, at)
             at += len(chunk)
             cut = len(chunk) if at == end else chunk.rfind(b"\n") + 1
             held.append(chunk[:cut])
@@ -220,14 +252,20 @@ def _chunks(file: BinaryIO, listed: ListedFile, start: int, end: int) -> Iterato
             else:
                 held[-1] = chunk
                 size += len(chunk)
-                if size > MAX_RECORD:
-                    raise too_long(listed.name, at - size)
+                # One byte more, as it may be a carriage return that a line feed follows.
+                if size > max_record + 1:
+                    raise too_long(listed.name, at - size, max_record)
         _check(file, listed, start)
 
 
-def too_long(name: str, offset: int) -> RecordRefused:
-    """Return the error for a record beyond `MAX_RECORD`."""
-    message = f"a record near byte {offset} of {name} is longer than {MAX_RECORD} bytes"
+def _shorter(listed: ListedFile, at: int) -> InputChanged:
+    message = f"{listed.name} became shorter while the job ran: it was planned with {listed.size} bytes"
+    return InputChanged(message, f"{listed.name}:{at}")
+
+
+def too_long(name: str, offset: int, limit: int) -> RecordRefused:
+    """Return the error for a record, which begins at `offset`, of more than `limit` bytes."""
+    message = f"the record at byte {offset} of {name} is longer than {limit} bytes, which is the limit (maxRecordBytes)"
     error = RecordRefused(f"{name}:{offset}", message)
     error.__cause__ = RecordError(message)
     return error

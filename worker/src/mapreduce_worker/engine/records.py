@@ -1,21 +1,24 @@
-"""Bytes to records: text lines in batches, with the offset of each at hand if it is asked for.
+"""Bytes to records: the text lines and whole files of the input, in batches that know where each stands.
 
-A record is a str without its `\\n` and one trailing `\\r`. Nothing else ends a record: not a lone
-`\\r`, not the other characters at which `str.splitlines` divides. A byte order mark at offset 0
-of a file is dropped.
+A record of text ends with `\\n`, and one `\\r` before it is no part of it. Nothing else ends a record: not a
+lone `\\r`, not the other characters at which `str.splitlines` divides. A byte order mark at offset 0 of a file
+is dropped, but where records are bytes. Neighbours: `formats` (chooses a reader), `json_lines` (lines as JSON),
+`ranges` (the bytes).
 """
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mapreduce.errors import RecordError
+from mapreduce.spec import EncodingErrors
 from mapreduce_worker.engine import ranges
 from mapreduce_worker.engine.failure import RecordRefused
+from mapreduce_worker.engine.options import TaskOptions
 
-BOM = codecs.BOM_UTF8
+BOM: Final = codecs.BOM_UTF8
 
 
 class Batch(Protocol):
@@ -33,57 +36,151 @@ class Batch(Protocol):
         """Return `file:offset` of a record."""
 
 
-class TextBatch:
-    """Whole lines as they stand in the file, and as str."""
+class LineBatch:
+    """Whole lines as they stand in the file, and the records in them."""
 
-    __slots__ = ("_name", "_offset", "_raw", "records")
+    __slots__ = ("_at", "_lines", "_offset", "_raw", "name", "records", "size")
 
-    def __init__(self, name: str, offset: int, raw: bytes, records: list[str]) -> None:
-        """Take the raw bytes that begin at `offset` of the file, and the records in them."""
-        self._name, self._offset, self._raw = name, offset, raw
+    def __init__(
+        self, name: str, offset: int, raw: bytes, records: Sequence[Any], lines: Sequence[int] | None = None
+    ) -> None:
+        """Take the raw bytes that begin at `offset` of the file, and the records in them.
+
+        `lines` are the numbers of the lines that the records stand on, if some lines hold none.
+        """
+        self._offset, self._raw, self._lines = offset, raw, lines
+        self._at = (0, 0)
+        self.name = name
         self.records = records
+        self.size = len(raw)
 
-    @property
-    def size(self) -> int:
-        """Return the bytes that they take in the file."""
-        return len(self._raw)
+    def offset(self, index: int) -> int:
+        """Return where a record begins in the file; quick if they are asked for in their order."""
+        line = self._lines[index] if self._lines is not None else index
+        number, at = self._at if self._at[0] <= line else (0, 0)
+        for _ in range(line - number):
+            at = self._raw.index(b"\n", at) + 1
+        self._at = (line, at)
+        return self._offset + at
 
     def where(self, index: int) -> str:
-        """Return `file:offset` of a record; slow, for messages."""
-        return f"{self._name}:{self._offset + _line_start(self._raw, index)}"
+        """Return `file:offset` of a record."""
+        return f"{self.name}:{self.offset(index)}"
 
 
-def text(name: str, offset: int, chunks: Iterator[bytes], errors: str) -> Iterator[TextBatch]:
-    """Yield the records of the bytes that begin at `offset` of the file `name`.
+class WholeBatch:
+    """A file as one record."""
 
-    `errors`: `strict` (a record that is no UTF-8 raises `RecordRefused` after the records before
-    it were yielded) or `replace`. Chunks may end anywhere.
+    __slots__ = ("name", "records", "size")
+
+    def __init__(self, name: str, content: str | bytes, size: int) -> None:
+        """Take the file's content; `size` is in bytes."""
+        self.name, self.records, self.size = name, [content], size
+
+    def offset(self, index: int) -> int:
+        """Return 0: the record is the file."""
+        return 0 * index
+
+    def where(self, index: int) -> str:
+        """Return `file:0`."""
+        return f"{self.name}:{self.offset(index)}"
+
+
+def text(name: str, offset: int, chunks: Iterator[bytes], errors: EncodingErrors) -> Iterator[LineBatch]:
+    """Yield what `lines` does, with the other options as they are by default."""
+    return lines(name, offset, chunks, TaskOptions(encoding_errors=errors))
+
+
+def lines(name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[LineBatch]:
+    """Yield the lines of the bytes that begin at `offset` of the file `name`; chunks may end anywhere.
+
+    Raises `RecordRefused`, after the records before it were yielded, for one that is too long, or that is no
+    UTF-8 where `encoding_errors` is `strict`. With `bytes` the records are bytes.
     """
-    for raw in _whole_records(name, offset, chunks):
-        yield from _decode(name, offset, raw, errors)
-        offset += len(raw)
+    for at, raw in whole_lines(name, offset, chunks, options.max_record_bytes):
+        if options.encoding_errors == "bytes":
+            yield LineBatch(name, at, raw, split_lines(raw))
+        else:
+            yield from _decode(name, at, raw, options.encoding_errors)
 
 
-def _whole_records(name: str, offset: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def whole_file(name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[WholeBatch]:
+    """Yield the one record of a file, of which `chunks` are all bytes; raises `RecordRefused` as `lines` does."""
+    held: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size > options.max_record_bytes:
+            raise ranges.too_long(name, offset, options.max_record_bytes)
+    raw = b"".join(held)
+    if options.encoding_errors == "bytes":
+        yield WholeBatch(name, raw, size)
+        return
+    body = without_mark(offset, raw)
+    try:
+        yield WholeBatch(name, body.decode("utf-8", options.encoding_errors), size)
+    except UnicodeDecodeError as error:
+        refused = not_utf8(name, offset, raw, len(raw) - len(body) + error.start, error.reason)
+        raise refused from refused.__cause__
+
+
+def whole_lines(name: str, offset: int, chunks: Iterator[bytes], limit: int) -> Iterator[tuple[int, bytes]]:
+    """Yield whole lines, many at a time, with the offset of the first; only the last may lack its `\\n`.
+
+    Raises `RecordRefused`, after the lines before it were yielded, for a line of more than `limit` bytes.
+    """
     held: list[bytes] = []
     size = 0
     for chunk in chunks:
         cut = chunk.rfind(b"\n") + 1
         if cut:
-            yield b"".join([*held, chunk[:cut]]) if held or cut < len(chunk) else chunk
+            raw = b"".join([*held, chunk[:cut]]) if held or cut < len(chunk) else chunk
+            yield from _within(name, offset, raw, limit)
             offset += size + cut
             held, size = ([chunk[cut:]], len(chunk) - cut) if cut < len(chunk) else ([], 0)
         else:
             held.append(chunk)
             size += len(chunk)
-        if size > ranges.MAX_RECORD:
-            raise ranges.too_long(name, offset)
+        # One byte more, as it may be a carriage return that a line feed follows.
+        if size > limit + 1:
+            raise ranges.too_long(name, offset, limit)
     if size:
-        yield b"".join(held)
+        yield from _within(name, offset, b"".join(held), limit)
 
 
-def _decode(name: str, offset: int, raw: bytes, errors: str) -> Iterator[TextBatch]:
-    body = raw[len(BOM) :] if offset == 0 and raw.startswith(BOM) else raw
+def _within(name: str, offset: int, raw: bytes, limit: int) -> Iterator[tuple[int, bytes]]:
+    """Yield lines if none is too long, else those before the first that is."""
+    if len(raw) > limit:
+        at = 0
+        for line in raw.split(b"\n"):
+            if len(line) - line.endswith(b"\r") > limit:
+                if at:
+                    yield offset, raw[:at]
+                raise ranges.too_long(name, offset + at, limit)
+            at += len(line) + 1
+    yield offset, raw
+
+
+def without_mark(offset: int, raw: bytes) -> bytes:
+    """Return the bytes at `offset` of a file without the byte order mark that may begin it."""
+    return raw[len(BOM) :] if offset == 0 and raw.startswith(BOM) else raw
+
+
+def split_lines(raw: bytes) -> list[bytes]:
+    """Return the lines of bytes, each without its `\\n` and one trailing `\\r`."""
+    if not raw:
+        return []
+    lines = raw.replace(b"\r\n", b"\n").split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    elif lines[-1].endswith(b"\r"):
+        lines[-1] = lines[-1][:-1]
+    return lines
+
+
+def _decode(name: str, offset: int, raw: bytes, errors: EncodingErrors) -> Iterator[LineBatch]:
+    body = without_mark(offset, raw)
     try:
         decoded = body.decode("utf-8", errors)
     except UnicodeDecodeError as error:
@@ -91,12 +188,9 @@ def _decode(name: str, offset: int, raw: bytes, errors: str) -> Iterator[TextBat
         start = raw.rfind(b"\n", 0, at) + 1
         if start:
             yield from _decode(name, offset, raw[:start], errors)
-        message = (
-            f"byte 0x{raw[at]:02x} at offset {offset + at} of {name} is not valid UTF-8 ({error.reason}); "
-            "with encoding errors set to replace such bytes become U+FFFD"
-        )
-        raise RecordRefused(f"{name}:{offset + start}", message) from RecordError(message)
-    yield TextBatch(name, offset, raw, _lines(decoded))
+        refused = not_utf8(name, offset, raw, at, error.reason)
+        raise refused from refused.__cause__
+    yield LineBatch(name, offset, raw, _lines(decoded))
 
 
 def _lines(decoded: str) -> list[str]:
@@ -112,9 +206,13 @@ def _lines(decoded: str) -> list[str]:
     return lines
 
 
-def _line_start(raw: bytes, index: int) -> int:
-    """Return where line `index` begins."""
-    at = 0
-    for _ in range(index):
-        at = raw.index(b"\n", at) + 1
-    return at
+def not_utf8(name: str, offset: int, raw: bytes, at: int, reason: str) -> RecordRefused:
+    """Return the error for a byte at `at` of the bytes that begin at `offset` of the file."""
+    message = (
+        f"byte 0x{raw[at]:02x} at offset {offset + at} of {name} is not valid UTF-8 ({reason}); "
+        "with encoding errors set to replace such bytes become U+FFFD"
+    )
+    start = raw.rfind(b"\n", 0, at) + 1
+    error = RecordRefused(f"{name}:{offset + start}", message)
+    error.__cause__ = RecordError(message)
+    return error

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mapreduce.plan import FileRange, ListedFile
+from mapreduce.spec import MIB
 from mapreduce_worker.engine import ranges
 from mapreduce_worker.engine.failure import InputChanged, InputUnreadable
 
@@ -20,10 +21,11 @@ from mapreduce_worker.engine.failure import InputChanged, InputUnreadable
 class InputFiles:
     """The input's files of one job; may be used by several threads."""
 
-    def __init__(self, root: Path, patterns: Sequence[str]) -> None:
-        """Take the root of the volume, and the job's patterns relative to it."""
+    def __init__(self, root: Path, patterns: Sequence[str], max_record: int = 64 * MIB) -> None:
+        """Take the root of the volume, the job's patterns relative to it, and the bytes that a record may have."""
         self._root = root
         self._patterns = tuple(patterns)
+        self._max_record = max_record
         self._planned: frozenset[str] = frozenset()
         self._matched: frozenset[str] | None = None
         self._lock = threading.Lock()
@@ -42,7 +44,7 @@ class InputFiles:
                 raise InputUnreadable(f"{path} is no file of the job's plan")
             if path not in self._found():
                 raise InputChanged(f"{path} is not, or no longer, among the files that the job's input names")
-        return ranges.read_range(self._root, part)
+        return ranges.read_range(self._root, part, self._max_record)
 
     def _remember(self, paths: Iterable[str]) -> None:
         # A job may be planned twice, and either plan be the one that its master keeps.

@@ -97,7 +97,8 @@ class Operations:
         if self.job is None or not self.job.serves_input:
             return None
         if self._input is None:
-            self._input = InputFiles(self._settings.root_input, self.job.spec.inputs)
+            spec = self.job.spec
+            self._input = InputFiles(self._settings.root_input, spec.inputs, spec.max_record_bytes)
         return self._input
 
     def _open_output(self, work: OpenOutput) -> Reported:

@@ -1,0 +1,92 @@
+"""Lines of JSON to records: one value a line; lines of nothing but white space hold none.
+
+Neighbours: `records` (lines and batches), `formats` (chooses a reader).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from mapreduce.errors import RecordError
+from mapreduce_worker.engine import records
+from mapreduce_worker.engine.failure import RecordRefused
+from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.records import LineBatch
+
+_decode: Final = msgspec.json.Decoder().decode
+_WRONG: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What the decoder raises for bad input: for its syntax, its encoding, its depth."""
+_BYTE: Final = re.compile(r" \(byte (\d+)\)$")
+
+
+def read(name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[LineBatch]:
+    """Yield the values of the lines that begin at `offset` of the file `name`; chunks may end anywhere.
+
+    Raises `RecordRefused`, with offset and column, after the records before it were yielded. With
+    `encoding_errors` set to `replace`, bytes that are no UTF-8 become U+FFFD before the line is read.
+    """
+    lenient = options.encoding_errors == "replace"
+    for at, raw in records.whole_lines(name, offset, chunks, options.max_record_bytes):
+        yield from _batch(name, at, raw, lenient)
+
+
+def _batch(name: str, offset: int, raw: bytes, lenient: bool) -> Iterator[LineBatch]:
+    lines = records.split_lines(records.without_mark(offset, raw))
+    values: list[Any] = []
+    numbers: list[int] = []
+    number = 0
+    try:
+        for number, line in enumerate(lines):
+            if line and not line.isspace():
+                values.append(_decode(line.decode("utf-8", "replace") if lenient else line))
+                numbers.append(number)
+    except _WRONG as error:
+        broken = LineBatch(name, offset, raw, [None], [number])
+        start = broken.offset(0) - offset
+        if values:
+            yield LineBatch(name, offset, raw[:start], values, numbers)
+        mark = len(raw) - len(records.without_mark(offset, raw)) if number == 0 else 0
+        refused = _wrong(name, offset + start, lines[number], mark, error)
+        raise refused from refused.__cause__
+    yield LineBatch(name, offset, raw, values, None if len(values) == len(lines) else numbers)
+
+
+def _wrong(name: str, offset: int, line: bytes, mark: int, error: Exception) -> RecordRefused:
+    """Return the error for a line at `offset`, of which `mark` bytes were a byte order mark."""
+    if isinstance(error, UnicodeDecodeError):
+        # The decoder counts from the beginning of a string; the codec says where in the line.
+        try:
+            line.decode()
+        except UnicodeDecodeError as whole:
+            return records.not_utf8(name, offset, bytes(mark) + line, mark + whole.start, whole.reason)
+    reason, column = _explain(line, error)
+    message = f"the line at offset {offset} of {name} is not valid JSON: {reason}, in column {column}"
+    told = RecordRefused(f"{name}:{offset}", message)
+    told.__cause__ = RecordError(message)
+    return told
+
+
+def _explain(line: bytes, error: Exception) -> tuple[str, int]:
+    """Return what is wrong with a line, and at which of its characters, from 1."""
+    decoded = line.decode("utf-8", "replace")
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply", 1
+    try:
+        # Its messages name the place better than the faster decoder's.
+        json.loads(decoded, parse_constant=_no_constant)
+    except json.JSONDecodeError as found:
+        return found.msg, found.pos + 1
+    except (ValueError, RecursionError) as found:
+        return str(found), 1
+    at = _BYTE.search(str(error))
+    column = len(line[: int(at[1])].decode("utf-8", "replace")) + 1 if at else 1
+    return _BYTE.sub("", str(error)), column
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no value of JSON")
