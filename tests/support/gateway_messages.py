@@ -57,7 +57,7 @@ def stage_part(partition: int, epoch: int = 1) -> StagePart:
 
 
 def publish(through: int = 0, epoch: int = 1) -> PublishOutput:
-    return PublishOutput(attempt=attempt("publish", 0, epoch), key_type="str", journal_through=through, manifest=b"{}")
+    return PublishOutput(attempt=attempt("publish", 0, epoch), journal_through=through, manifest=b"{}")
 
 
 def clean(mode: Literal["failed", "deleted"] = "deleted", epoch: int = 1) -> CleanUp:
@@ -70,7 +70,6 @@ def frames(first: int, last: int, epoch: int = 1) -> tuple[Frame, ...]:
 
 def registered(epoch: int = 1, session: str = "s-1") -> Registered:
     return Registered(
-        version=VERSION,
         session=session,
         worker="g-0",
         epoch=epoch,

@@ -90,7 +90,6 @@ def registered(session: str, worker: str = "w-0") -> Registered:
     """Return an answer to a registration."""
     job = spec()
     return Registered(
-        version=1,
         session=session,
         worker=worker,
         epoch=1,

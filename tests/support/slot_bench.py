@@ -18,7 +18,6 @@ from mapreduce_worker.core.events import (
     MapInSlot,
     Progressed,
     ReduceInSlot,
-    SlotsMeasured,
 )
 from mapreduce_worker.engine import map_output
 from mapreduce_worker.slots.messages import Prepare, Task
@@ -61,7 +60,7 @@ class Bench:
     def _post(self, event: Event) -> None:
         if isinstance(event, Progressed):
             self.progress.append(event)
-        elif not isinstance(event, SlotsMeasured):
+        else:
             self.events.put_nowait(event)
 
     async def do(self, task: Task, slot: int = 0) -> Event:

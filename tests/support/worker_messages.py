@@ -72,7 +72,6 @@ def registered(session: str = "s1", epoch: int = 1, *, direct: bool = False) -> 
     program = Program("job.py", b"")
     spec = JobSpec(uid="job", name="job", program=program, inputs=("in/*",), output="out")
     return Registered(
-        version=VERSION,
         session=session,
         worker="w-0",
         epoch=epoch,

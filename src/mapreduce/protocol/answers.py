@@ -75,14 +75,13 @@ class PublishOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     `journal_through` are written before."""
 
     attempt: AttemptId
-    key_type: KeyType
     journal_through: int
     parts: int = 0
     """How many parts there are: one a partition, or one a map in a job without reduce."""
     left_out: tuple[int, ...] = ()
     """Parts that are missing, because their task spent its budget and the job allows that."""
     manifest: bytes
-    """JSON: what the master knows for the manifest (job, plan, attempts)."""
+    """JSON: what the master knows for the manifest (job, plan, key type)."""
 
 
 class CleanUp(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -208,7 +208,6 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """It was told to stop: it takes no more work, and serves what it holds."""
     journal_written: int = 0
     """Gateway: the highest journal sequence of this epoch that is durable."""
-    slots_rss: tuple[int, ...] = ()
     held_from: int = 0
     held: tuple[MapOutput, ...] = ()
     """What `Register` had no room for: held outputs from number `held_from` on, as many as fit."""

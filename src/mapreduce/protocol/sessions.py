@@ -59,7 +59,6 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
     program_digest: str
     read_input_directly: bool = False
     """Slots open input files by path instead of asking the gateway (local mode)."""
-    role_index: int = 0
     serves_input: bool = False
     serves_output: bool = False
 
@@ -67,7 +66,6 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """master → worker: the session and all that holds for it."""
 
-    version: int
     session: str
     worker: str
     epoch: int

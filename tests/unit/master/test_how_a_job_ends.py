@@ -15,16 +15,13 @@ def test_a_published_job_stops_everybody_and_says_so():
     assert job.status.output.path == "out/wc"
 
 
-def test_the_manifest_names_job_plan_and_the_attempt_of_each_part():
+def test_the_manifest_names_job_plan_and_key_type():
     job = JobUnderTest(reducers=2)
     job.run_to_the_end()
     manifest = msgspec.json.decode(job.store.manifest)
     assert manifest["job"]["name"] == "wordcount"
     assert manifest["plan"]["splits"] == 2
-    assert [(part["partition"], part["attempt"]) for part in manifest["parts"]] == [
-        (0, "reduce-0.e1.0"),
-        (1, "reduce-1.e1.0"),
-    ]
+    assert (manifest["epoch"], manifest["key_type"]) == (1, "str")
 
 
 def test_a_failed_job_keeps_its_history_and_stops_workers_at_once():

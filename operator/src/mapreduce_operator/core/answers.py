@@ -210,7 +210,6 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
         case "publish":
             return PublishOutput(
                 attempt=attempt.id,
-                key_type=book.key_type,
                 journal_through=book.journal.last,
                 parts=book.producers.count,
                 manifest=manifest.make(book),

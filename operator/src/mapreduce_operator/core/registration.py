@@ -139,13 +139,11 @@ def _welcome(book: Book, worker: Worker) -> Registered:
         spec=bare,
         program_digest=spec.program.digest,
         read_input_directly=book.context.read_input_directly,
-        role_index=worker.index,
         serves_input=gateway and (worker.index == 1 or not spec.separate_input),
         serves_output=gateway and worker.index == 0,
     )
     keys = (book.context.ticket_key, book.context.previous_ticket_key)
     return Registered(
-        version=VERSION,
         session=worker.session,
         worker=worker.name,
         epoch=book.epoch,

@@ -176,12 +176,6 @@ class SlotDied(msgspec.Struct, frozen=True, kw_only=True):
     log_tail: str = ""
 
 
-class SlotsMeasured(msgspec.Struct, frozen=True):
-    """The resident size of each slot in bytes."""
-
-    rss: tuple[int, ...]
-
-
 class Terminated(msgspec.Struct, frozen=True):
     """SIGTERM: this worker will be killed soon. Serve on, start nothing."""
 
@@ -212,7 +206,6 @@ Event = (
     | Broke
     | SegmentSpoiled
     | SlotDied
-    | SlotsMeasured
     | Terminated
     | Crashed
     | Ticked

@@ -137,7 +137,6 @@ class ExchangeBook:
         free_slots: int = 0,
         locations_seen: int = 0,
         journal_written: int = 0,
-        slots_rss: tuple[int, ...] = (),
         held_from: int = 0,
         held: tuple[MapOutput, ...] = (),
     ) -> Exchange:
@@ -150,7 +149,6 @@ class ExchangeBook:
             free_slots=free_slots,
             locations_seen=locations_seen,
             journal_written=journal_written,
-            slots_rss=slots_rss,
             held_from=held_from,
             held=held,
         )

@@ -63,7 +63,6 @@ class WorkerCore:
         self._limits = Limits()
         self._direct = False
         self._input_address = ""
-        self._rss: tuple[int, ...] = ()
         self._terminated: float | None = None
         self._exiting = False
         self._commands: list[events.Command] = []
@@ -274,9 +273,6 @@ class WorkerCore:
 
     # --- the process --------------------------------------------------------------------
 
-    def _measured(self, event: events.SlotsMeasured, now: float) -> None:
-        self._rss = event.rss
-
     def _terminate(self, event: events.Terminated, now: float) -> None:
         if self._terminated is not None:
             return
@@ -364,7 +360,6 @@ class WorkerCore:
             exchange = self._book.exchange(
                 free_slots=0 if self._terminated is not None else max(0, len(self._slots) - busy),
                 locations_seen=self._locations.version,
-                slots_rss=self._rss,
                 held_from=self.held.seen,
                 held=self.held.page(),
             )
@@ -390,7 +385,6 @@ _HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
     events.Broke: WorkerCore._broke,
     events.SegmentSpoiled: WorkerCore._segment_spoiled,
     events.SlotDied: WorkerCore._slot_died,
-    events.SlotsMeasured: WorkerCore._measured,
     events.Terminated: WorkerCore._terminate,
     events.Crashed: WorkerCore._crashed,
     events.Ticked: WorkerCore._ticked,

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from mapreduce.ids import AttemptId
-from mapreduce_worker.core.events import Crashed, Event, SlotsMeasured
+from mapreduce_worker.core.events import Crashed, Event
 from mapreduce_worker.slots.messages import Prepare, Task
 from mapreduce_worker.slots.slot import Slot, SlotConfig
 
@@ -71,7 +71,6 @@ class SlotPool:
             await asyncio.sleep(MEASURE_SECONDS)
             for slot in self._slots:
                 slot.measure()
-            self._config.post(SlotsMeasured(tuple(slot.rss for slot in self._slots)))
 
     def _done(self, task: asyncio.Task[None]) -> None:
         """A slot that nobody serves would keep its attempt for ever."""
