@@ -1,11 +1,13 @@
 """A volume: nothing leaves its root, names are taken once, errors say what and where."""
 
+import errno
+import io
 import os
-from pathlib import Path
 
 import pytest
 
 from mapreduce_worker.gateway import durable
+from mapreduce_worker.gateway import store as store_module
 from mapreduce_worker.gateway.store import AlreadyThere, Entry, NotThere, PathRefused, PosixStore, Store, StoreError
 from tests.support.crash_store import CrashStore, Disk
 
@@ -147,8 +149,18 @@ def test_a_finished_file_is_adopted_by_a_link(tmp_path):
     assert store.read("part") == b"rows"
 
 
-def test_a_full_disk_is_told_as_an_error_of_ours():
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
+class FullDisk(io.FileIO):
+    """A file on a disk that has room for four more bytes."""
+
+    def write(self, data, /):
+        room = 4 - self.tell()
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(bytes(data)[:room])
+
+
+def test_a_full_disk_is_told_as_an_error_of_ours_with_the_path(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "open", lambda fd, *_, **__: FullDisk(fd, "wb"), raising=False)
     with pytest.raises(StoreError, match="full: No space left on device"):
-        PosixStore(Path("/dev")).append("full", b"1")
+        PosixStore(tmp_path).append("full", b"too long")
+    assert (tmp_path / "full").read_bytes() == b"too "

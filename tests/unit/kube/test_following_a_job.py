@@ -92,7 +92,6 @@ def test_a_missing_claim_is_told_before_the_first_pod_and_again_when_it_came(mon
             assert missing.reason == "ClaimNotFound"
             assert "'results'" in missing.message
             world.api.put(*CLAIMS[1])
-            await asyncio.sleep(0.01)
             await settled()
             assert world.core.told[-1] == InputMissing("", "")
 
