@@ -14,12 +14,16 @@ from mapreduce.protocol.sessions import MapOutput
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A running attempt: how far it is. `waiting`: for segments, input or the master."""
+    """A running attempt: how far it is. `waiting`: for segments, input or the master.
+
+    `marks` grows whenever the attempt shows that it is alive, which `self.progress()` does too.
+    """
 
     attempt: AttemptId
     records: int = 0
     size: int = 0
     waiting: bool = False
+    marks: int = 0
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):

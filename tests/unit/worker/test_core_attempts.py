@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from mapreduce.digests import consumed
@@ -11,6 +12,7 @@ from mapreduce.protocol import (
     AttemptCancelled,
     AttemptFailed,
     ErrorInfo,
+    MapPartSucceeded,
     MapSucceeded,
     Outcome,
     ReduceSucceeded,
@@ -31,6 +33,7 @@ from mapreduce_worker.core.events import (
     KillSlot,
     MapDone,
     MapInSlot,
+    MapPartDone,
     Progressed,
     ReduceDone,
     ReduceInSlot,
@@ -91,6 +94,22 @@ def test_a_map_fetches_its_input_then_runs_then_its_output_is_held():
 def test_a_map_opens_its_input_by_path_where_the_job_allows_it():
     worker = _opened(direct=True)
     assert worker.answer(run_map(0)) == [MapInSlot(slot=0, attempt=map_attempt(0), split=split(0), input=None)]
+
+
+def test_a_map_of_a_job_without_reduce_reports_a_part_that_is_held_until_it_is_discarded():
+    worker = _opened(direct=True)
+    attempt = map_attempt(0)
+    work = msgspec.structs.replace(run_map(0), makes_part=True)
+    assert worker.answer(work) == [
+        MapInSlot(slot=0, attempt=attempt, split=split(0), input=None, makes_part=True),
+    ]
+    done = MapPartDone(attempt=attempt, checksum="x", rows=2, size=3, records=4, counters={"skipped": 1})
+    assert worker.tell(done) == [ClearScratch(attempt)]
+    assert _reports(worker) == [
+        MapPartSucceeded(attempt=attempt, checksum="x", rows=2, size=3, records=4, counters={"skipped": 1})
+    ]
+    assert worker.core.held.outputs == ()
+    assert worker.answer(discard=(attempt,)) == [DeleteFiles(attempt)]
 
 
 def test_input_that_cannot_be_reached_is_asked_for_again_and_charged_to_nobody():

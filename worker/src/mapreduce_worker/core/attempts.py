@@ -15,8 +15,26 @@ from typing import Final, Literal
 
 from mapreduce.errors import InvalidTransition
 from mapreduce.ids import AttemptId
-from mapreduce.protocol import ErrorInfo, LoadProgram, RunMap, RunReduce
-from mapreduce_worker.core.events import FetchedInput, LoadInSlot, MapInSlot, ReduceInSlot, SlotDied
+from mapreduce.protocol import (
+    AttemptFailed,
+    ErrorInfo,
+    LoadProgram,
+    MapPartSucceeded,
+    Outcome,
+    ProgramLoaded,
+    RunMap,
+    RunReduce,
+)
+from mapreduce_worker.core.events import (
+    Broke,
+    FetchedInput,
+    Loaded,
+    LoadInSlot,
+    MapInSlot,
+    MapPartDone,
+    ReduceInSlot,
+    SlotDied,
+)
 from mapreduce_worker.core.locations import Gathering
 
 State = Literal["queued", "fetching", "gathering", "running", "stopping", "ended"]
@@ -81,7 +99,9 @@ def slot_task(attempt: Attempt, fetched: FetchedInput | None) -> LoadInSlot | Ma
     if isinstance(work, LoadProgram):
         return LoadInSlot(attempt.slot, attempt.id)
     if isinstance(work, RunMap):
-        return MapInSlot(slot=attempt.slot, attempt=attempt.id, split=work.split, input=fetched)
+        return MapInSlot(
+            slot=attempt.slot, attempt=attempt.id, split=work.split, input=fetched, makes_part=work.makes_part
+        )
     return ReduceInSlot(
         slot=attempt.slot,
         attempt=attempt.id,
@@ -89,6 +109,22 @@ def slot_task(attempt: Attempt, fetched: FetchedInput | None) -> LoadInSlot | Ma
         key_type=work.key_type,
         segments=attempt.gathering.segments() if attempt.gathering is not None else (),
     )
+
+
+def outcome_of(event: Loaded | MapPartDone | Broke) -> Outcome:
+    """Return the report of an attempt that ended in a slot, where nothing needs to be added."""
+    if isinstance(event, Loaded):
+        return ProgramLoaded(attempt=event.attempt, shape=event.shape)
+    if isinstance(event, MapPartDone):
+        return MapPartSucceeded(
+            attempt=event.attempt,
+            checksum=event.checksum,
+            rows=event.rows,
+            size=event.size,
+            records=event.records,
+            counters=event.counters,
+        )
+    return AttemptFailed(attempt=event.attempt, error=event.error)
 
 
 def death(event: SlotDied, slot_memory: int) -> ErrorInfo:

@@ -115,11 +115,12 @@ class SegmentsArrived(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progressed(msgspec.Struct, frozen=True, tag=True):
-    """A slot tells how far its attempt is."""
+    """A slot tells how far its attempt is; `marks` grows with each, as the rest may not."""
 
     attempt: AttemptId
     records: int
     size: int
+    marks: int = 0
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
@@ -137,6 +138,17 @@ class MapDone(msgspec.Struct, frozen=True, tag=True):
     records: int
 
 
+class MapPartDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A slot finished a map attempt that makes a part; it is on the disk under its final name."""
+
+    attempt: AttemptId
+    checksum: str
+    rows: int
+    size: int
+    records: int
+    counters: dict[str, int] = {}
+
+
 class ReduceDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A slot finished a reduce attempt; its part is on the disk under its final name."""
 
@@ -144,6 +156,7 @@ class ReduceDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     checksum: str
     rows: int
     size: int
+    counters: dict[str, int] = {}
 
 
 class Broke(msgspec.Struct, frozen=True, tag=True):
@@ -202,6 +215,7 @@ Event = (
     | Progressed
     | Loaded
     | MapDone
+    | MapPartDone
     | ReduceDone
     | Broke
     | SegmentSpoiled
@@ -267,12 +281,16 @@ class LoadInSlot(msgspec.Struct, frozen=True, tag=True):
 
 
 class MapInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Run a map attempt; without `input` the slot opens the input files by path."""
+    """Run a map attempt; without `input` the slot opens the input files by path.
+
+    makes_part: the job has no reduce; the end is `MapPartDone`, else `MapDone`.
+    """
 
     slot: int
     attempt: AttemptId
     split: Split
     input: FetchedInput | None
+    makes_part: bool = False
 
 
 class ReduceInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -21,9 +21,9 @@ from mapreduce.protocol import (
     AttemptFailed,
     ErrorInfo,
     LoadProgram,
+    MapPartSucceeded,
     MapSucceeded,
     Outcome,
-    ProgramLoaded,
     Progress,
     ReduceSucceeded,
     Register,
@@ -32,7 +32,7 @@ from mapreduce.protocol import (
 )
 from mapreduce.spec import Limits
 from mapreduce_worker.core import events
-from mapreduce_worker.core.attempts import Attempt, death, slot_task
+from mapreduce_worker.core.attempts import Attempt, death, outcome_of, slot_task
 from mapreduce_worker.core.exchange import ExchangeBook
 from mapreduce_worker.core.held import HeldOutputs
 from mapreduce_worker.core.link import Link
@@ -178,7 +178,7 @@ class WorkerCore:
         del self._attempts[attempt.id]
         if attempt.slot >= 0:
             self._slots[attempt.slot] = None
-        if isinstance(outcome, (MapSucceeded, ReduceSucceeded)):
+        if isinstance(outcome, (MapSucceeded, MapPartSucceeded, ReduceSucceeded)):
             self._do(events.ClearScratch(attempt.id))
         else:
             self._do(events.DeleteFiles(attempt.id))
@@ -219,10 +219,10 @@ class WorkerCore:
     # --- attempts: in a slot ------------------------------------------------------------
 
     def _progressed(self, event: events.Progressed, now: float) -> None:
-        self._book.progress(Progress(attempt=event.attempt, records=event.records, size=event.size))
+        self._book.progress(Progress(attempt=event.attempt, records=event.records, size=event.size, marks=event.marks))
 
-    def _loaded(self, event: events.Loaded, now: float) -> None:
-        self._finish(event.attempt, ProgramLoaded(attempt=event.attempt, shape=event.shape))
+    def _ended_in_slot(self, event: events.Loaded | events.MapPartDone | events.Broke, now: float) -> None:
+        self._finish(event.attempt, outcome_of(event))
 
     def _map_done(self, event: events.MapDone, now: float) -> None:
         if self._finish(event.attempt, MapSucceeded(output=event.output, records=event.records)):
@@ -238,11 +238,9 @@ class WorkerCore:
             rows=event.rows,
             size=event.size,
             consumed=attempt.gathering.digest(),
+            counters=event.counters,
         )
         self._finish(event.attempt, outcome)
-
-    def _broke(self, event: events.Broke, now: float) -> None:
-        self._finish(event.attempt, AttemptFailed(attempt=event.attempt, error=event.error))
 
     def _segment_spoiled(self, event: events.SegmentSpoiled, now: float) -> None:
         attempt = self._attempts.get(event.attempt)
@@ -379,10 +377,11 @@ _HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
     events.FetchFailed: WorkerCore._fetch_failed,
     events.SegmentsArrived: WorkerCore._segments_arrived,
     events.Progressed: WorkerCore._progressed,
-    events.Loaded: WorkerCore._loaded,
+    events.Loaded: WorkerCore._ended_in_slot,
     events.MapDone: WorkerCore._map_done,
+    events.MapPartDone: WorkerCore._ended_in_slot,
     events.ReduceDone: WorkerCore._reduce_done,
-    events.Broke: WorkerCore._broke,
+    events.Broke: WorkerCore._ended_in_slot,
     events.SegmentSpoiled: WorkerCore._segment_spoiled,
     events.SlotDied: WorkerCore._slot_died,
     events.Terminated: WorkerCore._terminate,
