@@ -6,15 +6,21 @@ Neighbours: the gateway (or `--sequential`) makes the listing; the master journa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import msgspec
 
 from mapreduce.errors import UsageError
-from mapreduce.spec import MIB, JobSpec
+from mapreduce.spec import MIB, InputFormat, JobSpec
 
 MAX_SPLIT = 64 * MIB
 MIN_SPLIT = MIB
 TARGET_SPLITS = 32
+MAX_PACKED = 1000
+"""Files in one split: each is opened anew, and a split is described by all of them."""
+
+Suffix = Literal[".gz", ".zst"]
+_SUFFIXES: tuple[Suffix, ...] = (".gz", ".zst")
 
 
 class ListedFile(msgspec.Struct, frozen=True, array_like=True):
@@ -70,41 +76,59 @@ def default_split_size(total: int) -> int:
     return min(MAX_SPLIT, max(MIN_SPLIT, total // TARGET_SPLITS))
 
 
-def split_files(listing: Iterable[ListedFile], split_size: int) -> Iterator[Split]:
+def compression(path: str) -> Suffix | None:
+    """Return how a file is compressed, by its name alone; None if it is not."""
+    return next((suffix for suffix in _SUFFIXES if path.endswith(suffix)), None)
+
+
+def split_files(listing: Iterable[ListedFile], split_size: int, input_format: InputFormat = "text") -> Iterator[Split]:
     """Divide files, in their order, into splits of about `split_size` bytes.
 
     A file larger than `split_size` becomes ranges of that size, the last one shorter; smaller
-    files are packed together while they fit. An empty file has no records and no split.
+    files are packed together while they fit. An empty file has no records and no split. A compressed
+    file is a split of its own, also an empty one, which is cut short. Of `wholefile` no file is divided,
+    and an empty one is a record.
     """
+    for index, ranges in enumerate(_divided(listing, split_size, input_format)):
+        yield Split(index, ranges)
+
+
+def _divided(
+    listing: Iterable[ListedFile], split_size: int, input_format: InputFormat
+) -> Iterator[tuple[FileRange, ...]]:
     pack: list[FileRange] = []
     packed = 0
-    index = 0
     for file in listing:
-        if packed and packed + file.size > split_size:
-            yield Split(index, tuple(pack))
-            pack, packed, index = [], 0, index + 1
-        if file.size > split_size:
+        compressed = compression(file.path) is not None
+        alone = compressed or file.size > split_size
+        if pack and (alone or packed + file.size > split_size or len(pack) == MAX_PACKED):
+            yield tuple(pack)
+            pack, packed = [], 0
+        if alone and (compressed or input_format == "wholefile"):
+            yield (FileRange(file, 0, file.size),)
+        elif alone:
             for start in range(0, file.size, split_size):
-                yield Split(index, (FileRange(file, start, min(start + split_size, file.size)),))
-                index += 1
-        elif file.size:
+                yield (FileRange(file, start, min(start + split_size, file.size)),)
+        elif file.size or input_format == "wholefile":
             pack.append(FileRange(file, 0, file.size))
             packed += file.size
     if pack:
-        yield Split(index, tuple(pack))
+        yield tuple(pack)
 
 
 def make_plan(listing: list[ListedFile], spec: JobSpec, engine_version: str) -> tuple[PlanHeader, list[Split]]:
     """Return the plan of a job; raises `UsageError` where it would be too large to schedule."""
     total = sum(file.size for file in listing)
     size = spec.split_size or default_split_size(total)
-    splits = list(split_files(listing, size))
+    splits = list(split_files(listing, size, spec.format))
     limits = spec.limits
     allowed = min(limits.max_splits, limits.max_cells // spec.reducers)
     if len(splits) > allowed:
+        fitting = _fitting(listing, size, spec.format, allowed)
+        advice = f"use a splitSize of at least {fitting}Mi" if fitting else "join some of its files"
         raise UsageError(
             f"the input of {total} bytes makes {len(splits)} splits of {size} bytes, more than the {allowed} "
-            f"that {spec.reducers} reducers allow; use a splitSize of at least {_fitting(listing, size, allowed)}Mi"
+            f"that {spec.reducers} reducers allow; {advice}"
         )
     header = PlanHeader(
         files=len(listing),
@@ -120,9 +144,12 @@ def make_plan(listing: list[ListedFile], spec: JobSpec, engine_version: str) -> 
     return header, splits
 
 
-def _fitting(listing: list[ListedFile], size: int, allowed: int) -> int:
-    """Return a split size, in MiB, that makes at most `allowed` splits of the listing."""
+def _fitting(listing: list[ListedFile], size: int, input_format: InputFormat, allowed: int) -> int:
+    """Return a split size, in MiB, that makes at most `allowed` splits of the listing; 0 if there is none."""
     mebibytes = size // MIB + 1
-    while sum(1 for _ in split_files(listing, mebibytes * MIB)) > allowed:
+    largest = 2 * sum(file.size for file in listing) // MIB + 2
+    while mebibytes <= largest:
+        if sum(1 for _ in split_files(listing, mebibytes * MIB, input_format)) <= allowed:
+            return mebibytes
         mebibytes += mebibytes // 4 + 1
-    return mebibytes
+    return 0

@@ -35,7 +35,8 @@ class ReadInput(msgspec.Struct, frozen=True, kw_only=True):
 
     The answer is, for each range, a frame: 4 bytes length of a `RangeHead` in msgpack, the head,
     then chunks (4 bytes length, bytes), closed by a chunk of length 0. The bytes are whole
-    records: from the first that begins in the range to the end of the last that does. A length
+    records: from the first that begins in the range to the end of the last that does; of a range that
+    is a whole file they are the file's bytes, compressed or not. A length
     of 2**32-1 instead closes the answer with an `ErrorInfo` in msgpack behind it.
     """
 

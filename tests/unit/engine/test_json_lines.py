@@ -63,7 +63,7 @@ def test_however_a_file_is_divided_every_value_is_read_once(lines, end, bom, las
 def test_a_record_knows_its_offset_though_lines_without_one_stand_between():
     (batch,) = json_lines.read("f", 100, iter([b'\n {"a":1}\n\t\n\n[2]\r\n3\n']), TaskOptions())
     assert batch.records == [{"a": 1}, [2], 3]
-    assert [batch.where(2), batch.where(0), batch.where(1)] == ["f:117", "f:101", "f:113"]
+    assert [batch.where(2), batch.where(0), batch.where(1)] == ["f:118", "f:101", "f:113"]
 
 
 @pytest.mark.parametrize(

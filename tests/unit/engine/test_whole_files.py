@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mapreduce.plan import FileRange
+from mapreduce.plan import FileRange, ListedFile
 from mapreduce.spec import EncodingErrors
 from mapreduce_worker.engine import formats, ranges
 from mapreduce_worker.engine.failure import InputChanged, RecordRefused, describe
@@ -16,7 +16,7 @@ CONTENT = "\ufeffone\r\ntwo\u2028\x00ä\n\n".encode()
 
 def records(content: bytes, *chunks: bytes, errors: EncodingErrors = "strict", limit: int = 100) -> list[object]:
     options = TaskOptions(format="wholefile", encoding_errors=errors, max_record_bytes=limit)
-    listed = ranges.ListedFile("f", "f", len(content), "mtime:1")
+    listed = ListedFile("f", "f", len(content), "mtime:1")
     return [record for batch in formats.read(listed, 0, iter(chunks), options) for record in batch.records]
 
 
@@ -47,7 +47,7 @@ def test_a_file_of_more_bytes_than_a_record_may_have_is_refused():
 
 
 def test_a_batch_says_where_it_is():
-    (batch,) = formats.read(ranges.ListedFile("f", "f", 3, ""), 0, iter([b"abc"]), TaskOptions(format="wholefile"))
+    (batch,) = formats.read(ListedFile("f", "f", 3, ""), 0, iter([b"abc"]), TaskOptions(format="wholefile"))
     assert (batch.where(0), batch.size) == ("f:0", 3)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from mapreduce.plan import ListedFile
+from mapreduce.plan import ListedFile, compression
 from mapreduce.spec import InputFormat
 from mapreduce_worker.engine import json_lines, records
 from mapreduce_worker.engine.options import TaskOptions
-from mapreduce_worker.engine.records import Batch
+from mapreduce_worker.engine.records import LineBatch, WholeBatch
 
-Reader = Callable[[str, int, Iterator[bytes], TaskOptions], Iterator[Batch]]
+FileBatch = LineBatch | WholeBatch
+Reader = Callable[[str, int, Iterator[bytes], TaskOptions], Iterator[FileBatch]]
 """Takes a file's name, the offset of the first byte, the bytes, and the options."""
 
 _READERS: Final[dict[InputFormat, Reader]] = {
@@ -24,9 +25,23 @@ _READERS: Final[dict[InputFormat, Reader]] = {
 }
 
 
-def read(file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[Batch]:
+def read(file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[FileBatch]:
     """Yield the records of the bytes that begin at `offset` of a file; chunks may end anywhere.
 
-    Raises `RecordRefused` for a record that cannot be read, and what the chunks raise.
+    Of a compressed file the chunks are all its bytes, and offsets are those of the decompressed text. Raises
+    `RecordRefused` for a record that cannot be read, `InputUnreadable` for a compressed file that is damaged or
+    cut short, and what the chunks raise.
     """
-    return _READERS[options.format](file.name, offset, chunks, options)
+    reader = _READERS[options.format]
+    suffix = compression(file.path)
+    if suffix is None:
+        yield from reader(file.name, offset, chunks, options)
+        return
+    # Only here: not every slot meets a compressed file.
+    from mapreduce_worker.engine.decompression import Stream  # noqa: PLC0415 - see above
+
+    stream = Stream(file.name, suffix, chunks)
+    for batch in reader(file.name, 0, stream, options):
+        # Progress counts the bytes of the split, which are the compressed ones.
+        batch.size = stream.taken()
+        yield batch

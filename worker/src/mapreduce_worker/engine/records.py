@@ -25,12 +25,19 @@ class Batch(Protocol):
     """Some consecutive records of one file."""
 
     @property
+    def name(self) -> str:
+        """Return the file's name, as user code sees it."""
+
+    @property
     def records(self) -> Sequence[Any]:
         """Return the records."""
 
     @property
     def size(self) -> int:
         """Return the bytes that they take in the file."""
+
+    def offset(self, index: int) -> int:
+        """Return where a record begins in the file; quick if they are asked for in their order."""
 
     def where(self, index: int) -> str:
         """Return `file:offset` of a record."""
