@@ -14,29 +14,147 @@ The engine makes a fresh instance for every attempt, calls `setup` first and `te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mapreduce.counters import Counters
+from mapreduce.errors import UserError
+from mapreduce.params import bind
 
 Pairs = Iterable[tuple[Any, Any]] | None
+Place = Callable[[], tuple[str, int] | None]
+"""Tells the file and the offset of the current record; None where there is no record."""
+
+
+class NoRecordError(UserError, AttributeError):
+    """`self.input` was asked for where no record is being mapped."""
+
+
+class NoSuchFileError(UserError):
+    """`self.file` was asked for a file that was not given with the program."""
+
+
+class Input:
+    """Where the record that is being mapped comes from."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: Place) -> None:
+        """Take the function that finds the place, when it is asked for."""
+        self._place = place
+
+    @property
+    def file(self) -> str:
+        """The file's name, relative to the part of its pattern before the first wildcard."""
+        return self._now("file")[0]
+
+    @property
+    def offset(self) -> int:
+        """The byte at which the record begins in its file; if that is compressed, in what it holds."""
+        return self._now("offset")[1]
+
+    def _now(self, name: str) -> tuple[str, int]:
+        place = self._place()
+        if place is None:
+            raise NoRecordError(f"self.input.{name} is known while map runs on a record, and nowhere else")
+        return place
 
 
 class Job:
-    """A program: subclass it and define `map` and `reduce`.
+    """A program: subclass it and define `map`, and `reduce` unless map does everything.
 
-    map:     called once a record (for text: a line as str, without its line end); yields or
-             returns pairs (key, value), or returns None.
-    combine: optional; called with a key and an iterator of values on the side of the map,
-             any number of times, also never; yields pairs with the same key.
-    reduce:  called once a key with an iterator of all its values; yields pairs. Or a built-in
-             reducer such as `mr.Sum()`, which then also serves as the combiner.
+    map:         called once a record (for text: a line as str, without its line end); yields or
+                 returns pairs (key, value), or returns None. With `reduce = mr.Count()` it
+                 yields or returns keys.
+    combine:     optional; called with a key and an iterator of values on the side of the map,
+                 any number of times, also never; yields pairs with the same key.
+    partition:   optional; called with a key and the number n of partitions; returns which of 0 to
+                 n - 1 the key belongs to. It must depend on these two alone.
+    reduce:      called once a key with an iterator of all its values; yields pairs. Or a built-in
+                 reducer such as `mr.Sum()`, which then also serves as the combiner. Without it
+                 the job is map-only: what map yields is the output, in the order of the input.
+    sort_values: True lets the values of a key come in their order: by value, not as they were yielded.
+    Params:      optional; a class with the names, types and defaults of the parameters.
     """
 
-    map: Callable[..., Pairs] | None = None
+    map: Callable[..., Any] | None = None
     combine: Any = None
+    partition: Callable[..., int] | None = None
     reduce: Any = None
+    sort_values: bool = False
+    Params: Any = None
 
     def setup(self) -> None:
         """Prepare an attempt: called once, before the first record or key."""
 
     def teardown(self) -> None:
         """End an attempt: called once, after the last record or key, if nothing failed."""
+
+    # Attributes of an instance win over these: the engine sets them before `__init__` runs. Without
+    # an engine, as in a user's own unit test, they are as good as they can be.
+
+    @cached_property
+    def params(self) -> Any:
+        """The parameters: an instance of the class `Params`, or a mapping of text if there is none."""
+        return bind(self.Params, {})
+
+    @cached_property
+    def counters(self) -> Counters:
+        """What this attempt counts: `self.counters["skipped"] += 1`."""
+        return Counters()
+
+    @cached_property
+    def input(self) -> Input:
+        """The current record's `file` and `offset`."""
+        return Input(_nowhere)
+
+    def file(self, name: str) -> Path:
+        """Return where a side file is that was given with the program; raises `NoSuchFileError`."""
+        files: Mapping[str, str] = self.__dict__.get("_files", {})
+        if name not in files:
+            raise NoSuchFileError(
+                f"there is no side file {name!r}; there are {', '.join(sorted(files)) or 'none'}: give it with "
+                "--files, as a key of the program's ConfigMap, or to mapreduce.testing.run"
+            )
+        return Path(files[name])
+
+    def progress(self) -> None:
+        """Say that this attempt is alive, from within work on one record or key that takes minutes."""
+        tell: Callable[[], None] | None = self.__dict__.get("_progress")
+        if tell is not None:
+            tell()
+
+
+JobT = TypeVar("JobT", bound=Job)
+
+
+def make(
+    job_class: type[JobT],
+    *,
+    params: Mapping[str, str],
+    counters: Counters,
+    place: Place,
+    files: Mapping[str, str],
+    progress: Callable[[], None],
+) -> JobT:
+    """Return a fresh job that has all that user code may ask for, in its constructor already.
+
+    `files` are the paths of the side files by name. Raises `ProgramError` for parameters that do
+    not fit, and whatever the job's constructor raises.
+    """
+    job = job_class.__new__(job_class)
+    vars(job).update(
+        params=bind(job_class.Params, params),
+        counters=counters,
+        input=Input(place),
+        _files=dict(files),
+        _progress=progress,
+    )
+    job_class.__init__(job)
+    return job
+
+
+def _nowhere() -> tuple[str, int] | None:
+    return None

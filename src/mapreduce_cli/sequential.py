@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 import mapreduce
-from mapreduce import digests, paths
+from mapreduce import counters, digests, paths
 from mapreduce.api import Job
 from mapreduce.errors import ProgramError, UsageError
 from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
@@ -29,6 +29,7 @@ from mapreduce_cli.failures import JobFailed
 from mapreduce_cli.progress import Display, Snapshot, display
 from mapreduce_worker.engine import failure as engine_failure
 from mapreduce_worker.engine import map_output, map_task, program, ranges, reduce_task
+from mapreduce_worker.engine.options import of_job
 from mapreduce_worker.gateway import failures as gateway_failures
 from mapreduce_worker.gateway.formats import EngineFormats
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
@@ -87,6 +88,9 @@ class _Sequential:
         self._output = output
         self._scratch = scratch
         self._show = show
+        limits = spec.limits
+        self._options = of_job(spec, limits.flush_bytes, limits.slot_memory // MEMORY_SHARE)
+        self._counters: dict[str, int] = {}
         self._sequence = 0
         self._snapshot = Snapshot(phase="Planning")
         self._key_type: KeyType = ""
@@ -125,14 +129,11 @@ class _Sequential:
             self._draw(records=before.records + records, size=before.size + size)
 
         try:
-            made, records = map_task.run_map(
+            made = map_task.run_map(
                 job_class,
                 split,
                 self._source,
-                partitions=self._spec.reducers,
-                encoding_errors=self._spec.encoding_errors,
-                flush_bytes=self._spec.limits.flush_bytes,
-                memory=self._spec.limits.slot_memory // MEMORY_SHARE,
+                options=self._options,
                 attempt=attempt,
                 out=out,
                 progress=progress,
@@ -140,9 +141,17 @@ class _Sequential:
         except Exception as error:
             raise self._failed(attempt, error) from error
         self._check_key_type(attempt, made)
-        self._note("Finished", attempt, checksum=made.checksum, rows=made.rows, size=made.size)
+        self._note(
+            "Finished",
+            attempt,
+            checksum=made.checksum,
+            rows=made.rows,
+            size=made.size,
+            records=made.records,
+            counters=self._counted(attempt, made.counters),
+        )
         maps = (before.maps[0] + 1, before.maps[1])
-        self._draw(maps=maps, records=before.records + records, size=before.size + split.size)
+        self._draw(maps=maps, records=before.records + made.records, size=before.size + split.size)
         return out, made
 
     def _source(self, part: FileRange, _position: int) -> tuple[int, Iterator[bytes]]:
@@ -169,9 +178,9 @@ class _Sequential:
             part = reduce_task.run_reduce(
                 job_class,
                 [_segment(path, partition) for path, _ in outputs],
+                options=self._options,
                 key_type=self._key_type,
                 partition=partition,
-                memory=self._spec.limits.slot_memory // MEMORY_SHARE,
                 attempt=attempt,
                 out=out,
                 scratch=self._scratch,
@@ -179,7 +188,8 @@ class _Sequential:
             )
         except Exception as error:
             raise self._failed(attempt, error) from error
-        self._note("Finished", attempt, checksum=part.checksum, rows=part.rows, size=part.size)
+        counted = self._counted(attempt, part.counters)
+        self._note("Finished", attempt, checksum=part.checksum, rows=part.rows, size=part.size, counters=counted)
         consumed = digests.consumed((made.attempt.task.index, made.checksum) for _, made in outputs)
         self._note("Consumed", attempt, checksum=consumed)
         facts = PartFacts(part.checksum, part.rows, part.size)
@@ -190,6 +200,14 @@ class _Sequential:
         out.unlink()
         self._draw(reduces=(self._snapshot.reduces[0] + 1, self._snapshot.reduces[1]))
 
+    def _counted(self, attempt: AttemptId, counted: dict[str, int]) -> dict[str, int]:
+        """Add what an attempt counted, and return it; the sum may be refused too."""
+        try:
+            self._counters = counters.add((self._counters, counted))
+        except counters.CounterError as error:
+            raise self._failed(attempt, error) from error
+        return counted
+
     def _publish(self) -> OutputSummary:
         self._draw(phase="Publishing")
         manifest = {
@@ -197,6 +215,7 @@ class _Sequential:
             "plan": self._header,
             "epoch": EPOCH,
             "key_type": self._key_type,
+            "counters": self._counters,
         }
         summary = self._output.publish(_attempt("publish", 0), msgspec.json.encode(manifest), time.time())
         self._draw(phase="Succeeded")

@@ -16,6 +16,7 @@ from mapreduce_worker.engine import map_output, ranges
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.map_task import run_map
+from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.engine.reduce_task import run_reduce
 
@@ -107,19 +108,22 @@ def map_file(
     progress: Callable[[int, int], None] = nothing,
     split: Split | None = None,
 ) -> tuple[MapOutput, int]:
-    """Map one file below `root` into `root/map.out`."""
-    return run_map(
+    """Map one file below `root` into `root/map.out`; return what is reported, and the records read."""
+    made = run_map(
         job,
         split or one_split(file),
         lambda part, _: ranges.read_range(root, part),
-        partitions=partitions,
-        encoding_errors=errors,
-        flush_bytes=flush_bytes,
-        memory=memory,
+        options=TaskOptions(
+            partitions=partitions,
+            encoding_errors=errors,  # type: ignore[arg-type]  # a str that is one
+            flush_bytes=flush_bytes,
+            memory=memory,
+        ),
         attempt=attempt("map"),
         out=root / "map.out",
         progress=progress,
     )
+    return made, made.records
 
 
 def rows_of(path: Path) -> list[list[tuple[bytes, Any]]]:
@@ -152,9 +156,9 @@ def reduce_segments(
     return run_reduce(
         job,
         segments,
+        options=TaskOptions(memory=memory),
         key_type=key_type,
         partition=3,
-        memory=memory,
         attempt=attempt("reduce"),
         out=folder / "part.out",
         scratch=folder,

@@ -20,6 +20,7 @@ from mapreduce_worker.core.events import (
     ReduceInSlot,
 )
 from mapreduce_worker.engine import map_output
+from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.slots.messages import Prepare, Task
 from mapreduce_worker.slots.pool import SlotPool
 
@@ -48,10 +49,7 @@ class Bench:
         self.pool = SlotPool(slots, self.scratch, self._post)
         prepare = Prepare(
             program=Program("job.py", source.encode()),
-            partitions=2,
-            encoding_errors="strict",
-            flush_bytes=MIB,
-            memory=64 * MIB,
+            options=TaskOptions(partitions=2, flush_bytes=MIB, memory=64 * MIB),
             scratch=str(self.scratch),
             root_input=str(folder),
         )

@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Final, Literal, NoReturn
 
 import mapreduce
-from mapreduce.api import Job
 from mapreduce.errors import (
     CombineError,
     CorruptionError,
@@ -120,14 +119,6 @@ def _users(error: BaseException, where: str, doing: str) -> UserTaskError:
     if isinstance(error, SystemExit):
         return UserTaskError(where, f"{doing} called sys.exit({error.code!r})")
     return UserTaskError(where, _one_line(error))
-
-
-def construct(job_class: type[Job]) -> Job:
-    """Return a fresh job; what its constructor raises is a `UserTaskError`."""
-    try:
-        return job_class()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
-        blame(error, "the job's constructor", job_class.__name__)
 
 
 def call(method: Callable[[], None], name: str) -> None:

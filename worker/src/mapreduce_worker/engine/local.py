@@ -7,17 +7,20 @@ wrong assumptions of a job show here, on a laptop.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from mapreduce import counters
 from mapreduce.api import Job
 from mapreduce.errors import MixedKeyError
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.protocol import MapOutput
 from mapreduce.spec import MIB
 from mapreduce_worker.engine import map_output, merge
+from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.map_task import MapRun
+from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.reduce_task import run_reduce
 
 
@@ -28,18 +31,35 @@ class ListBatch:
         """Take the records, of which the first has the index `start`."""
         self.records = records
         self._start = start
+        self.name = "record"
 
     @property
     def size(self) -> int:
         """Return the number of records: they have no bytes."""
         return len(self.records)
 
+    def offset(self, index: int) -> int:
+        """Return the index among all records."""
+        return self._start + index
+
     def where(self, index: int) -> str:
         """Return `record:index`."""
         return f"record:{self._start + index}"
 
 
-def run_job(
+class Outcome(NamedTuple):
+    """What a job made of records: its output pairs in output order, and its counters."""
+
+    pairs: list[tuple[Any, Any]]
+    counters: dict[str, int]
+
+
+def run_job(job_class: type[Job], records: Iterable[Any], **shape: Any) -> list[tuple[Any, Any]]:
+    """Return the job's output pairs in output order, run by the engine; see `run_counted` for the rest."""
+    return run_counted(job_class, records, **shape).pairs
+
+
+def run_counted(  # noqa: PLR0913 - the shape of the run, one by one
     job_class: type[Job],
     records: Iterable[Any],
     *,
@@ -47,48 +67,81 @@ def run_job(
     partitions: int = 2,
     flush_bytes: int = 64 * MIB,
     memory: int = 512 * MIB,
-) -> list[tuple[Any, Any]]:
-    """Return the job's output pairs in output order, run by the engine.
+    params: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> Outcome:
+    """Return what the engine makes of the records, divided into `splits`, with its own files in between.
 
     Keys and values have been through the codec, but a key that was a tuple is one again.
+    `files` are the contents of the side files by name.
     """
-    everything = list(records)
     with tempfile.TemporaryDirectory(prefix="mapreduce-") as folder:
         scratch = Path(folder)
-        parts = _run(job_class, everything, scratch, (splits, partitions), (flush_bytes, memory))
-        return [(_tuple(key), value) for key, value in merge.pairs(parts)]
+        options = TaskOptions(
+            partitions=partitions,
+            flush_bytes=flush_bytes,
+            memory=memory,
+            params=dict(params or {}),
+            files=_write_files(scratch, files or {}),
+        )
+        run = _Run(job_class, options, scratch)
+        parts = run.run(list(records), splits)
+        pairs = [(_tuple(key), value) for key, value in merge.pairs(parts)]
+        return Outcome(pairs, counters.add(run.counted))
 
 
-def _run(
-    job_class: type[Job], records: list[Any], scratch: Path, shape: tuple[int, int], limits: tuple[int, int]
-) -> list[Path]:
-    splits, partitions = shape
-    flush_bytes, memory = limits
-    outputs = []
-    for index in range(splits):
-        start, end = index * len(records) // splits, (index + 1) * len(records) // splits
-        out = scratch / f"map-{index}"
-        run = MapRun(job_class, partitions=partitions, flush_bytes=flush_bytes, memory=memory, out=out)
-        batches = iter([ListBatch(records[start:end], start)])
-        outputs.append(run.run(batches, AttemptId(TaskId(0, "map", index), 1, 0), _ignore)[0])
-    key_type = _one_type(outputs)
-    files = [scratch / f"map-{index}" for index in range(splits)]
-    segments = [map_output.segments_of(path, map_output.read_index(path)) for path in files]
-    parts = []
-    for partition in range(partitions):
-        parts.append(scratch / f"part-{partition}")
-        run_reduce(
-            job_class,
-            [row[partition] for row in segments],
+def _write_files(scratch: Path, files: Mapping[str, bytes]) -> dict[str, str]:
+    folder = scratch / "files"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return {name: str(folder / name) for name in files}
+
+
+class _Run:
+    """One job, task by task."""
+
+    def __init__(self, job_class: type[Job], options: TaskOptions, scratch: Path) -> None:
+        self._job_class = job_class
+        self._options = options
+        self._scratch = scratch
+        self.counted: list[dict[str, int]] = []
+
+    def run(self, records: list[Any], splits: int) -> list[Path]:
+        """Return the parts, in their order."""
+        outputs = []
+        for index in range(splits):
+            start, end = index * len(records) // splits, (index + 1) * len(records) // splits
+            outputs.append(self._map(index, ListBatch(records[start:end], start)))
+        key_type = _one_type(outputs)
+        files = [self._scratch / f"map-{index}" for index in range(splits)]
+        segments = [map_output.segments_of(path, map_output.read_index(path)) for path in files]
+        return [
+            self._reduce(partition, [row[partition] for row in segments], key_type)
+            for partition in range(self._options.partitions)
+        ]
+
+    def _map(self, index: int, batch: ListBatch) -> MapOutput:
+        run = MapRun(self._job_class, self._options, self._scratch / f"map-{index}", _ignore)
+        output = run.run(iter([batch]), AttemptId(TaskId(0, "map", index), 1, 0))
+        self.counted.append(output.counters)
+        return output
+
+    def _reduce(self, partition: int, segments: list[SegmentFile], key_type: str) -> Path:
+        out = self._scratch / f"part-{partition}"
+        made = run_reduce(
+            self._job_class,
+            segments,
+            options=self._options,
             key_type=key_type,
             partition=partition,
-            memory=memory,
             attempt=AttemptId(TaskId(0, "reduce", partition), 1, 0),
-            out=parts[-1],
-            scratch=scratch,
+            out=out,
+            scratch=self._scratch,
             progress=_ignore,
         )
-    return parts
+        self.counted.append(made.counters)
+        return out
 
 
 def _one_type(outputs: Sequence[MapOutput]) -> str:

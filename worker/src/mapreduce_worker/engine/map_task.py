@@ -7,12 +7,11 @@ running it with more or less memory gives the same rows and checksum.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby
-from operator import itemgetter, length_hint
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from mapreduce import keys, values
 from mapreduce.api import Job
@@ -22,20 +21,17 @@ from mapreduce.partitioning import partition_all
 from mapreduce.plan import FileRange, Split
 from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
-from mapreduce_worker.engine import blocks, durable, failure, map_output, merging, records, tables
+from mapreduce_worker.engine import blocks, durable, failure, formats, map_output, merging, tables
 from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_output import SegmentFile
+from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.records import Batch
 from mapreduce_worker.engine.tables import Rows
 
 Source = Callable[[FileRange, int], tuple[int, Iterator[bytes]]]
 """Takes a range and its position in the split; gives the offset of the first byte, and chunks."""
-Progress = Callable[[int, int], None]
-"""Takes records and bytes so far."""
-
-MAX_SLICE: Final = 1024
-"""Records between two looks at the clock, at most."""
-SLICE_SECONDS: Final = 0.05
 
 _first, _second = itemgetter(0), itemgetter(1)
 
@@ -45,49 +41,45 @@ def run_map(  # noqa: PLR0913 - what an attempt depends on, one by one
     split: Split,
     source: Source,
     *,
-    partitions: int,
-    encoding_errors: str,
-    flush_bytes: int,
-    memory: int,
+    options: TaskOptions,
     attempt: AttemptId,
     out: Path,
     progress: Progress,
-) -> tuple[MapOutput, int]:
-    """Map a split into the file `out`; return what to report, and the records that were read.
+) -> MapOutput:
+    """Map a split into the file `out`; return what to report.
 
-    `memory` bounds, in bytes, what the attempt holds; what does not fit goes to files beside `out`,
-    which are gone at the end. Raises `UserTaskError` for what the user's code or data is at fault
-    for; see `failure.describe`.
+    What does not fit into `options.memory` goes to files beside `out`, which are gone at the end.
+    Raises `UserTaskError` for what the user's code or data is at fault for; see `failure.describe`.
     """
-    batches = _batches(split, source, encoding_errors)
-    run = MapRun(job_class, partitions=partitions, flush_bytes=flush_bytes, memory=memory, out=out)
-    return run.run(batches, attempt, progress)
+    run = MapRun(job_class, options, out, progress)
+    return run.run(batches(split, source, options), attempt)
 
 
-def _batches(split: Split, source: Source, encoding_errors: str) -> Iterator[Batch]:
+def batches(split: Split, source: Source, options: TaskOptions) -> Iterator[Batch]:
+    """Yield the records of a split, in their order."""
     for position, part in enumerate(split.ranges):
         offset, chunks = source(part, position)
-        yield from records.text(part.file.name, offset, chunks, encoding_errors)
+        yield from formats.read(part.file, offset, chunks, options)
 
 
 class MapRun:
     """One attempt over any batches of records."""
 
-    def __init__(self, job_class: type[Job], *, partitions: int, flush_bytes: int, memory: int, out: Path) -> None:
+    def __init__(self, job_class: type[Job], options: TaskOptions, out: Path, progress: Progress) -> None:
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
-        self._partitions = partitions
+        self._partitions = options.partitions
         self._out = out
-        self._fan_in = merging.fan_in(memory)
-        self._batch: Batch | None = None
-        self._index = 0
-        self._guard = tables.KeyGuard(self.where)
+        self._fan_in = merging.fan_in(options.memory)
+        self._records = RecordLoop()
+        self._guard = tables.KeyGuard(self._records.where)
         self._runs: list[list[SegmentFile]] = []
         self._flushed: list[list[SegmentFile]] = []
         self._scratch: list[Path] = []
-        self._job = failure.construct(job_class)
+        self._user = Instance(job_class, options, self._records.place, progress)
+        self._job = self._user.job
         assert self._job.map is not None  # noqa: S101 - `program.load` refuses a job without one
         self._mapper: Callable[[Any], Any] = self._job.map
-        self._table = self._make_table(flush_bytes, memory)
+        self._table = self._make_table(options.flush_bytes, options.memory)
 
     def _make_table(self, flush_bytes: int, memory: int) -> tables.FoldTable | tables.GroupTable:
         job = self._job
@@ -98,31 +90,21 @@ class MapRun:
         flush = self._flush if job.combine is not None else self._spill
         return tables.GroupTable(self._guard, flush_bytes, limit, self._spill, flush)
 
-    def where(self) -> str:
-        """Return `file:offset` of the current record."""
-        return self._batch.where(self._index + self._consumed() - 1) if self._batch else ""
-
-    def _consumed(self) -> int:
-        return self._slice_size - length_hint(self._slice)
-
-    _slice: Iterator[Any] = iter(())
-    _slice_size = 0
-
-    def run(self, batches: Iterator[Batch], attempt: AttemptId, progress: Progress) -> tuple[MapOutput, int]:
+    def run(self, batches_: Iterator[Batch], attempt: AttemptId) -> MapOutput:
         """Map everything, then write the output."""
         try:
-            failure.call(self._job.setup, "setup")
-            count = self._map(batches, progress)
+            self._user.setup()
+            count = self._records.run(batches_, self._consume, self._user.tell)
             with failure.own_work():
                 index = self._write()
-            failure.call(self._job.teardown, "teardown")
+            counters = self._user.teardown()
         except BaseException:
             self._out.unlink(missing_ok=True)
             raise
         finally:
             for path in self._scratch:
                 path.unlink(missing_ok=True)
-        output = MapOutput(
+        return MapOutput(
             attempt=attempt,
             checksum=index.checksum,
             rows=index.rows,
@@ -130,33 +112,12 @@ class MapRun:
             key_type=index.key_type,
             key_at=index.key_at,
             partition_sizes=bytes(map_output.log_size(segment.length) for segment in index.segments),
+            records=count,
+            counters=counters,
         )
-        return output, count
 
-    def _map(self, batches: Iterator[Batch], progress: Progress) -> int:
-        """Feed the table slice by slice, so that slow user code still shows progress."""
-        count = size = 0
-        slice_size = 1
-        for batch in batches:
-            self._batch, self._index = batch, 0
-            total = len(batch.records)
-            while self._index < total:
-                part = batch.records[self._index : self._index + slice_size]
-                self._slice, self._slice_size = iter(part), len(part)
-                before = time.monotonic()
-                try:
-                    self._table.consume(self._mapper, self._slice)
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
-                    failure.blame(error, self.where(), "map")
-                elapsed = time.monotonic() - before
-                self._index += len(part)
-                progress(count + self._index, size + batch.size * self._index // total)
-                slice_size = _next_slice(slice_size, elapsed)
-            count += total
-            size += batch.size
-        self._batch = None
-        progress(count, size)
-        return count
+    def _consume(self, part: Iterator[Any]) -> None:
+        self._table.consume(self._mapper, part)
 
     # --- sorted runs ------------------------------------------------------------------
 
@@ -268,20 +229,18 @@ class MapRun:
         packed: list[bytes] = []
         key_type = self._guard.key_type
         try:
+            # It may run in the midst of a record, which is none of its business.
+            self._records.hidden = True
             for new_key, value in self._job.combine(key, group) or ():
                 if not tables.check_key(new_key, key_type, encoded):
                     raise CombineError(f"combine was given the key {key!r:.80} and yielded {new_key!r:.80}")
                 packed.append(values.encode(value))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
             failure.blame(error, f"key {key!r:.80}, combine", "combine")
+        finally:
+            self._records.hidden = False
         return packed
 
 
 def _unchanged(rows: Iterable[Block]) -> Iterable[Block]:
     return rows
-
-
-def _next_slice(size: int, elapsed: float) -> int:
-    if elapsed > 2 * SLICE_SECONDS:
-        return max(1, size // 4)
-    return min(MAX_SLICE, size * 2) if elapsed < SLICE_SECONDS else size

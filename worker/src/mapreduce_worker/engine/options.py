@@ -16,10 +16,12 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     memory: what an attempt may hold in data; what does not fit goes to files. flush_bytes: encoded
     pairs after which a map attempt combines. params: as they were given, before they have types.
+    files: where the program's side files are, by name; whoever loaded the program knows.
     """
 
     partitions: int = 2
     params: dict[str, str] = {}
+    files: dict[str, str] = {}
     format: InputFormat = "text"
     encoding_errors: EncodingErrors = "strict"
     max_record_bytes: int = 64 * MIB

@@ -42,11 +42,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reduce attempt reports of its part; `size` is that of the file, in bytes."""
+    """What an attempt reports of its part; `size` is that of the file, in bytes.
+
+    records: what a map read for it. counters: what user code counted. A file tells neither.
+    """
 
     checksum: str
     rows: int
     size: int
+    records: int = 0
+    counters: dict[str, int] = {}
 
 
 class Writer:

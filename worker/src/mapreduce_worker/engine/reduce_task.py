@@ -15,6 +15,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from mapreduce import keys, tsv, values
 from mapreduce.api import Job
 from mapreduce.errors import CorruptionError, ValueEncodingError
@@ -23,11 +25,10 @@ from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer, Sum
 from mapreduce_worker.engine import blocks, durable, failure, map_output, merging, part
 from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS, Block
+from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_output import SegmentFile
+from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.part import PartResult
-
-Progress = Callable[[int, int], None]
-"""Takes rows read and bytes written so far."""
 
 PROGRESS_SECONDS: Final = 0.1
 ROW_MEMORY: Final = 400
@@ -41,9 +42,9 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
     job_class: type[Job],
     segments: Sequence[SegmentFile],
     *,
+    options: TaskOptions,
     key_type: KeyType,
     partition: int,
-    memory: int,
     attempt: AttemptId,
     out: Path,
     scratch: Path,
@@ -51,11 +52,12 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
 ) -> PartResult:
     """Reduce the segments, given in map-index order, into the part `out`.
 
-    `memory` bounds, in bytes, what is held; merges that do not fit go to files in `scratch`, which
-    are gone at the end. Raises `UserTaskError` for the user's faults, `SegmentCorrupt` for a
-    segment that is not what was written.
+    Merges that do not fit into `options.memory` go to files in `scratch`, which are gone at the end.
+    `progress` takes rows read and bytes written so far. Raises `UserTaskError` for the user's faults,
+    `SegmentCorrupt` for a segment that is not what was written.
     """
-    run = ReduceRun(job_class, key_type=key_type, partition=partition, progress=progress)
+    run = ReduceRun(job_class, options, key_type=key_type, partition=partition, progress=progress)
+    memory = options.memory
     merges = _Scratch(scratch, f".{attempt}.merge-")
     combine = run.combine_runs
     try:
@@ -65,8 +67,9 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
         fits = sum(segment.rows for segment in segments) * ROW_MEMORY <= memory // 2
         with durable.replacing(out) as file:
             writer = part.Writer(file, key_type)
-            run.run(rows, writer, in_memory=fits)
-            return writer.finish()
+            counters = run.run(rows, writer, in_memory=fits)
+            made = writer.finish()
+        return msgspec.structs.replace(made, counters=counters)
     finally:
         merges.remove()
 
@@ -90,31 +93,37 @@ class _Scratch:
 class ReduceRun:
     """One attempt over rows that come in key order."""
 
-    def __init__(self, job_class: type[Job], *, key_type: KeyType, partition: int, progress: Progress) -> None:
+    def __init__(
+        self, job_class: type[Job], options: TaskOptions, *, key_type: KeyType, partition: int, progress: Progress
+    ) -> None:
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
         self._key_type = key_type
         self._partition = partition
-        self._progress = progress
         self._fault: BaseException | None = None
         self._rows = 0
         self._written = 0
         self._told = time.monotonic()
-        self._job = failure.construct(job_class)
+        self._user = Instance(job_class, options, _no_record, progress)
+        self._job = self._user.job
         self._folds = isinstance(self._job.reduce, Reducer) and self._job.combine is None
 
     def combine_runs(self, rows: Iterable[Block]) -> Iterable[Block]:
         """Shrink merged runs on their way to a scratch file, where that changes nothing."""
         return merging.folded(rows, self._job.reduce) if self._folds else rows
 
-    def run(self, sources: Sequence[Iterable[Block]], writer: part.Writer, *, in_memory: bool) -> None:
-        """Reduce every key and write what comes out; the sources stand in the order of their maps."""
-        failure.call(self._job.setup, "setup")
+    def run(self, sources: Sequence[Iterable[Block]], writer: part.Writer, *, in_memory: bool) -> dict[str, int]:
+        """Reduce every key and write what comes out; the sources stand in the order of their maps.
+
+        Returns what was counted.
+        """
+        self._user.setup()
         if in_memory and self._folds and type(self._job.reduce) is Sum:
             written = self._sum(sources, writer)
         else:
             written = self._reduce(merging.merge(sources), writer)
-        failure.call(self._job.teardown, "teardown")
-        self._progress(self._rows, written)
+        counters = self._user.teardown()
+        self._user.tell(self._rows, written)
+        return counters
 
     def _sum(self, sources: Iterable[Iterable[Block]], writer: part.Writer) -> int:
         """Add up in a dictionary: sums are exact, so they need no order but that of the output."""
@@ -146,7 +155,7 @@ class ReduceRun:
     def _tell(self, written: int) -> None:
         if (now := time.monotonic()) - self._told > PROGRESS_SECONDS:
             self._told = now
-            self._progress(self._rows, written)
+            self._user.tell(self._rows, written)
 
     def _reduce(self, rows: Iterable[Block], writer: part.Writer) -> int:
         batch = _Batch(writer)
@@ -203,6 +212,10 @@ class ReduceRun:
         if type(key) not in _PLAIN or type(value) not in _PLAIN:
             _check_text(values.decode(packed))
         return packed
+
+
+def _no_record() -> None:
+    """Tell where the current record is: a reduce has none."""
 
 
 def _check_text(pair: list[Any]) -> None:

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 
 from mapreduce.program import Program
-from mapreduce.spec import EncodingErrors
 from mapreduce_worker.core.events import (
     Broke,
     Loaded,
@@ -24,6 +23,7 @@ from mapreduce_worker.core.events import (
     ReduceInSlot,
     SegmentSpoiled,
 )
+from mapreduce_worker.engine.options import TaskOptions
 
 HEAD: Final = 4
 MAX_ANSWER: Final = 1 << 20
@@ -33,15 +33,12 @@ MAX_ANSWER: Final = 1 << 20
 class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What every task of the job needs.
 
-    memory: bytes that the engine may use for data. scratch: where results go; `work/<attempt>`
-    below it is the attempt's own. root_input: where input files are opened by path.
+    scratch: where results go; `work/<attempt>` below it is the attempt's own. root_input: where
+    input files are opened by path.
     """
 
     program: Program
-    partitions: int
-    encoding_errors: EncodingErrors
-    flush_bytes: int
-    memory: int
+    options: TaskOptions
     scratch: str
     root_input: str
 

@@ -87,6 +87,7 @@ class Runner:
     def __init__(self, pipe: Pipe, prepare: Prepare) -> None:
         self._pipe = pipe
         self._prepare = prepare
+        self._options = prepare.options
         self._scratch = Path(prepare.scratch)
         self._job_class: type[Job] | None = None
 
@@ -114,20 +115,16 @@ class Runner:
         return self._reduce(self._job_class, task, work)
 
     def _map(self, job_class: type[Job], task: MapInSlot) -> FromSlot:
-        prepare = self._prepare
-        output, records = map_task.run_map(
+        output = map_task.run_map(
             job_class,
             task.split,
             self._source(task.input),
-            partitions=prepare.partitions,
-            encoding_errors=prepare.encoding_errors,
-            flush_bytes=prepare.flush_bytes,
-            memory=prepare.memory,
+            options=self._options,
             attempt=task.attempt,
             out=self._scratch / paths.map_output(task.attempt),
             progress=self._progress(task.attempt),
         )
-        return MapDone(task.attempt, output, records)
+        return MapDone(task.attempt, output, output.records)
 
     def _reduce(self, job_class: type[Job], task: ReduceInSlot, work: Path) -> FromSlot:
         segments = [
@@ -140,7 +137,13 @@ class Runner:
             if source is None:
                 raise
             return SegmentSpoiled(task.attempt, source, str(error))
-        return ReduceDone(attempt=task.attempt, checksum=result.checksum, rows=result.rows, size=result.size)
+        return ReduceDone(
+            attempt=task.attempt,
+            checksum=result.checksum,
+            rows=result.rows,
+            size=result.size,
+            counters=result.counters,
+        )
 
     def _run_reduce(
         self, job_class: type[Job], task: ReduceInSlot, segments: list[SegmentFile], work: Path
@@ -148,9 +151,9 @@ class Runner:
         return reduce_task.run_reduce(
             job_class,
             segments,
+            options=self._options,
             key_type=task.key_type,
             partition=task.partition,
-            memory=self._prepare.memory,
             attempt=task.attempt,
             out=self._scratch / paths.reduce_output(task.attempt),
             scratch=work,
@@ -165,13 +168,15 @@ class Runner:
 
     def _progress(self, attempt: AttemptId) -> Callable[[int, int], None]:
         due = time.monotonic() + PROGRESS_SECONDS
+        marks = 0
 
         def progress(records: int, size: int) -> None:
-            nonlocal due
+            nonlocal due, marks
             now = time.monotonic()
             if now >= due:
                 due = now + PROGRESS_SECONDS
-                self._pipe.send(Progressed(attempt, records, size))
+                marks += 1
+                self._pipe.send(Progressed(attempt, records, size, marks))
 
         return progress
 
