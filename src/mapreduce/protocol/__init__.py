@@ -19,7 +19,7 @@ from mapreduce.protocol.answers import (
     RunReduce,
     StagePart,
 )
-from mapreduce.protocol.data import RangeHead, ReadInput, ReadPart, ReadSegments, SegmentHead
+from mapreduce.protocol.data import ERROR_FOLLOWS, RangeHead, ReadInput, ReadPart, ReadSegments, SegmentHead
 from mapreduce.protocol.reports import (
     AttemptCancelled,
     AttemptFailed,
@@ -44,6 +44,7 @@ from mapreduce.protocol.reports import (
 )
 from mapreduce.protocol.sessions import JobContext, MapOutput, Refusal, Register, Registered, Role
 from mapreduce.protocol.wire import (
+    CONTENT_TYPE,
     EXCHANGE,
     INPUT_PATH,
     MAX_BODY,
@@ -61,6 +62,8 @@ from mapreduce.protocol.wire import (
 )
 
 __all__ = [
+    "CONTENT_TYPE",
+    "ERROR_FOLLOWS",
     "EXCHANGE",
     "INPUT_PATH",
     "MAX_BODY",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from mapreduce.ids import AttemptId
@@ -37,7 +39,7 @@ class ReadInput(msgspec.Struct, frozen=True, kw_only=True):
     then chunks (4 bytes length, bytes), closed by a chunk of length 0. The bytes are whole
     records: from the first that begins in the range to the end of the last that does; of a range that
     is a whole file they are the file's bytes, compressed or not. A length
-    of 2**32-1 instead closes the answer with an `ErrorInfo` in msgpack behind it.
+    of `ERROR_FOLLOWS` instead closes the answer with an `ErrorInfo` in msgpack behind it.
     """
 
     split: Split
@@ -49,6 +51,9 @@ class RangeHead(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     position: int
     offset: int
 
+
+ERROR_FOLLOWS: Final = 2**32 - 1
+"""In the place of a length in the answer to `ReadInput`: an `ErrorInfo` closes the answer."""
 
 ReadPart = AttemptId
 """reader → holder: the part of one reduce attempt; the answer is the file."""

@@ -23,6 +23,9 @@ INPUT_PATH: Final = "/v1/input"
 SEGMENTS_PATH: Final = "/v1/segments"
 PART_PATH: Final = "/v1/part"
 
+CONTENT_TYPE: Final = "application/msgpack"
+"""Of every body that is a message."""
+
 MessageT = TypeVar("MessageT")
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}

@@ -271,7 +271,7 @@ def test_a_core_that_is_deposed_ends_the_operator():
     async def go():
         world = World(body())
         async with following(world) as job:
-            world.core.answers[JobDeleted] = [StepDown("epoch 7 was seen")]
+            world.core.answers[JobDeleted] = (StepDown("epoch 7 was seen"),)
             job.seen(deleted(world))
             await settled()
             assert world.deposed == ["job team/wordcount: epoch 7 was seen"]

@@ -20,7 +20,6 @@ from mapreduce.errors import ProtocolError, SystemFault
 from mapreduce.program import Program
 from mapreduce.protocol import Answer, Exchange, Refusal, Register, Registered
 
-CONTENT_TYPE: Final = "application/msgpack"
 REGISTER_PATIENCE: Final = 15.0
 """Seconds: a registration waits for TokenReview."""
 CONNECT_PATIENCE: Final = 5.0
@@ -118,7 +117,7 @@ class MasterClient:
             async with self._http.post(
                 self._master + path,
                 data=body,
-                headers={"Content-Type": CONTENT_TYPE} | headers,
+                headers={"Content-Type": protocol.CONTENT_TYPE} | headers,
                 timeout=timeout,
                 ssl=self._tls,
                 allow_redirects=False,

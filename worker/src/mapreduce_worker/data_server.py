@@ -22,7 +22,6 @@ from mapreduce.protocol import ReadSegments, Refusal, SegmentHead
 from mapreduce_worker.outputs import MapOutputs, SegmentPlace
 from mapreduce_worker.ticketing import TicketBook
 
-CONTENT_TYPE: Final = "application/msgpack"
 BLOCK: Final = 1 << 20
 SHUTDOWN_SECONDS: Final = 1.0
 
@@ -103,7 +102,9 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await handler(request)
     except RequestRefused as refused:
-        return web.Response(status=refused.status, body=protocol.encode(refused.body), content_type=CONTENT_TYPE)
+        return web.Response(
+            status=refused.status, body=protocol.encode(refused.body), content_type=protocol.CONTENT_TYPE
+        )
     except ConnectionError:
         # The reader went away: killed, cancelled, or it has had enough. Nobody hears this answer.
         return web.Response(status=499)

@@ -35,7 +35,6 @@ SILENCE: Final = 10.0
 BLOCK: Final = 1 << 20
 MAX_HEAD: Final = 64 << 10
 MAX_CHUNK: Final = 256 << 20
-ERROR_FOLLOWS: Final = 2**32 - 1
 _REFUSALS: Final = frozenset({401, 403})
 
 
@@ -222,7 +221,7 @@ async def _frame(stream: aiohttp.StreamReader) -> bytes:
 async def _length(stream: aiohttp.StreamReader, most: int) -> int:
     """Read a length; raises `InputRefusedError` if an error follows in its place."""
     length = int.from_bytes(await stream.readexactly(4), "big")
-    if length == ERROR_FOLLOWS:
+    if length == protocol.ERROR_FOLLOWS:
         raise InputRefusedError(protocol.decode(await _rest(stream), ErrorInfo))
     if length > most:
         raise Unreachable(f"a length of {length} bytes makes no sense here")

@@ -37,14 +37,14 @@ class Place(msgspec.Struct, frozen=True):
         return f"{self.epoch}-{self.number}"
 
 
-def prefix(spec: JobSpec) -> str:
-    """Return what every name of the job's workers begins with."""
-    return f"{spec.name[:JOB_CHARACTERS]}-{spec.uid[:UID_CHARACTERS]}"
+def prefix(name: str, uid: str) -> str:
+    """Return what the name of everything that is made for a job begins with."""
+    return f"{name[:JOB_CHARACTERS]}-{uid[:UID_CHARACTERS]}"
 
 
 def worker(spec: JobSpec, place: Place) -> str:
     """Return the name of one start of a worker or gateway."""
-    return f"{prefix(spec)}-{_LETTERS[place.role]}-{place.index}-{place.epoch}-{place.number}"
+    return f"{prefix(spec.name, spec.uid)}-{_LETTERS[place.role]}-{place.index}-{place.epoch}-{place.number}"
 
 
 def read(name: str) -> Place | None:

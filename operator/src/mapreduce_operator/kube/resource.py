@@ -18,13 +18,13 @@ import msgspec
 from mapreduce import words
 from mapreduce.program import MAX_SOURCE_BYTES, Program, SideFile
 from mapreduce.spec import MIB, JobSpec, Limits, Timing
+from mapreduce_operator.core import naming
 from mapreduce_operator.core.events import SpecChanged
 from mapreduce_operator.kube import fields, quantity
 from mapreduce_operator.kube.choices import Quantity, Resources, Workers
 from mapreduce_operator.kube.errors import InvalidSpec
 from mapreduce_operator.kube.fields import ConfigMapKey
 
-NAME_LIMIT: Final = 40
 INLINE_FILE: Final = "job.py"
 AGENT_MEMORY: Final = 192 * MIB
 """Bytes of a worker's memory limit that are kept for its agent."""
@@ -49,7 +49,7 @@ class Owner(msgspec.Struct, frozen=True):
     @property
     def prefix(self) -> str:
         """What the names of the job's objects begin with."""
-        return f"{self.name[:NAME_LIMIT]}-{self.uid[:8]}"
+        return naming.prefix(self.name, self.uid)
 
 
 class Volume(msgspec.Struct, frozen=True):
@@ -129,8 +129,8 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
     """Return the job; `files` is what the program's ConfigMap holds, if it names one. Raises `InvalidSpec`."""
     whose = owner(body)
     spec = fields.read(body)
-    if len(whose.name) > NAME_LIMIT:
-        raise InvalidSpec(f"the name {whose.name!r} has more than {NAME_LIMIT} characters")
+    if len(whose.name) > naming.JOB_CHARACTERS:
+        raise InvalidSpec(f"the name {whose.name!r} has more than {naming.JOB_CHARACTERS} characters")
     if spec.reducers < 1:
         raise InvalidSpec("reducers must be at least 1; leave it out for 8. A job without reduce is not supported")
     if spec.workers.replicas < 1 or spec.workers.slots < 1:

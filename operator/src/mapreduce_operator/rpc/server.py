@@ -24,7 +24,6 @@ from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Aut
 from mapreduce_operator.runtime.jobs import JobRuntime, JobUnavailable, Response
 from mapreduce_operator.runtime.registry import Registry
 
-CONTENT_TYPE = "application/msgpack"
 SHUTDOWN_SECONDS = 1.0
 
 _REGISTRY = web.AppKey("registry", Registry)
@@ -174,8 +173,8 @@ def _host(host: str) -> str:
 
 
 async def _read(request: web.Request) -> bytes:
-    if request.content_type != CONTENT_TYPE:
-        raise _Refused(400, "ProtocolError", f"the body must be {CONTENT_TYPE}, not {request.content_type}")
+    if request.content_type != protocol.CONTENT_TYPE:
+        raise _Refused(400, "ProtocolError", f"the body must be {protocol.CONTENT_TYPE}, not {request.content_type}")
     return await request.read()
 
 
@@ -186,4 +185,4 @@ def _response(response: Response) -> web.Response:
 
 
 def _body(message: object, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=protocol.encode(message), content_type=CONTENT_TYPE)
+    return web.Response(status=status, body=protocol.encode(message), content_type=protocol.CONTENT_TYPE)

@@ -23,7 +23,6 @@ from mapreduce_worker.ticketing import TicketBook
 BLOCK: Final = 1 << 20
 """Bytes that are sent at once."""
 _END: Final = bytes(4)
-_ERROR_FOLLOWS: Final = b"\xff\xff\xff\xff"
 
 
 def input_routes(files: Callable[[], InputFiles | None], book: TicketBook) -> dict[str, Handler]:
@@ -59,7 +58,7 @@ def frames(files: InputFiles, split: Split) -> Iterator[bytes]:
                     yield _length(block) + block
             yield _END
     except (MapReduceError, OSError) as error:
-        yield _ERROR_FOLLOWS + protocol.encode(failures.describe(error))
+        yield protocol.ERROR_FOLLOWS.to_bytes(4, "big") + protocol.encode(failures.describe(error))
 
 
 def joined(pieces: Iterable[bytes], size: int = BLOCK) -> Iterator[bytes]:
