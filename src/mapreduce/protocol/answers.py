@@ -76,8 +76,8 @@ class PublishOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     attempt: AttemptId
     journal_through: int
-    parts: int = 0
-    """How many parts there are: one a partition, or one a map in a job without reduce."""
+    parts: int | None = None
+    """How many parts there are, unless one a partition: in a job without reduce there is one a map."""
     left_out: tuple[int, ...] = ()
     """Parts that are missing, because their task spent its budget and the job allows that."""
     manifest: bytes

@@ -153,7 +153,9 @@ class GatewayHost:
                 case StagePart():
                     return self._stage(work)
                 case PublishOutput():
-                    summary = self._output.publish(work.attempt, work.manifest, self._wall())
+                    summary = self._output.publish(
+                        work.attempt, work.manifest, self._wall(), parts=work.parts, left_out=work.left_out
+                    )
                     return operations.Reported(work.attempt, (Published(attempt=work.attempt, summary=summary),))
                 case CleanUp():
                     clean = self._output.clean_failed if work.mode == "failed" else self._output.clean_deleted
@@ -187,6 +189,8 @@ class GatewayHost:
             partition=work.partition,
             source=work.source,
             facts=PartFacts(checksum=work.checksum, rows=work.rows, size=work.size),
+            records=work.records,
+            counters=work.counters,
         )
         temporary = self._output.incoming(wanted)
         self._output.receive(temporary, part)
@@ -199,6 +203,8 @@ class GatewayHost:
             checksum=staged.checksum,
             rows=staged.rows,
             size=staged.size,
+            records=staged.records,
+            counters=staged.counters,
         )
         return operations.Reported(work.attempt, (report,))
 

@@ -129,6 +129,8 @@ class Operations:
             partition=work.partition,
             source=work.source,
             facts=PartFacts(checksum=work.checksum, rows=work.rows, size=work.size),
+            records=work.records,
+            counters=work.counters,
         )
         event = await _in_thread(lambda: output.staged(part)) or await self._fetch_and_stage(work, part, watch)
         staged = Staged(
@@ -138,6 +140,8 @@ class Operations:
             checksum=event.checksum,
             rows=event.rows,
             size=event.size,
+            records=event.records,
+            counters=event.counters,
         )
         return Reported(work.attempt, (staged,))
 
@@ -156,7 +160,9 @@ class Operations:
         raise PartUnreadable(str(damage)) from damage
 
     def _publish(self, work: PublishOutput, watch: Watch) -> Reported:
-        summary = self.output().publish(work.attempt, work.manifest, time.time(), watch)
+        summary = self.output().publish(
+            work.attempt, work.manifest, time.time(), watch, parts=work.parts, left_out=work.left_out
+        )
         return Reported(work.attempt, (Published(attempt=work.attempt, summary=summary),))
 
     def _clean(self, work: CleanUp) -> Reported:

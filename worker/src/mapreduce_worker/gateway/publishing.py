@@ -151,15 +151,15 @@ def _with_last_event(content: Content) -> Iterator[Frame]:
 def _manifest(target: Target, content: Content, output: OutputSummary) -> bytes:
     """Return the manifest: what the master knows, and what the gateway has seen with its own eyes."""
     known = msgspec.json.decode(content.manifest or b"{}", type=dict[str, object])
-    parts = [_part_fields(number, event) for number, event in enumerate(content.staged)]
+    parts = [_part_fields(event) for event in content.staged]
     files = [{"name": paths.OUTPUT_FILE, "records": output.records, "size": output.size, "checksum": output.checksum}]
     own = {"version": 1, "uid": target.uid, "output": output, "files": files, "parts": parts}
     return msgspec.json.format(msgspec.json.encode(known | own), indent=1) + b"\n"
 
 
-def _part_fields(partition: int, event: HistoryEvent) -> dict[str, object]:
+def _part_fields(event: HistoryEvent) -> dict[str, object]:
     return {
-        "partition": partition,
+        "partition": event.task.index if event.task is not None else None,
         "attempt": str(event.attempt),
         "rows": event.rows,
         "size": event.size,

@@ -70,6 +70,8 @@ class PartToStage(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     source: AttemptId
     facts: PartFacts
+    records: int = 0
+    counters: dict[str, int] = {}
 
 
 class Output:
@@ -193,6 +195,8 @@ class Output:
                 checksum=part.facts.checksum,
                 rows=part.facts.rows,
                 size=part.facts.size,
+                records=part.records,
+                counters=part.counters,
             )
             self._opened().append([Frame(max(part.attempt.epoch, self._opened().epoch), 0, event)])
         return event
@@ -205,11 +209,19 @@ class Output:
     # --- publish --------------------------------------------------------------------------
 
     def publish(
-        self, attempt: AttemptId, manifest: bytes, wall: float, watch: Watch = lambda records, size: True
+        self,
+        attempt: AttemptId,
+        manifest: bytes,
+        wall: float,
+        watch: Watch = lambda records, size: True,
+        *,
+        parts: int | None = None,
+        left_out: Collection[int] = (),
     ) -> OutputSummary:
         """Merge the parts and give the whole directory its final name, by one rename.
 
-        `manifest` is JSON: what the master knows. Raises `Abandoned` once `watch` says no, if that
+        `manifest` is JSON: what the master knows. `parts` is how many there are, unless one a
+        partition; those `left_out` are missing. Raises `Abandoned` once `watch` says no, if that
         is before everything is durable; `OutputReserved` if the name was lost.
         """
         summary = self.published()
@@ -224,7 +236,7 @@ class Output:
             journal = self._opened()
             content = publishing.Content(
                 frames=journal.read(),
-                staged=self._all_staged(journal),
+                staged=self._all_staged(journal, self._partitions if parts is None else parts, left_out),
                 manifest=manifest,
                 attempt=attempt,
                 wall=wall,
@@ -233,12 +245,13 @@ class Output:
         self._journal = None
         return publishing.finish(self._store, target)
 
-    def _all_staged(self, journal: Journal) -> tuple[HistoryEvent, ...]:
+    def _all_staged(self, journal: Journal, parts: int, left_out: Collection[int]) -> tuple[HistoryEvent, ...]:
         staged = journal.staged
-        missing = [partition for partition in range(self._partitions) if partition not in staged]
+        wanted = [part for part in range(parts) if part not in left_out]
+        missing = [part for part in wanted if part not in staged]
         if missing:
-            raise SystemFault(f"{len(missing)} of {self._partitions} parts are not staged, the first is {missing[0]}")
-        return tuple(staged[partition] for partition in range(self._partitions))
+            raise SystemFault(f"{len(missing)} of {parts} parts are not staged, the first is {missing[0]}")
+        return tuple(staged[part] for part in wanted)
 
     # --- clean ----------------------------------------------------------------------------
 
