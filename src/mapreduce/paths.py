@@ -17,6 +17,8 @@ SUCCESS: Final = "_SUCCESS"
 HISTORY: Final = "_history"
 EVENTS: Final = "_history/events.ndjson"
 JOURNAL: Final = "journal"
+MADE: Final = "made"
+"""In the staging directory of a failed job: how many directories above the output were made for it."""
 PARTS: Final = "parts"
 
 

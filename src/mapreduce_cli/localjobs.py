@@ -67,7 +67,7 @@ def keep_logs(scratch: Path) -> Path:
 def _left_beside(root: Path, output: str) -> set[str]:
     found = set()
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        found.add((root / paths.lock(output)).read_text().strip())
+        found.add((root / paths.lock(output)).read_text().strip().partition("\t")[0])
     staging = root / paths.staging(output, "")
     try:
         names = os.listdir(staging.parent)

@@ -152,7 +152,12 @@ def clean(store: Store, mode: str) -> None:
 
 
 def check_cleaned(disk: Disk, mode: str) -> None:
-    expected = {f"{STAGING}/{paths.EVENTS}"} if mode == "failed" else set()
-    assert set(disk.tree()) == expected
-    for data in disk.tree().values():
+    files = disk.tree()
+    if mode == "deleted":
+        assert files == {}
+        return
+    # Without it, a volume that lost power may have lost the lock that told, too: then a directory stays.
+    assert files.pop(f"{STAGING}/{paths.MADE}", b"1") == b"1"
+    assert set(files) == {f"{STAGING}/{paths.EVENTS}"}
+    for data in files.values():
         assert [event["event"] for event in history.parse(data)] == ["EpochOpened", "Staged", "Staged"]

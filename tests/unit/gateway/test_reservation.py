@@ -8,6 +8,7 @@ from mapreduce import paths
 from mapreduce.errors import OutputError
 from mapreduce_worker.gateway import durable, reservation
 from mapreduce_worker.gateway.reservation import OutputExists, OutputReserved
+from mapreduce_worker.gateway.storage import Output
 from mapreduce_worker.gateway.store import PosixStore
 from tests.support.crash_store import Crashed, CrashStore, Disk
 from tests.support.outputs import PATH, attempt, make_output, stage
@@ -157,3 +158,102 @@ def test_sweeping_may_crash_at_any_step(power):
         make_output(CrashStore(disk), uid="next").open({"next"})
         assert reservation.holder(CrashStore(disk), PATH) == "next"
         assert {path.split("/")[1] for path in disk.tree()} == {".wc.lock", ".wc.next"}
+
+
+# --- directories above the output ------------------------------------------------------------------
+
+DEEP = "theirs/a/b/wc"
+
+
+def opened(disk: Disk, uid: str = "uid-1", path: str = DEEP) -> Output:
+    output = make_output(CrashStore(disk), uid=uid, path=path)
+    output.open({uid})
+    return output
+
+
+def user_made(*directories: str) -> Disk:
+    disk = Disk()
+    for directory in directories:
+        durable.make_directories(CrashStore(disk), directory)
+    return disk
+
+
+def kinds(disk: Disk, *directories: str) -> list[str | None]:
+    return [CrashStore(disk).kind(directory) for directory in directories]
+
+
+@pytest.mark.parametrize("failed_first", [False, True])
+def test_a_deleted_job_takes_along_the_directories_that_were_made_for_it_and_no_others(failed_first):
+    disk = user_made("theirs")
+    job = opened(disk)
+    if failed_first:
+        job.clean_failed()
+        assert kinds(disk, "theirs/a/b") == ["directory"]
+        job = make_output(CrashStore(disk), uid="uid-1", path=DEEP)
+    job.clean_deleted()
+    assert kinds(disk, "theirs", "theirs/a", "theirs/a/b") == ["directory", None, None]
+    job.clean_deleted()
+    assert kinds(disk, "theirs") == ["directory"]
+
+
+def test_an_empty_directory_of_the_user_stays():
+    disk = user_made("theirs/a/b")
+    opened(disk).clean_deleted()
+    assert kinds(disk, "theirs/a/b") == ["directory"]
+
+
+def test_a_directory_that_was_made_for_the_output_stays_with_what_others_put_there():
+    disk = user_made("theirs")
+    job = opened(disk)
+    CrashStore(disk).append("theirs/a/precious", b"1")
+    job.clean_deleted()
+    assert kinds(disk, "theirs/a/precious", "theirs/a/b") == ["file", None]
+
+
+def test_a_job_that_failed_before_it_wrote_anything_leaves_no_directory():
+    disk = user_made("theirs")
+    reservation.reserve(CrashStore(disk), DEEP, "uid-1", {"uid-1"})
+    make_output(CrashStore(disk), uid="uid-1", path=DEEP).clean_failed()
+    assert kinds(disk, "theirs", "theirs/a") == ["directory", None]
+
+
+def test_who_sweeps_a_dead_job_removes_its_directories_in_the_end():
+    disk = user_made("theirs")
+    opened(disk, "dead")
+    job = opened(disk, "next")
+    assert disk.tree()[paths.lock(DEEP)] == b"next\t2\n"
+    job.clean_deleted()
+    assert kinds(disk, "theirs", "theirs/a") == ["directory", None]
+
+
+def test_a_published_output_keeps_its_directories():
+    disk = user_made("theirs")
+    job = opened(disk)
+    for partition in range(2):
+        stage(job, partition, b"a\t1\n")
+    job.publish(attempt("publish"), b"", 1.0)
+    make_output(CrashStore(disk), uid="uid-1", path=DEEP).clean_deleted()
+    assert CrashStore(disk).kind(f"{DEEP}/output.tsv") == "file"
+    assert set(disk.tree()) == {f"{DEEP}/{name}" for name in disk.below(DEEP)}
+
+
+def test_a_job_may_begin_while_another_takes_the_directories_away():
+    for step in itertools.count(1):
+        disk = Disk()
+        ending = opened(disk, "ending", "a/b/other")
+        store = CrashStore(disk)
+        store.between[step] = ending.clean_deleted
+        beginning = make_output(store, uid="beginning", path=DEEP.replace("theirs/", ""))
+        beginning.open({"ending", "beginning"})
+        assert reservation.holder(CrashStore(disk), "a/b/wc") == "beginning"
+        if store.between:
+            break
+    assert step > 5
+
+
+@pytest.mark.parametrize("count", [b"x", b"-1", b"", "\u00b2".encode()])
+def test_a_lock_with_a_count_that_is_none_still_names_its_job(count):
+    disk = user_made("results")
+    CrashStore(disk).append(LOCK, b"dead\t" + count + b"\n")
+    assert reservation.holder(CrashStore(disk), PATH) == "dead"
+    assert reservation.made_by(CrashStore(disk), PATH, "dead") == 0

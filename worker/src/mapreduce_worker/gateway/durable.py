@@ -36,24 +36,25 @@ def temporary_name(path: str, mark: str) -> str:
     return posixpath.join(parent, f".{name}.{mark}.tmp")
 
 
-def make_directories(store: Store, path: str) -> None:
-    """Make a directory and those above it, durably.
+def make_directories(store: Store, path: str) -> int:
+    """Make a directory and those above it, durably; return how many were not there.
 
     One that is there already may have been made by a process that died before it was durable, so
     the names above it are synced too, as far as they may be read: those that may not are the user's.
     """
     if not path:
-        return
+        return 0
     parent = posixpath.dirname(path)
     if store.kind(path) == "directory":
         while path:
             path = posixpath.dirname(path)
             with contextlib.suppress(StoreError):
                 store.sync(path)
-        return
-    make_directories(store, parent)
+        return 0
+    made = make_directories(store, parent) + 1
     store.make_directory(path)
     store.sync(parent)
+    return made
 
 
 def discard(store: Store, path: str) -> bool:

@@ -20,7 +20,7 @@ import msgspec
 from mapreduce import paths
 from mapreduce.errors import OutputError
 from mapreduce_worker.gateway import durable
-from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store
+from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store, StoreError
 
 _TRIES: Final = 16
 _UID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -42,7 +42,7 @@ def reserve(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> 
     if not _UID.fullmatch(uid):
         raise OutputError(f"the job's uid {uid!r} cannot be part of a file name")
     lock = paths.lock(output)
-    _finish_sweep(store, output, uid, live_jobs)
+    made = _finish_sweep(store, output, uid, live_jobs)
     for _ in range(_TRIES):
         owner = holder(store, output)
         if owner == uid:
@@ -50,11 +50,11 @@ def reserve(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> 
             store.sync(posixpath.dirname(lock))
             return
         if owner is None:
-            _try_create(store, lock, uid)
+            made = _try_create(store, lock, uid, made)
         elif owner in live_jobs:
             raise OutputReserved(f"another job (uid {owner}) is writing to {output!r}")
         else:
-            _sweep(store, output, uid, live_jobs)
+            made = max(made, _sweep(store, output, uid, live_jobs))
     raise OutputReserved(f"other jobs are taking the name {output!r} at this moment")
 
 
@@ -65,13 +65,39 @@ def holder(store: Store, output: str) -> str | None:
 
 
 def release(store: Store, output: str, uid: str) -> None:
-    """Give the name back if the job holds it; doing it twice is harmless."""
+    """Give the name back if the job holds it; doing it twice is harmless.
+
+    The directories that were made for the output go too, if nothing is left in them.
+    """
     lock = paths.lock(output)
     durable.discard(store, _aside(output, uid))
+    made = made_by(store, output, uid)
     if holder(store, output) == uid:
         durable.discard(store, lock)
     if store.kind(posixpath.dirname(lock)) == "directory":
         store.sync(posixpath.dirname(lock))
+    remove_made(store, output, made)
+
+
+def made_by(store: Store, output: str, uid: str) -> int:
+    """Return how many directories above the output the lock of this job says were made for it."""
+    data = durable.read_if_there(store, paths.lock(output))
+    return _made(data) if data is not None and _owner(data) == uid else 0
+
+
+def remove_made(store: Store, output: str, made: int) -> None:
+    """Remove so many directories above the output, from below, as far as they are empty."""
+    directory = posixpath.dirname(output)
+    for _ in range(made):
+        if not directory or store.kind(directory) != "directory":
+            return
+        try:
+            store.remove(directory)
+        except StoreError:
+            # Something stands in it, or another removes it: it need not go.
+            return
+        directory = posixpath.dirname(directory)
+        store.sync(directory)
 
 
 def sweep_orphans(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> None:
@@ -111,47 +137,64 @@ def _is_staging(store: Store, staging: str, owner: str) -> bool:
     names = {entry.name for entry in store.list(staging)}
     if paths.MANIFEST in names:
         return published_by(store, staging) == owner
-    return paths.JOURNAL in names or names <= {paths.HISTORY}
+    return paths.JOURNAL in names or names <= {paths.HISTORY, paths.MADE}
 
 
-def _try_create(store: Store, lock: str, uid: str) -> None:
-    parent = posixpath.dirname(lock)
-    durable.make_directories(store, parent)
-    with contextlib.suppress(AlreadyThere):
-        store.create(lock, uid.encode() + b"\n")
+def _try_create(store: Store, lock: str, uid: str, made: int) -> int:
+    """Make the lock, if nobody is faster; return how many directories above it were made by now."""
+    # Another job that ends may remove an empty directory beneath our hands: the caller tries again.
+    with contextlib.suppress(AlreadyThere, NotThere):
+        made = max(made, durable.make_directories(store, posixpath.dirname(lock)))
+        store.create(lock, _content(uid, made))
+    return made
 
 
-def _sweep(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> None:
-    """Take a dead job's lock away by a rename, which only one of several sweepers wins."""
+def _sweep(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> int:
+    """Take a dead job's lock away by a rename, which only one of several sweepers wins; return what it had made."""
     try:
         store.rename(paths.lock(output), _aside(output, uid))
     except NotThere:
-        return
-    _finish_sweep(store, output, uid, live_jobs)
+        return 0
+    return _finish_sweep(store, output, uid, live_jobs)
 
 
-def _finish_sweep(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> None:
-    """Look at the lock that was taken away: of a live job it goes back, of a dead one it goes."""
+def _finish_sweep(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> int:
+    """Look at the lock that was taken away: of a live job it goes back, of a dead one it goes.
+
+    Returns how many directories the dead one had made: they are ours now.
+    """
     aside = _aside(output, uid)
     data = durable.read_if_there(store, aside)
     if data is None:
-        return
-    owner = _owner(data)
+        return 0
+    owner, made = _owner(data), _made(data)
     if owner in live_jobs and owner != uid:
         # A third job may be faster: the live one will see before it publishes that it has lost its name.
         with contextlib.suppress(AlreadyThere):
             store.create(paths.lock(output), data)
         store.sync(posixpath.dirname(aside))
+        made = 0
     elif owner and owner != uid:
         remove_staging(store, output, owner)
     durable.discard(store, aside)
+    return made
 
 
 def _aside(output: str, uid: str) -> str:
     return f"{paths.lock(output)}.{uid}"
 
 
+def _content(uid: str, made: int) -> bytes:
+    return f"{uid}\t{made}\n".encode() if made else f"{uid}\n".encode()
+
+
 def _owner(data: bytes) -> str:
     """Return the uid in a lock's bytes, empty unless they are whole (the newline is the end)."""
     text = data.decode("utf-8", "replace")
-    return text[:-1] if text.endswith("\n") else ""
+    return text[:-1].partition("\t")[0] if text.endswith("\n") else ""
+
+
+def _made(data: bytes) -> int:
+    """Return how many directories a lock says were made for it; 0 unless it is whole."""
+    text = data.decode("utf-8", "replace").partition("\t")[2]
+    return int(text[:-1]) if text.endswith("\n") and text[:-1].isascii() and text[:-1].isdigit() else 0

@@ -267,8 +267,15 @@ class Output:
         self._journal = None
         if self.published() is not None:
             return
-        durable.remove_tree(self._store, self.staging, last=(paths.JOURNAL, paths.MANIFEST))
+        made = self._made_before()
+        durable.remove_tree(self._store, self.staging, last=(paths.JOURNAL, paths.MADE, paths.MANIFEST))
         reservation.release(self._store, self.path, self.uid)
+        reservation.remove_made(self._store, self.path, made)
+
+    def _made_before(self) -> int:
+        """Return how many directories a failed job, which gave its lock back, had made."""
+        data = durable.read_if_there(self._store, posixpath.join(self.staging, paths.MADE)) or b""
+        return int(data) if data.isdigit() else 0
 
     def _keep_history(self) -> None:
         if self._store.kind(self.staging) != "directory":
@@ -276,8 +283,10 @@ class Output:
         if self._store.kind(self._journal_path) is not None:
             publishing.write_events(self._store, self.staging, render(Journal(self._store, self._journal_path).read()))
         self._journal = None
+        if made := reservation.made_by(self._store, self.path, self.uid):
+            durable.write(self._store, posixpath.join(self.staging, paths.MADE), b"%d" % made, self.uid)
         for entry in self._store.list(self.staging):
-            if entry.name not in (paths.HISTORY, paths.JOURNAL):
+            if entry.name not in (paths.HISTORY, paths.JOURNAL, paths.MADE):
                 durable.remove_tree(self._store, posixpath.join(self.staging, entry.name))
         durable.discard(self._store, self._journal_path)
         self._store.sync(self.staging)
