@@ -15,7 +15,10 @@ Events = list[dict[str, Any]]
 
 
 def check(events: Events, *, maps: int, reduces: int, attempts_per_task: int = 4, published: bool = True) -> list[str]:
-    """Return every rule that the history breaks, in words; an empty list is a good history."""
+    """Return every rule that the history breaks, in words; an empty list is a good history.
+
+    Of a job without reduce, `reduces` is the number of parts: one a map.
+    """
     return [
         *_epochs_grow(events),
         *_budgets_are_respected(events, attempts_per_task),
@@ -104,7 +107,7 @@ def _each_reduce_is_staged_once(events: Events, reduces: int) -> Iterable[str]:
 
 
 def _one_version_of_each_map_is_consumed(events: Events) -> Iterable[str]:
-    staged = {event["attempt"] for event in named(events, "Staged")}
+    staged = {event["attempt"] for event in named(events, "Staged") if event["task"].startswith("reduce-")}
     digests = {event["checksum"] for event in named(events, "Consumed") if event["attempt"] in staged}
     if len(digests) > 1:
         yield f"the staged reduces consumed different map outputs: {sorted(digests)}"
@@ -124,7 +127,8 @@ def _published_after_all_parts(events: Events) -> Iterable[str]:
 
 
 def _every_map_finished(events: Events, maps: int) -> Iterable[str]:
-    finished = {event["task"] for event in named(events, "Finished", "Held") if event["task"].startswith("map-")}
+    proofs = named(events, "Finished", "Held", "Staged")
+    finished = {event["task"] for event in proofs if event["task"].startswith("map-")}
     if len(finished) < maps:
         yield f"{len(finished)} of {maps} maps finished"
 

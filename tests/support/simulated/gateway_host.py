@@ -51,7 +51,11 @@ class GatewayHost:
         self._store = CrashStore(world.disk, crash_at=world.next_crash())
         spec = world.spec
         self._output = Output(
-            self._store, toy.ToyFormats(self._store), uid=spec.uid, path=spec.output, partitions=spec.reducers
+            self._store,
+            toy.ToyFormats(self._store, world.toy.has_reduce),
+            uid=spec.uid,
+            path=spec.output,
+            partitions=spec.reducers,
         )
         self.outputs: dict[AttemptId, Any] = {}
         self._core = GatewayCore(

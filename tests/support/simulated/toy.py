@@ -1,5 +1,7 @@
 """The job that every simulation runs: a word count whose files, parts and outputs are small values.
 
+Without a reduce, each map writes its words as they come.
+
 The cores do not care what data is; so here a segment is a tuple of rows, and a part is msgpack.
 What comes out is compared with a count made in one line.
 """
@@ -33,13 +35,19 @@ class Toy(msgspec.Struct, frozen=True):
 
     texts: tuple[tuple[str, ...], ...]
     partitions: int
+    has_reduce: bool = True
 
     @classmethod
     def draw(cls, chance: random.Random) -> Toy:
         """Return an input of a few maps, some of them without a word."""
         maps = chance.randint(1, 7)
         texts = tuple(tuple(chance.choices(WORDS, k=chance.randint(0, 9))) for _ in range(maps))
-        return cls(texts, chance.randint(1, 4))
+        return cls(texts, chance.randint(1, 4), has_reduce=chance.random() < 0.7)
+
+    @property
+    def parts(self) -> int:
+        """How many parts the output is made of."""
+        return self.partitions if self.has_reduce else len(self.texts)
 
     def spec(self, workers: int, slots: int, separate_input: bool) -> JobSpec:
         """Return the job over this input."""
@@ -83,8 +91,14 @@ class Toy(msgspec.Struct, frozen=True):
             segments[partition(word.encode(), self.partitions)].append((word, count))
         return tuple(tuple(segment) for segment in segments)
 
+    def map_part(self, index: int) -> bytes:
+        """Return the part of one map of a job without reduce: its words in their order."""
+        return msgspec.msgpack.encode([(word, 1) for word in self.texts[index]])
+
     def expected(self) -> bytes:
         """Return what `output.tsv` must hold."""
+        if not self.has_reduce:
+            return b"".join(tsv.line(word, 1) for text in self.texts for word in text)
         counts = Counter(word for text in self.texts for word in text)
         return b"".join(tsv.line(word, count) for word, count in sorted(counts.items()))
 
@@ -111,14 +125,17 @@ def facts(part: bytes) -> PartFacts:
 class ToyFormats:
     """Parts as the storage operations see them, on a store in memory."""
 
-    def __init__(self, store: CrashStore) -> None:
+    def __init__(self, store: CrashStore, has_reduce: bool) -> None:
         self._store = store
+        self._has_reduce = has_reduce
 
     def inspect(self, path: str) -> PartFacts:
         return facts(self._store.read(path))
 
     def merge(self, parts: Sequence[str], out: str, watch: object) -> Merged:
-        rows = sorted(row for path in parts for row in _rows(self._store.read(path)))
+        rows = [row for path in parts for row in _rows(self._store.read(path))]
+        if self._has_reduce:
+            rows.sort()
         text = b"".join(tsv.line(word, count) for word, count in rows)
         self._store.append(out, text)
         self._store.sync(out)

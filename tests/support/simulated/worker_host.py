@@ -94,7 +94,7 @@ class WorkerHost:
         """Carry out what needs nobody else."""
         match command:
             case events.LoadInSlot():
-                shape = Shape("Toy", has_reduce=True, has_combine=False)
+                shape = Shape("Toy", has_reduce=self._world.toy.has_reduce, has_combine=False)
                 self._later(0.05, 0.3, events.Loaded(command.attempt, shape))
             case events.DeleteFiles():
                 self.outputs.pop(command.attempt, None)
@@ -183,6 +183,8 @@ class WorkerHost:
         return events.SlotDied(attempt=command.attempt, code=-9)
 
     def _map(self, command: events.MapInSlot) -> events.Event:
+        if command.makes_part:
+            return self._map_part(command)
         segments = self._world.toy.map(command.split.index)
         self.outputs[command.attempt] = segments
         rows = sum(len(segment) for segment in segments)
@@ -196,6 +198,14 @@ class WorkerHost:
             partition_sizes=bytes(min(255, len(segment)) for segment in segments),
         )
         return events.MapDone(command.attempt, output, 1)
+
+    def _map_part(self, command: events.MapInSlot) -> events.Event:
+        part = self._world.toy.map_part(command.split.index)
+        self.parts[command.attempt] = part
+        found = toy.facts(part)
+        return events.MapPartDone(
+            attempt=command.attempt, checksum=found.checksum, rows=found.rows, size=found.size, records=1
+        )
 
     def _reduce(self, command: events.ReduceInSlot) -> events.Event:
         part = toy.reduce([self._fetched[command.attempt, segment.source] for segment in command.segments])

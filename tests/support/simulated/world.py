@@ -164,8 +164,8 @@ class World:
         left = sorted(set(self.disk.tree()) - {f"{self.spec.output}/{name}" for name in published})
         if left:
             wrong.append(f"left behind: {left}")
-        maps, reduces = len(self.toy.texts), self.toy.partitions
-        return wrong + history_checker.check(self.history(), maps=maps, reduces=reduces)
+        maps, parts = len(self.toy.texts), self.toy.parts
+        return wrong + history_checker.check(self.history(), maps=maps, reduces=parts)
 
     def history(self) -> history_checker.Events:
         """Return the events of the published job."""
