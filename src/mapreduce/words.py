@@ -68,6 +68,8 @@ REASONS: Final[dict[str, str]] = {
     "Planned": "The input is divided into splits.",
     "Running": "Tasks are running.",
     "Succeeded": "The output is published.",
+    "Suspended": "The user asked for a pause: no Pod of the job runs.",
+    "Resumed": "The pause is over.",
     "JobEnded": "The job is over, and its workers are stopped.",
 }
 """PascalCase words for conditions, Events and history, each with its sentence."""

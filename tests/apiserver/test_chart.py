@@ -13,7 +13,7 @@ from tests.support.apiserver import PATH, ROOT, SYSTEM, program, render_chart
 CHART = ROOT / "helm/mapreduce-operator"
 
 JOBS = {
-    "mapreduce.dev/mapreducejobs: get list patch watch",
+    "mapreduce.dev/mapreducejobs: delete get list patch watch",
     "mapreduce.dev/mapreducejobs/status: patch",
     "/pods: create delete get list watch",
     "/configmaps: create get",

@@ -69,10 +69,16 @@ class FakeApi(Api):
             raise Conflict(str(ref), status=409)
         return self.put(where, merged(stored, body))
 
-    async def delete(self, ref: Ref, uid: str = "") -> None:
+    async def delete(self, ref: Ref, uid: str = "", version: str = "") -> None:
         self._fault()
+        stored = self.objects.get(ref)
+        if stored is not None and version and version != stored["metadata"]["resourceVersion"]:
+            raise Conflict(str(ref), status=409)
         self.deleted.append((ref, uid))
-        self.objects.pop(ref, None)
+        if stored is not None and stored["metadata"].get("finalizers"):
+            self.put(ref, stored | {"metadata": stored["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+        else:
+            self.objects.pop(ref, None)
 
     def _fault(self) -> None:
         if self.faults:

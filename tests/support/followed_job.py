@@ -62,6 +62,7 @@ class World:
         self.first_incarnations: list[int] = []
         self.deposed: list[str] = []
         self.now = 100.0
+        self.wall = 1_790_000_000.0
         self.registry = Registry()
 
     def make_core(self, spec: JobSpec, resumed: bool, first_incarnation: int) -> Core:
@@ -83,6 +84,7 @@ class World:
             make_driver=lambda job, tell: NoDriver(),
             deposed=self.deposed.append,
             clock=lambda: self.now,
+            wall=lambda: self.wall,
         )
 
     @property

@@ -56,7 +56,7 @@ capabilities: {drop: [ALL]}
 {{- define "operator.jobRules" -}}
 - apiGroups: [mapreduce.dev]
   resources: [mapreducejobs]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch, patch, delete]
 - apiGroups: [mapreduce.dev]
   resources: [mapreducejobs/status]
   verbs: [patch]

@@ -13,6 +13,7 @@ from mapreduce_operator.core.events import (
     LiveJobsListed,
     PhaseCounts,
     PublishStatus,
+    SpecChanged,
     StepDown,
     WorkerChanged,
     WorkersListed,
@@ -32,7 +33,11 @@ def test_a_new_job_gets_its_finalizer_its_objects_and_a_core_that_knows_all_befo
             assert world.resource["metadata"]["annotations"] == {"mapreduce.dev/worker-image": "worker:1"}
             assert sorted(ref.resource for ref, _ in world.api.created) == ["configmaps", "networkpolicies"]
             assert world.resumed == [False]
-            assert world.core.told == [LiveJobsListed((UID,)), WorkersListed(())]
+            assert world.core.told == [
+                SpecChanged(workers=2, suspend=False, active_deadline=0.0),
+                LiveJobsListed((UID,)),
+                WorkersListed(()),
+            ]
             assert world.registry.get(UID) is not None
 
     asyncio.run(go())

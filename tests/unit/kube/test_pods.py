@@ -116,6 +116,11 @@ def test_a_worker_is_told_its_master_its_slots_and_their_memory():
     assert told["PYTHONHASHSEED"] == "0"
 
 
+def test_a_pod_is_told_how_long_it_may_serve_after_it_was_asked_to_end():
+    for pod in (made(), made("gateway", ("output",))):
+        assert environment(pod)["MAPREDUCE_GRACE"] == str(pod["spec"]["terminationGracePeriodSeconds"])
+
+
 def test_a_user_s_variable_reaches_workers_only_and_cannot_replace_one_of_ours():
     workers = {"env": [{"name": "LANG", "value": "C"}, {"name": "HOME", "value": "/root"}]}
     assert environment(made(workers=workers))["LANG"] == "C"

@@ -4,7 +4,7 @@ import msgspec
 
 from mapreduce.protocol import OutputSummary
 from mapreduce_operator.core.events import Announce, Condition, JobStatus, PhaseCounts, TaskFailure
-from mapreduce_operator.kube import events, status
+from mapreduce_operator.kube import events, pods, status
 from tests.support.kube_objects import UID, parsed
 
 WALL = 1_790_000_000.0
@@ -57,6 +57,7 @@ def test_a_running_job_shows_its_progress():
         "map": {"total": 40, "active": 4, "succeeded": 31, "failed": 0, "retried": 2, "progress": "31/40"},
         "reduce": {"total": 8, "active": 0, "succeeded": 0, "failed": 0, "retried": 1, "progress": "0/8"},
         "workers": {"desired": 5, "ready": 4, "summary": "4/5"},
+        "counters": None,
         "output": None,
         "lastFailures": None,
         "conditions": [],
@@ -168,3 +169,44 @@ def test_an_event_names_the_job_and_fits_the_api_s_limit():
     }
     assert len(event["message"]) <= 1024
     assert (event["type"], event["reason"], event["firstTimestamp"]) == ("Warning", "Failed", AT)
+
+
+def test_counters_are_shown_and_one_that_is_gone_is_taken_away():
+    made = JobStatus(phase="Mapping", counters={"skipped": 3, "huge": 1 << 70})
+    shown = status.patch(made, 1, {"counters": {"lost": 7}})["status"]
+    assert shown["counters"] == {"lost": None, "skipped": 3, "huge": (1 << 63) - 1}
+    assert status.patch(JobStatus(phase="Mapping"), 1, {})["status"]["counters"] is None
+
+
+def test_counters_give_way_where_the_status_would_be_too_large():
+    names = {f"{number:02}" + "é" * 98: number for number in range(50)}
+    conditions = tuple(
+        Condition(type=kind, status="True", reason="R", message="é" * 9000, since=WALL)
+        for kind in ("Complete", "Failed", "WorkersReady")
+    )
+    made = JobStatus(phase="Failed", message="x" * 9000, counters=names, conditions=conditions)
+    shown = status.patch(made, 1, {})["status"]
+    assert len(msgspec.json.encode(shown)) <= status.MAX_BYTES
+    assert shown["counters"] is None
+
+
+def test_the_scale_subresource_finds_the_workers_by_their_labels():
+    shown = status.patch(JobStatus(phase="Mapping"), 1, {}, selector=pods.worker_selector(UID))["status"]
+    assert shown["workers"]["selector"] == f"mapreduce.dev/job-uid={UID},mapreduce.dev/role=worker"
+
+
+def test_a_suspended_job_says_so_in_phase_condition_and_message_and_keeps_what_it_had_done():
+    shown = status.patch(status.suspended(WALL), 2, {"startTime": AT, "map": {"total": 4}})["status"]
+    assert shown["phase"] == "Suspended"
+    assert [(known["type"], known["status"]) for known in shown["conditions"]] == [("Suspended", "True")]
+    assert "spec.suspend" in shown["message"]
+    assert set(shown).isdisjoint({"startTime", "map", "records", "counters"})
+
+
+def test_a_job_that_was_suspended_and_runs_again_turns_the_condition():
+    stands = {"type": "Suspended", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"}
+    (shown,) = status.patch(JobStatus(phase="Mapping"), 3, {"conditions": [stands]}, wall=WALL)["status"]["conditions"]
+    assert (shown["type"], shown["status"], shown["reason"]) == ("Suspended", "False", "Resumed")
+    assert shown["lastTransitionTime"] == AT
+    again = status.patch(JobStatus(phase="Mapping"), 3, {"conditions": [shown]}, wall=WALL + 60)
+    assert again["status"]["conditions"] == [shown]

@@ -124,11 +124,12 @@ class Api:
         """Apply a JSON merge patch."""
         return await self._request("PATCH", ref, body=body, content_type="application/merge-patch+json")
 
-    async def delete(self, ref: Ref, uid: str = "") -> None:
-        """Delete an object, only if it has this uid (else `Conflict`); raises `NotFound`."""
+    async def delete(self, ref: Ref, uid: str = "", version: str = "") -> None:
+        """Delete an object, only if it has this uid and resourceVersion (else `Conflict`); raises `NotFound`."""
         body: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        conditions = {"uid": uid, "resourceVersion": version}
+        if preconditions := {name: value for name, value in conditions.items() if value}:
+            body["preconditions"] = preconditions
         await self._request("DELETE", ref, body=body)
 
     async def _request(

@@ -62,6 +62,14 @@ async def _patch(writer: Writer, body: JsonObject, metadata: JsonObject) -> Json
     return await writer.merge_patch(where, {"metadata": version | metadata})
 
 
+async def delete_job(writer: Writer, body: JsonObject) -> None:
+    """Delete exactly this version of the job, or nothing if it is gone; raises `Conflict` if it changed meanwhile."""
+    known = body["metadata"]
+    where = Ref(words.PLURAL, known["namespace"], known["name"])
+    with contextlib.suppress(NotFound):
+        await writer.delete(where, known["uid"], known["resourceVersion"])
+
+
 async def prepare(writer: Writer, owner: Owner, platform: Platform) -> None:
     """Make what Pods need before they start: the CA's ConfigMap, and the job's NetworkPolicy."""
     with contextlib.suppress(Conflict):

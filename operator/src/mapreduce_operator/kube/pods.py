@@ -52,6 +52,11 @@ def selector(job_uid: str = "") -> str:
     return f"{made},{words.LABEL_JOB_UID}={job_uid}" if job_uid else made
 
 
+def worker_selector(job_uid: str) -> str:
+    """Return the label selector of one job's workers."""
+    return f"{words.LABEL_JOB_UID}={job_uid},{words.LABEL_ROLE}=worker"
+
+
 def labels(owner: Owner) -> dict[str, str]:
     """Return the labels of everything that is made for a job."""
     return {
@@ -198,6 +203,7 @@ def _environment(job: ParsedJob, command: StartWorker, platform: Platform) -> li
         # The Pod's own network; what may reach it is for tickets and NetworkPolicy to say.
         "MAPREDUCE_DATA_HOST": "0.0.0.0",  # noqa: S104 - see above
         "MAPREDUCE_DATA_PORT": str(DATA_PORT),
+        "MAPREDUCE_GRACE": str(GRACE_SECONDS),
         "MAPREDUCE_SLOT_MEMORY": str(job.spec.limits.slot_memory),
         # Equal input must give equal bytes on every worker, in an image of the user's too.
         "PYTHONHASHSEED": "0",

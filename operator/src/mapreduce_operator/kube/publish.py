@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from mapreduce import words
 from mapreduce_operator.core.events import Announce, JobStatus
-from mapreduce_operator.kube import events, status
+from mapreduce_operator.kube import events, pods, status
 from mapreduce_operator.kube.client import Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, LeaseLost, NotFound, Unavailable
 from mapreduce_operator.kube.resource import Owner
@@ -59,6 +59,14 @@ class Publisher:
         if status.is_final(new):
             self._final.set()
         self._wake()
+
+    def observed(self, generation: int) -> None:
+        """What is shown from now on goes by this generation of the spec."""
+        if generation == self._generation:
+            return
+        self._generation = generation
+        if self.latest is not None:
+            self.set_status(self.latest)
 
     def announce(self, announcement: Announce) -> None:
         """Send an Event soon."""
@@ -138,7 +146,9 @@ class Publisher:
         if current is None:
             return
         ref = Ref(words.PLURAL, self._owner.namespace, self._owner.name, "status")
-        body = status.patch(current, self._generation, self._previous) | {"metadata": {"uid": self._owner.uid}}
+        selector = pods.worker_selector(self._owner.uid)
+        body = status.patch(current, self._generation, self._previous, selector=selector, wall=time.time())
+        body |= {"metadata": {"uid": self._owner.uid}}
         try:
             answer = await self._writer.merge_patch(ref, body)
         except (NotFound, Conflict):

@@ -28,8 +28,8 @@ from mapreduce_operator.core.events import (
     JobDeleted,
     JobStatus,
     LiveJobsListed,
+    SpecChanged,
     WorkerChanged,
-    WorkerSeen,
     WorkersListed,
 )
 from mapreduce_operator.kube import inputs, objects, observe, pods, programs, resource, status
@@ -40,6 +40,7 @@ from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.pods import Platform
 from mapreduce_operator.kube.publish import Publisher
 from mapreduce_operator.kube.resource import Defaults, ParsedJob
+from mapreduce_operator.kube.sightings import Sightings
 from mapreduce_operator.kube.writer import Writer
 from mapreduce_operator.runtime.driver import Driver
 from mapreduce_operator.runtime.jobs import Core, JobRuntime, Phase
@@ -52,7 +53,8 @@ CLAIM_GOES_TOO: Final = 10.0
 LOOK_AGAIN: Final = 2.0
 """Seconds until a job that waits for something in the API looks again."""
 RETRY: Final = 2.0
-_STATES: Final = ("pending", "running", "ending", "gone")
+CLOCK_TURNS: Final = 60.0
+"""Seconds after which the wall clock is read again: nobody tells when it is set."""
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +73,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     deposed: Callable[[str], None]
     """Told, with the reason, that another operator has this one's place."""
     clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    """Unix seconds: ends are written down, and outlive a process, in these."""
 
 
 class Job:
@@ -83,7 +87,7 @@ class Job:
         self._live = live
         self._body = body
         self._seen_at = shared.clock()
-        self._first_seen = self._seen_at
+        self._first_seen = self._waits_since = self._seen_at
         generation = int(body["metadata"].get("generation") or 0)
         self._publisher = Publisher(shared.writer, self.owner, generation, body.get("status") or {})
         self._resumed = resource.touched(body)
@@ -96,8 +100,9 @@ class Job:
         self._broken = ""
         self._deleted_at: float | None = None
         self._cleaning = False
-        self._hints: dict[str, tuple[float, WorkerSeen]] = {}
+        self._sightings = Sightings()
         self._has_pods = False
+        self._is_told_suspended = False
         self._woken = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -115,30 +120,16 @@ class Job:
         """A hint from a watch about one of the job's Pods."""
         if pod.namespace != self.owner.namespace:
             return
-        worker = self._furthest(pod.worker)
-        self._hints[worker.uid] = (self._shared.clock(), worker)
-        self._post(WorkerChanged(worker))
+        self._post(WorkerChanged(self._sightings.seen(pod.worker, self._shared.clock())))
 
     def pods_listed(self, listed: list[PodSeen], began: float) -> None:
-        """All Pods of the job, by a LIST that began at `began`: what was seen since is newer than it."""
-        workers = {
-            pod.worker.uid: self._furthest(pod.worker) for pod in listed if pod.namespace == self.owner.namespace
-        }
-        newer = {uid: worker for uid, (at, worker) in self._hints.items() if at >= began}
-        workers |= newer
-        self._hints = {uid: self._hints[uid] if uid in newer else (began, worker) for uid, worker in workers.items()}
+        """All Pods of the job, by a LIST that began at `began`."""
+        workers = self._sightings.listed([pod for pod in listed if pod.namespace == self.owner.namespace], began)
         if workers and not self._has_pods:
             # Also those of a job that is over: an operator that ended too early left them.
             self._has_pods = True
             self._woken.set()
-        self._post(WorkersListed(tuple(workers.values())))
-
-    def _furthest(self, worker: WorkerSeen) -> WorkerSeen:
-        """A Pod never goes back: an older state that comes late, by another way, is not told."""
-        known = self._hints.get(worker.uid)
-        if known is not None and _STATES.index(known[1].state) > _STATES.index(worker.state):
-            return known[1]
-        return worker
+        self._post(WorkersListed(workers))
 
     def live_jobs(self, uids: tuple[str, ...]) -> None:
         """The uids of all jobs that exist."""
@@ -206,6 +197,7 @@ class Job:
         """Take the next step; return the seconds until the next look, or None to wait for a change."""
         if objects.is_deleted(self._body):
             return await self._leave()
+        self._publisher.observed(int(self._body["metadata"].get("generation") or 0))
         over = self._broken or self._ended is not None
         # A job tells that it failed before its core has cleaned up: that core still runs.
         if over or (self._runtime is None and resource.finished(self._body)):
@@ -214,6 +206,10 @@ class Job:
 
     async def _advance(self) -> float | None:
         """Bring the job to run, or look after what it waits for."""
+        wanted = resource.wanted(self._body)
+        if self._runtime is None and wanted.suspend:
+            return await self._stay_suspended()
+        self._post(wanted)
         if not objects.has_finalizer(self._body):
             image = resource.image(self._body, self._shared.defaults)
             self._body = await objects.adopt(self._shared.writer, self._body, image)
@@ -225,14 +221,26 @@ class Job:
             await objects.prepare(self._shared.writer, self.owner, self._shared.platform)
             if program is not None and not program.kept:
                 await programs.keep(self._shared.writer, self.owner, program.files)
-            await self._start_runtime(self._parsed)
+            await self._start_runtime(self._parsed, wanted)
         else:
             await self._look_for_volumes()
         return LOOK_AGAIN if self._missing.reason else None
 
-    async def _start_runtime(self, parsed: ParsedJob, *, deleted: bool = False) -> None:
-        """Start the core, and tell it the whole truth before the first tick."""
+    async def _stay_suspended(self) -> float | None:
+        """No core was started, and none is while the job is suspended: nothing is made for it."""
+        self._waits_since = self._shared.clock()
+        self._missing = Missing()
+        if not self._is_told_suspended:
+            self._is_told_suspended = True
+            self._publisher.set_status(status.suspended(self._shared.wall()))
+            if (self._body.get("status") or {}).get("phase") != "Suspended":
+                self._publisher.announce(status.SUSPENDED)
+        return await self._remove_pods()
+
+    async def _start_runtime(self, parsed: ParsedJob, wanted: SpecChanged | None) -> None:
+        """Start the core, and tell it the whole truth before the first tick. `wanted`: None if it was deleted."""
         self._ended = None
+        self._is_told_suspended = False
         began = self._shared.clock()
         listed = await self._shared.api.list_all(Ref("pods", self.owner.namespace), pods.selector(self.owner.uid))
         missing = await inputs.find_volumes(self._shared.api, parsed)
@@ -243,10 +251,12 @@ class Job:
         self._has_pods = True
         self._runtime = JobRuntime(parsed.spec, core, self._shared.make_driver(parsed, self.pod_seen), self)
         self._shared.registry.add(self._runtime)
+        if wanted is not None:
+            self._post(wanted)
         self.live_jobs(self._live())
         self.pods_listed([seen for pod in listed if (seen := observe.seen(pod))], began)
         self._tell_missing(missing)
-        if deleted:
+        if wanted is None:
             self._post(JobDeleted())
         if self._runtime is not None:
             self._runtime.begin()
@@ -264,7 +274,7 @@ class Job:
     def _wait_for_program(self, missing: Missing) -> float:
         """Without a program there is no core yet that could ask whether the job has waited too long."""
         limits = Limits(pre_running_deadline=resource.pre_running_deadline(self._body))
-        verdict = policies.before_running(self._shared.clock() - self._first_seen, limits, missing.message)
+        verdict = policies.before_running(self._shared.clock() - self._waits_since, limits, missing.message)
         if verdict is not None:
             self._fail(verdict.reason, verdict.message)
         elif missing != self._missing:
@@ -279,11 +289,24 @@ class Job:
         await self._stop_runtime()
         if resource.finished(self._body) == "Complete" and objects.has_finalizer(self._body):
             self._body = await objects.release(self._shared.writer, self._body)
-        if not self._has_pods:
-            return None
-        # Again until none is left: the creation of one may have been on its way.
-        self._has_pods = not await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
+        return await self._remove_pods() or await self._expire()
+
+    async def _remove_pods(self) -> float | None:
+        """Delete what Pods there are; again until none is left, since the creation of one may have been on its way."""
+        if self._has_pods:
+            self._has_pods = not await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
         return LOOK_AGAIN if self._has_pods else None
+
+    async def _expire(self) -> float | None:
+        """Delete the job itself when it has been over for as long as it is to be kept."""
+        expires = resource.expires_at(self._body)
+        if expires is None:
+            return None
+        left = expires - self._shared.wall()
+        if left > 0:
+            return min(left, CLOCK_TURNS)
+        await objects.delete_job(self._shared.writer, self._body)
+        return None
 
     async def _leave(self) -> float | None:
         """The user deleted the job: clean up within the budget, then let it go."""
@@ -324,7 +347,7 @@ class Job:
         except (InvalidSpec, Forbidden):
             # There never were files, or the namespace is going away with them.
             return False
-        await self._start_runtime(self._parsed, deleted=True)
+        await self._start_runtime(self._parsed, None)
         return True
 
     async def _cleaning_budget(self) -> float:

@@ -204,9 +204,11 @@ def wanted(body: Mapping[str, Any]) -> SpecChanged:
 
 def expires_at(body: Mapping[str, Any]) -> float | None:
     """Return the Unix time after which a finished job is to be deleted, or None if it is kept."""
-    ttl = fields.read(body).ttl_seconds_after_finished
+    # Read as it stands: a job that failed for its spec's sake expires as any other.
+    spec = body.get("spec")
+    ttl = spec.get("ttlSecondsAfterFinished") if isinstance(spec, Mapping) else None
     end = _finished_at(body)
-    return None if ttl is None or end is None else end + ttl
+    return end + ttl if isinstance(ttl, int) and end is not None else None
 
 
 def pre_running_deadline(body: Mapping[str, Any]) -> float:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
-from mapreduce_operator.core.events import Condition, JobStatus, PhaseCounts, TaskFailure
+from mapreduce_operator.core.events import Announce, Condition, JobStatus, PhaseCounts, TaskFailure
 
 MAX_BYTES: Final = 20_000
 FAILURES: Final = 5
@@ -19,7 +19,22 @@ _MESSAGE: Final = 2_000
 _TRACEBACKS: Final = (2_000, 500, 0)
 """Characters of each traceback; shortened further where the status is too large."""
 
-_PROGRESS: Final = ("startTime", "retries", "records", "bytes", "totalBytes", "map", "reduce", "output", "lastFailures")
+SUSPENDED: Final = Announce(
+    kind="Normal", reason="Suspended", message="the job is suspended; set spec.suspend to false to run it"
+)
+_RESUMED: Final = "the job is not suspended any more"
+_PROGRESS: Final = (
+    "startTime",
+    "retries",
+    "records",
+    "bytes",
+    "totalBytes",
+    "map",
+    "reduce",
+    "counters",
+    "output",
+    "lastFailures",
+)
 """Fields that tell what a job did since it started."""
 
 Json = dict[str, Any]
@@ -32,18 +47,37 @@ def timestamp(wall: float | None) -> str | None:
     return datetime.datetime.fromtimestamp(wall, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def patch(status: JobStatus, generation: int, previous: Mapping[str, Any]) -> Json:
-    """Return the merge patch of the `status` subresource, at most 20 kB.
+class _Frame(msgspec.Struct, frozen=True):
+    """What is written beside the status itself."""
 
-    `previous` is the status that stands there: a condition that says the same keeps its time.
-    What the status does not have is null, so that it goes away; but one that knows of no start,
-    where one stands, comes of an operator that restarted, and does not take away what was done.
+    generation: int
+    previous: Mapping[str, Any]
+    selector: str
+    wall: float
+
+
+def patch(
+    status: JobStatus, generation: int, previous: Mapping[str, Any], *, selector: str = "", wall: float = 0.0
+) -> Json:
+    """Return the merge patch of the `status` subresource, at most 20 kB; `wall` is now, in Unix seconds.
+
+    `selector` picks the job's worker Pods. `previous` is the status that stands there: a condition
+    that says the same keeps its time. What the status does not have is null, so that it goes away;
+    but one that knows of no start, where one stands, comes of an operator that restarted, and does
+    not take away what was done.
     """
-    for traceback in _TRACEBACKS:
-        body = _render(status, generation, previous, traceback)
-        if len(msgspec.json.encode(body)) <= MAX_BYTES:
+    frame = _Frame(generation, previous, selector, wall)
+    bodies = [_render(status, frame, traceback) for traceback in _TRACEBACKS]
+    for body in bodies:
+        if _fits(body):
             return {"status": body}
-    return {"status": _render(status, generation, previous, 0) | {"lastFailures": None}}
+    # Counters are in the manifest too; the last failures are nowhere else that is as near.
+    without = bodies[-1] | {"counters": None}
+    return {"status": without if _fits(without) else without | {"lastFailures": None}}
+
+
+def _fits(body: Json) -> bool:
+    return len(msgspec.json.encode(body)) <= MAX_BYTES
 
 
 def failed(reason: str, message: str, wall: float, last: JobStatus | None = None) -> JobStatus:
@@ -59,21 +93,29 @@ def failed(reason: str, message: str, wall: float, last: JobStatus | None = None
     )
 
 
+def suspended(wall: float) -> JobStatus:
+    """Return the status of a job that is suspended and has no core."""
+    condition = Condition(
+        type="Suspended", status="True", reason=SUSPENDED.reason, message=SUSPENDED.message, since=wall
+    )
+    return JobStatus(phase="Suspended", conditions=(condition,), message=SUSPENDED.message)
+
+
 def is_final(status: JobStatus) -> bool:
     """Tell whether the job is over: such a status goes out at once."""
     return status.phase in ("Succeeded", "Failed")
 
 
-def _render(status: JobStatus, generation: int, previous: Mapping[str, Any], traceback: int) -> Json:
-    fields = _fields(status, generation, previous, traceback)
-    if status.start_wall is None and previous.get("startTime"):
+def _render(status: JobStatus, frame: _Frame, traceback: int) -> Json:
+    fields = _fields(status, frame, traceback)
+    if status.start_wall is None and frame.previous.get("startTime"):
         return {name: value for name, value in fields.items() if name not in _PROGRESS}
     return fields
 
 
-def _fields(status: JobStatus, generation: int, previous: Mapping[str, Any], traceback: int) -> Json:
+def _fields(status: JobStatus, frame: _Frame, traceback: int) -> Json:
     return {
-        "observedGeneration": generation,
+        "observedGeneration": frame.generation,
         "phase": status.phase,
         "message": _cut(_message(status), _MESSAGE) or None,
         "startTime": timestamp(status.start_wall),
@@ -88,10 +130,12 @@ def _fields(status: JobStatus, generation: int, previous: Mapping[str, Any], tra
             "desired": status.workers_desired,
             "ready": status.workers_ready,
             "summary": f"{status.workers_ready}/{status.workers_desired}",
-        },
+        }
+        | ({"selector": frame.selector} if frame.selector else {}),
+        "counters": _counters(status, frame.previous),
         "output": _output(status),
         "lastFailures": [_failure(failure, traceback) for failure in status.last_failures[:FAILURES]] or None,
-        "conditions": [_condition(condition, generation, previous) for condition in status.conditions],
+        "conditions": _conditions(status, frame),
     }
 
 
@@ -110,6 +154,13 @@ def _counts(counts: PhaseCounts) -> Json:
         "retried": counts.retried,
         "progress": f"{counts.succeeded}/{counts.total}",
     }
+
+
+def _counters(status: JobStatus, previous: Mapping[str, Any]) -> Json | None:
+    """In a merge patch a name that is gone must be null, or it would stay."""
+    gone = dict.fromkeys(previous.get("counters") or ())
+    least, most = -(1 << 63), (1 << 63) - 1
+    return gone | {name: min(most, max(least, count)) for name, count in status.counters.items()} or None
 
 
 def _output(status: JobStatus) -> Json | None:
@@ -137,16 +188,26 @@ def _failure(failure: TaskFailure, traceback: int) -> Json:
     }
 
 
-def _condition(condition: Condition, generation: int, previous: Mapping[str, Any]) -> Json:
+def _conditions(status: JobStatus, frame: _Frame) -> list[Json]:
+    told = status.conditions
+    stands = {known.get("type"): known for known in frame.previous.get("conditions") or ()}
+    # A core knows of no suspension before its time; what stands there must turn, not vanish.
+    if "Suspended" in stands and all(condition.type != "Suspended" for condition in told):
+        told = (
+            *told,
+            Condition(type="Suspended", status="False", reason="Resumed", message=_RESUMED, since=frame.wall),
+        )
+    return [_condition(condition, frame.generation, stands.get(condition.type) or {}) for condition in told]
+
+
+def _condition(condition: Condition, generation: int, stands: Mapping[str, Any]) -> Json:
     since = timestamp(condition.since)
-    status: Literal["True", "False"] = condition.status
-    for known in previous.get("conditions") or ():
+    if stands.get("status") == condition.status:
         # After a restart of the operator the core counts anew; to people nothing changed.
-        if known.get("type") == condition.type and known.get("status") == status:
-            since = known.get("lastTransitionTime") or since
+        since = stands.get("lastTransitionTime") or since
     return {
         "type": condition.type,
-        "status": status,
+        "status": condition.status,
         "reason": condition.reason,
         "message": _cut(condition.message, _MESSAGE),
         "lastTransitionTime": since,

@@ -27,7 +27,7 @@ class Writer:
         await self._lease.ensure()
         return await self._api.merge_patch(ref, body)
 
-    async def delete(self, ref: Ref, uid: str = "") -> None:
-        """Delete an object, only if it has this uid."""
+    async def delete(self, ref: Ref, uid: str = "", version: str = "") -> None:
+        """Delete an object, only if it has this uid and resourceVersion."""
         await self._lease.ensure()
-        await self._api.delete(ref, uid)
+        await self._api.delete(ref, uid, version)
