@@ -45,5 +45,6 @@ def map_output(attempt: AttemptId) -> str:
 
 
 def reduce_output(attempt: AttemptId) -> str:
-    """Return the name, on a worker's scratch disk, of one reduce attempt's part."""
+    """Return the name, on a worker's scratch disk, of one attempt's part: of a reduce, or of a map where
+    there is none."""
     return f"{attempt}.part"

@@ -230,11 +230,9 @@ class Agent:
         shutil.rmtree(self._work(attempt), ignore_errors=True)
         if not results:
             return
-        name = paths.map_output(attempt) if attempt.task.kind == "map" else paths.reduce_output(attempt)
-        try:
-            (self._settings.scratch / name).unlink()
-        except FileNotFoundError:
-            # It was never finished: the engine writes under names that begin so.
+        for name in (paths.map_output(attempt), paths.reduce_output(attempt)):
+            (self._settings.scratch / name).unlink(missing_ok=True)
+            # One that was never finished: the engine writes under names that begin so.
             for path in self._settings.scratch.glob(f".{name}.*"):
                 path.unlink(missing_ok=True)
 

@@ -73,7 +73,7 @@ def worker_routes(directory: Path, book: TicketBook, outputs: MapOutputs) -> dic
         attempt = await read(request, AttemptId)
         demand(request, book, tickets.part_scope(str(attempt)))
         path = directory / paths.reduce_output(attempt)
-        if attempt.task.kind != "reduce" or not path.is_file():
+        if not path.is_file():
             raise RequestRefused(404, "NotFound", f"no part of {attempt} is held here")
         return web.FileResponse(path, chunk_size=BLOCK)
 
