@@ -2,8 +2,7 @@
 
 It knows which attempts this process has or has had, which reports the master has not
 acknowledged, and the last answer that was handled; so lost, late and repeated messages change
-nothing. Neighbours: `worker.py` and `mapreduce_worker.gateway.core`, which own one `ExchangeBook`
-each. The rules are those of `docs/protocol.md`.
+nothing. Neighbours: `line.py`, which owns one `ExchangeBook`. The rules are those of `docs/protocol.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The worker's side of the line to the master: when to register, exchange, wait, give up.
 
-A small state machine inside `worker.py`'s `WorkerCore`; the gateway's core may use it too. It
-decides when the next message goes out; its owner says what is in it.
+A small state machine inside `line.py`'s `Line`, which says what is in a message.
 """
 
 from __future__ import annotations

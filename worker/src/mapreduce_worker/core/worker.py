@@ -1,7 +1,7 @@
 """The worker's core: which attempts it has, what each waits for, what the master is told.
 
-`handle(event, now)` returns the commands to carry out, in their order. Neighbours: `exchange.py`
-(reports and answers), `link.py` (when to speak), `attempts.py` (the states of an attempt),
+`handle(event, now)` returns the commands to carry out, in their order. Neighbours: `line.py` (what
+is said to the master, and when), `held.py` (finished outputs), `attempts.py` (the states of an attempt),
 `locations.py` (what a reduce attempt fetches), `events.py`; `mapreduce_worker.agent` is the shell.
 """
 
@@ -11,9 +11,6 @@ import itertools
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
-from mapreduce.errors import ProtocolError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import (
     Answer,
@@ -33,15 +30,12 @@ from mapreduce.protocol import (
 from mapreduce.spec import Limits
 from mapreduce_worker.core import events
 from mapreduce_worker.core.attempts import Attempt, death, outcome_of, slot_task
-from mapreduce_worker.core.exchange import ExchangeBook
 from mapreduce_worker.core.held import HeldOutputs
-from mapreduce_worker.core.link import Link
+from mapreduce_worker.core.line import Line
 from mapreduce_worker.core.locations import Gathering, LocationTable
 
 INPUT_RETRY: Final = 0.5
 """Seconds before a split that could not be fetched is asked for again at the same address."""
-TERMINATION: Final = 30.0
-"""Seconds after SIGTERM at which a worker that nobody killed ends by itself."""
 
 
 class WorkerCore:
@@ -52,10 +46,8 @@ class WorkerCore:
     """
 
     def __init__(self, identity: Register, random: Callable[[], float]) -> None:
-        self._identity = identity
         self._numbers = itertools.count(1)
-        self._link = Link(random, self._numbers)
-        self._book = ExchangeBook()
+        self._line = Line(identity, random, self._numbers, self._do)
         self._attempts: dict[AttemptId, Attempt] = {}
         self._slots: list[AttemptId | None] = [None] * identity.slots
         self.held = HeldOutputs()
@@ -63,14 +55,12 @@ class WorkerCore:
         self._limits = Limits()
         self._direct = False
         self._input_address = ""
-        self._terminated: float | None = None
-        self._exiting = False
         self._commands: list[events.Command] = []
 
     def handle(self, event: events.Event, now: float) -> tuple[events.Command, ...]:
         """Take one event at `now`, in seconds of this worker's monotonic clock."""
         self._commands = []
-        if not self._exiting:
+        if not self._line.exiting:
             _HANDLERS[type(event)](self, event, now)
             self._advance(now)
             self._speak(now)
@@ -80,15 +70,8 @@ class WorkerCore:
 
     def _session_opened(self, event: events.SessionOpened, now: float) -> None:
         body = event.body
-        if not self._link.awaits(event.serial):
+        if not self._line.opened(event, now):
             return
-        try:
-            self._book.registered(body.epoch)
-        except ProtocolError:
-            # An old master that does not know yet that it was replaced: ask again later.
-            self._link.lost(event.serial, now)
-            return
-        self._link.opened(body, now)
         self._limits = body.limits
         self._direct = body.job.read_input_directly
         self._locations = LocationTable()
@@ -98,12 +81,7 @@ class WorkerCore:
 
     def _answered(self, event: events.Answered, now: float) -> None:
         answer = event.body
-        if not self._link.answered(event.serial, answer.beat, now):
-            return
-        if answer.finished:
-            self._exit(0, "the job is over")
-            return
-        fresh = self._book.answered(answer, accepting=self._terminated is None)
+        fresh = self._line.answered(event, now)
         if fresh is None:
             return
         self._take_state(answer)
@@ -113,7 +91,7 @@ class WorkerCore:
             if attempt := self._attempts.get(cancelled):
                 self._cancel(attempt)
         for unwanted in answer.discard:
-            if not self._book.is_active(unwanted):
+            if not self._line.book.is_active(unwanted):
                 self.held.drop(unwanted)
                 self._do(events.DeleteFiles(unwanted))
 
@@ -132,33 +110,20 @@ class WorkerCore:
             if attempt.gathering is not None and attempt.gathering.step == delta.step:
                 attempt.gathering.placed(self._locations, changed)
 
-    def _refused(self, event: events.Refused, now: float) -> None:
-        match event.status:
-            case 401:
-                self._link.expired(event.serial)
-            case 409:
-                self._link.released(event.serial, now)
-            case 410:
-                self._exit(0, f"the master does not want this worker: {event.message}")
-            case 400 | 403 | 426:
-                self._exit(1, f"the master refused this worker ({event.status} {event.reason}): {event.message}")
-            case _:
-                self._link.lost(event.serial, now)
-
-    def _unanswered(self, event: events.Unanswered, now: float) -> None:
-        self._link.lost(event.serial, now)
+    def _not_answered(self, event: events.Refused | events.Unanswered, now: float) -> None:
+        self._line.not_answered(event, now)
 
     # --- attempts: assigned, cancelled --------------------------------------------------
 
     def _assign(self, work: Any) -> None:
         if isinstance(work, (LoadProgram, RunMap, RunReduce)):
             self._attempts[work.attempt] = Attempt(work)
-            self._book.progress(Progress(attempt=work.attempt, waiting=True))
+            self._line.book.progress(Progress(attempt=work.attempt, waiting=True))
             return
         error = ErrorInfo(
             kind="disruption", reason="InternalError", message=f"a worker cannot do {type(work).__name__}"
         )
-        self._report(AttemptFailed(attempt=work.attempt, error=error))
+        self._line.report(AttemptFailed(attempt=work.attempt, error=error))
 
     def _cancel(self, attempt: Attempt) -> None:
         if attempt.state == "running":
@@ -182,11 +147,7 @@ class WorkerCore:
             self._do(events.ClearScratch(attempt.id))
         else:
             self._do(events.DeleteFiles(attempt.id))
-        self._report(outcome)
-
-    def _report(self, outcome: Outcome) -> None:
-        self._book.report(outcome)
-        self._link.tell()
+        self._line.report(outcome)
 
     # --- attempts: input and segments ---------------------------------------------------
 
@@ -214,12 +175,14 @@ class WorkerCore:
             return
         complaint = attempt.gathering.fetched(self._locations, event, now)
         if complaint is not None:
-            self._report(complaint)
+            self._line.report(complaint)
 
     # --- attempts: in a slot ------------------------------------------------------------
 
     def _progressed(self, event: events.Progressed, now: float) -> None:
-        self._book.progress(Progress(attempt=event.attempt, records=event.records, size=event.size, marks=event.marks))
+        self._line.book.progress(
+            Progress(attempt=event.attempt, records=event.records, size=event.size, marks=event.marks)
+        )
 
     def _ended_in_slot(self, event: events.Loaded | events.MapPartDone | events.Broke, now: float) -> None:
         self._finish(event.attempt, outcome_of(event))
@@ -250,10 +213,10 @@ class WorkerCore:
             self._finish(event.attempt, AttemptCancelled(attempt=event.attempt))
             return
         attempt.move("regather")
-        self._book.progress(Progress(attempt=attempt.id, waiting=True))
+        self._line.book.progress(Progress(attempt=attempt.id, waiting=True))
         complaint = attempt.gathering.spoiled(self._locations, event)
         if complaint is not None:
-            self._report(complaint)
+            self._line.report(complaint)
 
     def _slot_died(self, event: events.SlotDied, now: float) -> None:
         error = death(event, self._limits.slot_memory)
@@ -272,32 +235,24 @@ class WorkerCore:
     # --- the process --------------------------------------------------------------------
 
     def _terminate(self, event: events.Terminated, now: float) -> None:
-        if self._terminated is not None:
+        error = self._line.terminate(now)
+        if error is None:
             return
-        self._terminated = now
-        error = ErrorInfo(kind="disruption", reason="WorkerLost", message="the worker was told to stop")
         for attempt in list(self._attempts.values()):
             if attempt.state not in ("running", "stopping"):
                 self._drop(attempt, AttemptFailed(attempt=attempt.id, error=error))
 
     def _ticked(self, event: events.Ticked, now: float) -> None:
-        if self._terminated is not None and now - self._terminated > TERMINATION:
-            self._exit(0, "the worker was told to stop")
-        elif self._link.given_up(now):
-            self._exit(1, f"no word from the master for {self._link.timing.worker_without_master:.0f} s")
+        self._line.ticked(now)
 
     def _crashed(self, event: events.Crashed, now: float) -> None:
-        self._exit(1, f"a defect of the worker: {event.message}")
-
-    def _exit(self, status: int, message: str) -> None:
-        self._exiting = True
-        self._do(events.Exit(status, message))
+        self._line.exit(1, f"a defect of the worker: {event.message}")
 
     # --- what follows from the state ----------------------------------------------------
 
     def _advance(self, now: float) -> None:
         """Begin whatever can begin: attempts in free slots, fetches that are due."""
-        if self._exiting:
+        if self._line.exiting:
             return
         for attempt in list(self._attempts.values()):
             if attempt.state == "queued":
@@ -341,27 +296,23 @@ class WorkerCore:
 
     def _run(self, attempt: Attempt, fetched: events.FetchedInput | None) -> None:
         attempt.move("run")
-        self._book.progress(Progress(attempt=attempt.id))
+        self._line.book.progress(Progress(attempt=attempt.id))
         self._do(slot_task(attempt, fetched))
 
     def _speak(self, now: float) -> None:
         """Send what is due to the master."""
-        if self._exiting:
-            return
-        if serial := self._link.next_register(now):
+        if serial := self._line.next_register(now):
             held, total = self.held.announce()
-            running = self._book.running()
-            body = msgspec.structs.replace(self._identity, held=held, held_total=total, running=running)
-            self._do(events.SendRegister(serial, body))
-        if serial := self._link.next_exchange(now):
+            self._line.register(serial, held=held, held_total=total)
+        if serial := self._line.next_exchange(now):
             busy = len(self._attempts)
-            exchange = self._book.exchange(
-                free_slots=0 if self._terminated is not None else max(0, len(self._slots) - busy),
+            self._line.exchange(
+                serial,
+                free_slots=0 if self._line.terminated else max(0, len(self._slots) - busy),
                 locations_seen=self._locations.version,
                 held_from=self.held.seen,
                 held=self.held.page(),
             )
-            self._do(events.SendExchange(serial, self._link.session, exchange, self._link.patience))
 
     def _do(self, command: events.Command) -> None:
         self._commands.append(command)
@@ -370,8 +321,8 @@ class WorkerCore:
 _HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
     events.SessionOpened: WorkerCore._session_opened,
     events.Answered: WorkerCore._answered,
-    events.Refused: WorkerCore._refused,
-    events.Unanswered: WorkerCore._unanswered,
+    events.Refused: WorkerCore._not_answered,
+    events.Unanswered: WorkerCore._not_answered,
     events.InputArrived: WorkerCore._input_arrived,
     events.InputUnreachable: WorkerCore._input_unreachable,
     events.FetchFailed: WorkerCore._fetch_failed,

@@ -3,7 +3,7 @@
 `handle(event, now)` returns the commands to carry out, in their order. Operations are begun in the
 order in which they were assigned; parts may be staged side by side, while opening, publishing and
 cleaning run alone. Neighbours: `operations.py` (events, commands, states);
-`mapreduce_worker.core` (the line to the master, shared with the worker's core); `shell.py` carries the
+`mapreduce_worker.core.line` (the line to the master, shared with the worker's core); `shell.py` carries the
 commands out, with `storage.py`.
 """
 
@@ -13,9 +13,6 @@ import itertools
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
-from mapreduce.errors import ProtocolError
 from mapreduce.history import Frame
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import (
@@ -33,8 +30,8 @@ from mapreduce.protocol import (
     StagePart,
 )
 from mapreduce_worker.core import events
-from mapreduce_worker.core.exchange import ExchangeBook, ends
-from mapreduce_worker.core.link import Link
+from mapreduce_worker.core.exchange import ends
+from mapreduce_worker.core.line import Line
 from mapreduce_worker.gateway.core.operations import (
     ALONE,
     Abandon,
@@ -56,8 +53,6 @@ STAGES_AT_ONCE: Final = 4
 APPEND_RETRY: Final = 1.0
 """Seconds before a journal append that failed is tried again; also the pause between two exchanges
 while frames wait to be written, which the master would else answer at once, again and again."""
-TERMINATION: Final = 30.0
-"""Seconds after SIGTERM at which a gateway that nobody killed ends by itself."""
 
 
 class GatewayCore:
@@ -68,9 +63,7 @@ class GatewayCore:
     """
 
     def __init__(self, identity: Register, random: Callable[[], float]) -> None:
-        self._identity = identity
-        self._link = Link(random, itertools.count(1))
-        self._book = ExchangeBook()
+        self._line = Line(identity, random, itertools.count(1), self._do)
         self._operations: dict[AttemptId, Operation] = {}
         self._open = False
         self._written = 0
@@ -79,14 +72,12 @@ class GatewayCore:
         self._append_after = 0.0
         self._exchange_after = 0.0
         self._news = False
-        self._terminated: float | None = None
-        self._exiting = False
         self._commands: list[Command] = []
 
     @property
     def epoch(self) -> int:
         """The highest epoch that was seen."""
-        return self._book.epoch
+        return self._line.book.epoch
 
     @property
     def journal_written(self) -> int:
@@ -101,7 +92,7 @@ class GatewayCore:
     def handle(self, event: Event, now: float) -> tuple[Command, ...]:
         """Take one event at `now`, in seconds of this gateway's monotonic clock."""
         self._commands = []
-        if not self._exiting:
+        if not self._line.exiting:
             _HANDLERS[type(event)](self, event, now)
             self._append(now)
             self._begin()
@@ -111,16 +102,9 @@ class GatewayCore:
     # --- the master -----------------------------------------------------------------------
 
     def _session_opened(self, event: events.SessionOpened, now: float) -> None:
-        if not self._link.awaits(event.serial):
+        before = self.epoch
+        if not self._line.opened(event, now):
             return
-        before = self._book.epoch
-        try:
-            self._book.registered(event.body.epoch)
-        except ProtocolError:
-            # An old master that does not know yet that it was replaced: ask again later.
-            self._link.lost(event.serial, now)
-            return
-        self._link.opened(event.body, now)
         if event.body.epoch > before:
             self._fence()
 
@@ -133,13 +117,7 @@ class GatewayCore:
             self._cancel(operation)
 
     def _answered(self, event: events.Answered, now: float) -> None:
-        answer = event.body
-        if not self._link.answered(event.serial, answer.beat, now):
-            return
-        if answer.finished:
-            self._exit(0, "the job is over")
-            return
-        fresh = self._book.answered(answer, accepting=self._terminated is None)
+        fresh = self._line.answered(event, now)
         if fresh is None:
             return
         for work in fresh.assignments:
@@ -147,39 +125,26 @@ class GatewayCore:
         for cancelled in fresh.cancellations:
             if operation := self._operations.get(cancelled):
                 self._cancel(operation)
-        self._take_frames(answer, now)
+        self._take_frames(event.body, now)
 
     def _take_frames(self, answer: Answer, now: float) -> None:
         """Keep the frames to be written; the next exchange waits until they are, or for a while."""
         for frame in answer.journal:
-            if frame.epoch == self._book.epoch and frame.sequence > self._written:
+            if frame.epoch == self._line.book.epoch and frame.sequence > self._written:
                 self._frames[frame.sequence] = frame
         if self._frames:
             self._exchange_after = now + APPEND_RETRY
 
-    def _refused(self, event: events.Refused, now: float) -> None:
-        match event.status:
-            case 401:
-                self._link.expired(event.serial)
-            case 409:
-                self._link.released(event.serial, now)
-            case 410:
-                self._exit(0, f"the master does not want this gateway: {event.message}")
-            case 400 | 403 | 426:
-                self._exit(1, f"the master refused this gateway ({event.status} {event.reason}): {event.message}")
-            case _:
-                self._link.lost(event.serial, now)
-
-    def _unanswered(self, event: events.Unanswered, now: float) -> None:
-        self._link.lost(event.serial, now)
+    def _not_answered(self, event: events.Refused | events.Unanswered, now: float) -> None:
+        self._line.not_answered(event, now)
 
     # --- operations -----------------------------------------------------------------------
 
     def _assign(self, work: Any) -> None:
-        if isinstance(work, Work) and work.attempt.epoch == self._book.epoch:
+        if isinstance(work, Work) and work.attempt.epoch == self._line.book.epoch:
             self._operations[work.attempt] = Operation(work)
             return
-        message = f"a gateway in epoch {self._book.epoch} cannot do {type(work).__name__} {work.attempt}"
+        message = f"a gateway in epoch {self._line.book.epoch} cannot do {type(work).__name__} {work.attempt}"
         error = ErrorInfo(kind="disruption", reason="InternalError", message=message)
         self._report(AttemptFailed(attempt=work.attempt, error=error))
 
@@ -205,7 +170,7 @@ class GatewayCore:
             return
 
     def _note_result(self, outcome: Outcome, event: Reported) -> None:
-        current = event.attempt.epoch == self._book.epoch
+        current = event.attempt.epoch == self._line.book.epoch
         if isinstance(outcome, Opened) and current:
             self._open = not outcome.published
             self._written = max(self._written, event.journal_written)
@@ -224,29 +189,26 @@ class GatewayCore:
             self._end(operation, AttemptFailed(attempt=event.attempt, error=event.error))
 
     def _moved(self, event: Moved, now: float) -> None:
-        self._book.progress(Progress(attempt=event.attempt, records=event.records, size=event.size))
+        self._line.book.progress(Progress(attempt=event.attempt, records=event.records, size=event.size))
 
     def _end(self, operation: Operation, outcome: Outcome) -> None:
         del self._operations[operation.work.attempt]
         self._report(outcome)
 
     def _report(self, outcome: Outcome) -> None:
-        self._book.report(outcome)
-        self._tell()
-
-    def _tell(self) -> None:
         self._news = True
-        self._link.tell()
+        self._line.report(outcome)
 
     # --- the journal ----------------------------------------------------------------------
 
     def _appended(self, event: Appended, now: float) -> None:
         self._appending = False
-        if event.epoch != self._book.epoch:
+        if event.epoch != self._line.book.epoch:
             return
         self._written = max(self._written, event.through)
         self._frames = {number: frame for number, frame in self._frames.items() if number > self._written}
-        self._tell()
+        self._news = True
+        self._line.tell()
 
     def _append_broke(self, event: AppendBroke, now: float) -> None:
         self._appending = False
@@ -261,7 +223,7 @@ class GatewayCore:
             frames.append(self._frames[number])
         if frames:
             self._appending = True
-            self._do(AppendFrames(self._book.epoch, tuple(frames)))
+            self._do(AppendFrames(self._line.book.epoch, tuple(frames)))
 
     def _runs_alone(self) -> bool:
         """Tell whether an operation runs that nothing else may run beside."""
@@ -273,34 +235,26 @@ class GatewayCore:
     # --- the process ----------------------------------------------------------------------
 
     def _terminate(self, event: events.Terminated, now: float) -> None:
-        if self._terminated is not None:
+        error = self._line.terminate(now)
+        if error is None:
             return
-        self._terminated = now
-        error = ErrorInfo(kind="disruption", reason="WorkerLost", message="the gateway was told to stop")
         for operation in list(self._operations.values()):
             if operation.state == "queued":
                 operation.move("drop")
                 self._end(operation, AttemptFailed(attempt=operation.work.attempt, error=error))
 
     def _ticked(self, event: events.Ticked, now: float) -> None:
-        if self._terminated is not None and (self._idle() or now - self._terminated > TERMINATION):
-            self._exit(0, "the gateway was told to stop")
-        elif self._link.given_up(now):
-            self._exit(1, f"no word from the master for {self._link.timing.worker_without_master:.0f} s")
+        self._line.ticked(now, idle=self._idle())
 
     def _idle(self) -> bool:
         """Tell whether nothing runs and the master knows all that ended: its successor may begin at once."""
-        return not self._operations and not self._appending and not self._book.unacknowledged()
-
-    def _exit(self, status: int, message: str) -> None:
-        self._exiting = True
-        self._do(events.Exit(status, message))
+        return not self._operations and not self._appending and not self._line.book.unacknowledged()
 
     # --- what follows from the state --------------------------------------------------------
 
     def _begin(self) -> None:
         """Begin what can begin, in the order in which it was assigned."""
-        if self._exiting:
+        if self._line.exiting:
             return
         waiting_alone = False
         for operation in list(self._operations.values()):
@@ -328,17 +282,13 @@ class GatewayCore:
 
     def _speak(self, now: float) -> None:
         """Send what is due to the master."""
-        if self._exiting:
-            return
-        if serial := self._link.next_register(now):
-            body = msgspec.structs.replace(self._identity, running=self._book.running())
-            self._do(events.SendRegister(serial, body))
+        if serial := self._line.next_register(now):
+            self._line.register(serial)
         if self._frames and not self._news and now < self._exchange_after:
             return
-        if serial := self._link.next_exchange(now):
+        if serial := self._line.next_exchange(now):
             self._news = False
-            exchange = self._book.exchange(journal_written=self._written)
-            self._do(events.SendExchange(serial, self._link.session, exchange, self._link.patience))
+            self._line.exchange(serial, journal_written=self._written)
 
     def _do(self, command: Command) -> None:
         self._commands.append(command)
@@ -347,8 +297,8 @@ class GatewayCore:
 _HANDLERS: Final[dict[type, Callable[[GatewayCore, Any, float], None]]] = {
     events.SessionOpened: GatewayCore._session_opened,
     events.Answered: GatewayCore._answered,
-    events.Refused: GatewayCore._refused,
-    events.Unanswered: GatewayCore._unanswered,
+    events.Refused: GatewayCore._not_answered,
+    events.Unanswered: GatewayCore._not_answered,
     events.Terminated: GatewayCore._terminate,
     events.Ticked: GatewayCore._ticked,
     Reported: GatewayCore._reported,
