@@ -230,11 +230,13 @@ class Agent:
         shutil.rmtree(self._work(attempt), ignore_errors=True)
         if not results:
             return
-        for name in (paths.map_output(attempt), paths.reduce_output(attempt)):
-            (self._settings.scratch / name).unlink(missing_ok=True)
-            # One that was never finished: the engine writes under names that begin so.
-            for path in self._settings.scratch.glob(f".{name}.*"):
-                path.unlink(missing_ok=True)
+        names = (paths.map_output(attempt), paths.reduce_output(attempt))
+        found = [path for name in names if (path := self._settings.scratch / name).exists()]
+        if not found:
+            # It was never finished: the engine writes under names that begin so.
+            found = list(self._settings.scratch.glob(f".{attempt}.*"))
+        for path in found:
+            path.unlink(missing_ok=True)
 
     # --- the process --------------------------------------------------------------------
 
