@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.support.apiserver import ROOT, SYSTEM, ApiServer, eventually
+from tests.support.kubelet import Kubelet
 from tests.support.operator_process import OperatorProcess, Team
 
 _numbers = itertools.count(1)
@@ -46,3 +47,11 @@ def operator(running_operator):
 def team(server):
     """A namespace of its own."""
     return Team(server, f"team-{next(_numbers)}")
+
+
+@pytest.fixture(scope="module")
+def kubelet(server, running_operator, tmp_path_factory):
+    """What runs Pods of the namespaces in which a test asks for a claim's folder."""
+    made = Kubelet(server, tmp_path_factory.mktemp("kubelet"))
+    yield made
+    made.close()

@@ -1,81 +1,8 @@
 """Whole jobs through the real API: operator, gateways and workers as processes, Pods by their manifests."""
 
-import json
-from typing import Any
-
-import pytest
-
-from mapreduce import history, testing
 from tests.support import history_checker
 from tests.support.apiserver import eventually
-from tests.support.kubelet import Kubelet
-
-PROGRAM = """
-import time
-import mapreduce as mr
-
-class WordCount(mr.Job):
-    def map(self, line):
-        time.sleep({pause})
-        for word in line.split():
-            yield word, 1
-
-    reduce = mr.Sum()
-"""
-LINES = [f"alpha beta {number % 7} gamma delta {number % 3}\n" for number in range(60)]
-
-
-@pytest.fixture(scope="module")
-def kubelet(server, running_operator, tmp_path_factory):
-    made = Kubelet(server, tmp_path_factory.mktemp("kubelet"))
-    yield made
-    made.close()
-
-
-def prepare(kubelet, team, files=6):
-    """Write the input, one small file a map; return what the reference makes of it."""
-    folder = kubelet.claim(team.name, "texts") / "in"
-    folder.mkdir(exist_ok=True)
-    for number in range(files):
-        (folder / f"{number}.txt").write_text("".join(LINES[number::files]))
-    program: dict[str, Any] = {}
-    exec(PROGRAM.format(pause=0), program)  # noqa: S102 - this module's own constant
-    lines = [line.rstrip("\n") for number in range(files) for line in LINES[number::files]]
-    return testing.run_tsv(program["WordCount"], lines)
-
-
-def submit(team, pause=0.0, **spec):
-    volume = {"persistentVolumeClaim": {"claimName": "texts"}}
-    fields = {
-        "program": {"inline": PROGRAM.format(pause=pause)},
-        "input": {"paths": ["in/*.txt"], "volume": volume, "splitSize": "100"},
-        "reducers": 3,
-    }
-    team.submit(**(fields | spec))
-
-
-def complete(team, timeout=60):
-    def over():
-        assert not team.condition("Failed"), team.status()
-        return team.condition("Complete")
-
-    try:
-        eventually("the job is complete", over, timeout=timeout, interval=0.2)
-    except AssertionError as error:
-        raise AssertionError(f"{error}\n{json.dumps(team.status(), indent=1)}") from error
-
-
-def events_of(kubelet, team):
-    return history.parse((kubelet.claim(team.name, "results") / "out/_history/events.ndjson").read_bytes())
-
-
-def assert_right(kubelet, team, expected, reduces=3):
-    out = kubelet.claim(team.name, "results") / "out"
-    assert (out / "output.tsv").read_bytes() == expected
-    events = events_of(kubelet, team)
-    maps = team.status()["map"]["total"]
-    assert history_checker.check(events, maps=maps, reduces=reduces) == []
-    return events
+from tests.support.whole_jobs import LINES, assert_right, complete, maps_succeed, prepare, submit
 
 
 def test_a_word_count_over_two_claims_gives_the_reference_s_bytes_and_leaves_nothing_running(operator, kubelet, team):
@@ -106,7 +33,7 @@ def test_the_input_may_be_a_config_map_and_the_claim_the_same_for_both(operator,
 def test_a_worker_pod_deleted_while_maps_run_costs_its_attempts_only(operator, kubelet, team):
     expected = prepare(kubelet, team)
     submit(team, pause=0.1)
-    eventually("maps succeed", lambda: team.status().get("map", {}).get("succeeded", 0) >= 2, timeout=60)
+    maps_succeed(team)
     victim = min(pod["metadata"]["name"] for pod in team.pods("worker"))
     team.server.kubectl("-n", team.name, "delete", "pod", victim, "--wait=false", "--grace-period=0", "--force")
     complete(team)
@@ -117,7 +44,7 @@ def test_a_worker_pod_deleted_while_maps_run_costs_its_attempts_only(operator, k
 def test_an_operator_killed_while_maps_run_runs_no_finished_map_again(operator, kubelet, team):
     expected = prepare(kubelet, team)
     submit(team, pause=0.15)
-    eventually("maps succeed", lambda: team.status().get("map", {}).get("succeeded", 0) >= 2, timeout=60)
+    maps_succeed(team)
     operator.kill()
     operator.start()
     complete(team)

@@ -77,6 +77,12 @@ class Kubelet:
             if running.pod["metadata"]["name"] == name:
                 os.killpg(running.process.pid, signal.SIGKILL)
 
+    def refresh(self, name: str) -> None:
+        """Lay out a Pod's ConfigMaps again, as the real one does within a minute of a change."""
+        for running in self._pods.values():
+            if running.pod["metadata"]["name"] == name:
+                self._mount(running.pod, self._folder / name)
+
     def close(self) -> None:
         """End every process; raises what went wrong meanwhile."""
         self._stop.set()
