@@ -24,6 +24,10 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "resume": ("mapreduce_cli.cluster.lifecycle:resume", "Let a suspended job go on."),
         "delete": ("mapreduce_cli.cluster.lifecycle:delete", "Delete jobs; published outputs stay."),
     },
+    "Data on a cluster": {
+        "cp": ("mapreduce_cli.cluster.copy:cp", "Copy files to and from a volume, with checksums."),
+        "cat": ("mapreduce_cli.cluster.cat:cat", "Print the output of a finished job."),
+    },
 }
 """Section → name → (module:attribute, what the list of commands says)."""
 

@@ -1,0 +1,117 @@
+"""`mapreduce cat`: the output of a finished job on stdout.
+
+Neighbours: `copy.py` (the same Pod), `decompress.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from mapreduce_cli import terminal
+from mapreduce_cli.cluster import decompress, jobs, streams, transfer, volumes
+from mapreduce_cli.cluster.commands import Asked, command
+from mapreduce_cli.cluster.helper_pod import START_TIMEOUT, helper_pod, place_for
+from mapreduce_cli.cluster.lookup import find_job
+from mapreduce_cli.cluster.problems import Broken, Problem, Refused
+
+
+class _JobFailed(Problem):
+    status = 1
+
+
+@command("cat")
+@click.argument("name", metavar="NAME|pvc:CLAIM/path")
+@click.option("--raw", is_flag=True, help="Print compressed files as they are.")
+@click.option("--image", metavar="IMAGE", default="", help="The Pod's image.  [default: the worker image]")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=float,
+    default=START_TIMEOUT,
+    show_default=True,
+    help="How long the Pod may take to start.",
+)
+def cat(asked: Asked, name: str, raw: bool, image: str, timeout: float) -> None:
+    """Print the output of a finished job.
+
+    NAME is a job, or the place of an output whose job was deleted. Several files are printed in their
+    order; compressed ones are decompressed. With --json: what the manifest says of the files, and
+    no data.
+    """
+    if volumes.is_place(name):
+        place, uid = volumes.parse(name, ("pvc",)), ""
+    else:
+        place, uid = _output_of(find_job(asked.api, asked.namespace, name))
+    found = place_for(asked.api, asked.namespace, place.name, image=image, read_only=True)
+    with helper_pod(asked.api, asked.namespace, found, timeout) as pod:
+        pipe = pod.start(do="output", path=place.path)
+        try:
+            with streams.told():
+                incoming = streams.frames(pipe)
+                manifest = _manifest(incoming)
+                _check_owner(manifest, uid, str(place))
+                if asked.json:
+                    terminal.document(manifest)
+                else:
+                    copy_out(incoming, sys.stdout.buffer.write, raw=raw)
+                    sys.stdout.buffer.flush()
+        finally:
+            pipe.close()
+
+
+def copy_out(incoming: Iterator[transfer.Frame], write: transfer.Write, *, raw: bool) -> None:
+    """Write the content of every file that comes; raises `Broken` where one is damaged."""
+
+    digest, reader, name = hashlib.sha256(), decompress.reader("", raw=True), ""
+    for kind, payload in incoming:
+        if kind == b"F":
+            name = str(json.loads(payload)["path"])
+            digest, reader = hashlib.sha256(), decompress.reader(name, raw=raw)
+        elif kind == b"D":
+            digest.update(payload)
+            write(reader.feed(payload))
+        elif kind == b"E":
+            reader.end()
+            if payload != digest.digest():
+                raise Broken(f"the checksum of {name} does not agree with that in the Pod")
+
+
+def _output_of(job: dict[str, Any]) -> tuple[volumes.Place, str]:
+    """Return where a job's output is, and the job's uid; raises if there is none."""
+    failed = jobs.condition(job, "Failed")
+    if failed is not None:
+        raise _JobFailed(
+            f"{jobs.name(job)} failed and has no output: {failed.get('reason')}: {failed.get('message')}",
+            hint=f"mapreduce describe {jobs.name(job)} shows its last failures",
+        )
+    if jobs.condition(job, "Complete") is None:
+        raise Refused(
+            f"{jobs.name(job)} is {jobs.phase(job)}: its output appears when it is complete",
+            hint=f"mapreduce explain {jobs.name(job)} says what it waits for",
+        )
+    output = job["spec"]["output"]
+    claim = str(output["volume"]["persistentVolumeClaim"]["claimName"])
+    return volumes.Place("pvc", claim, str(output["path"])), jobs.uid(job)
+
+
+def _manifest(incoming: Iterator[transfer.Frame]) -> dict[str, Any]:
+    kind, payload = next(incoming)
+    if kind != b"I":
+        raise Broken(f"the other side began with {kind!r}")
+    manifest: dict[str, Any] = json.loads(payload)["manifest"]
+    return manifest
+
+
+def _check_owner(manifest: dict[str, Any], uid: str, place: str) -> None:
+    if uid and manifest.get("uid") != uid:
+        whose = (manifest.get("job") or {}).get("name")
+        raise Refused(
+            f"the output at {place} is another job's now: {whose or manifest.get('uid')}",
+            hint=f"mapreduce cat {place} prints it all the same",
+        )
