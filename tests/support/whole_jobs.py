@@ -46,7 +46,7 @@ def reference(source: str, files: int = 6) -> bytes:
 def submit(team: Team, pause: float = 0.0, **spec: Any) -> None:
     """Apply the job; a line of input takes `pause` seconds. `spec` replaces fields."""
     volume = {"persistentVolumeClaim": {"claimName": "texts"}}
-    fields = {
+    fields: dict[str, Any] = {
         "program": {"inline": PROGRAM.format(pause=pause)},
         "input": {"paths": ["in/*.txt"], "volume": volume, "splitSize": "100"},
         "reducers": 3,

@@ -132,7 +132,9 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
     if len(whose.name) > naming.JOB_CHARACTERS:
         raise InvalidSpec(f"the name {whose.name!r} has more than {naming.JOB_CHARACTERS} characters")
     if spec.reducers < 1:
-        raise InvalidSpec("reducers must be at least 1; leave it out for 8. A job without reduce is not supported")
+        raise InvalidSpec(
+            "reducers must be at least 1; leave it out for 8. A program without reduce makes a job without that phase"
+        )
     if spec.workers.replicas < 1 or spec.workers.slots < 1:
         raise InvalidSpec("workers.replicas and workers.slots must be at least 1")
     if spec.input.format == "Jsonl" and spec.input.encoding_errors == "Bytes":
