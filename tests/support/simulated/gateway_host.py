@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mapreduce import protocol
 from mapreduce.errors import MapReduceError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import (
-    Answer,
     Cleaned,
     CleanUp,
     ErrorInfo,
@@ -20,34 +18,25 @@ from mapreduce.protocol import (
     PlanPageMade,
     Published,
     PublishOutput,
-    Register,
-    Registered,
     Staged,
     StagePart,
 )
-from mapreduce_operator.core.events import Refuse
-from mapreduce_worker.core import events
 from mapreduce_worker.gateway.core import GatewayCore, operations
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
 from tests.support.crash_store import Crashed, CrashStore
 from tests.support.simulated import toy
-from tests.support.simulated.master_host import Away
+from tests.support.simulated.process import SimulatedProcess
 from tests.support.simulated.toy import ENGINE
 
 if TYPE_CHECKING:
     from tests.support.simulated.world import World
 
-TICK = 0.25
 
-
-class GatewayHost:
+class GatewayHost(SimulatedProcess):
     """One process; the disk outlives it. It may be made to crash at a step of its writing."""
 
     def __init__(self, world: World, name: str, uid: str) -> None:
-        self._world = world
-        self.name = name
-        self._uid = uid
-        self._alive = True
+        super().__init__(world, name, uid)
         self._store = CrashStore(world.disk, crash_at=world.next_crash())
         spec = world.spec
         self._output = Output(
@@ -58,64 +47,17 @@ class GatewayHost:
             partitions=spec.reducers,
         )
         self.outputs: dict[AttemptId, Any] = {}
-        self._core = GatewayCore(
-            Register(
-                version=protocol.VERSION, engine=ENGINE, role="gateway", boot=f"boot-{name}", slots=0, data_port=1
-            ),
-            world.clock.chance.random,
-        )
-        self._tick()
-
-    def die(self) -> None:
-        """End the process at once."""
-        self._alive = False
-
-    def terminate(self) -> None:
-        """SIGTERM."""
-        self._handle(events.Terminated())
+        self.begin(GatewayCore(self.identity("gateway", 0), world.clock.chance.random))
 
     # --- the core -------------------------------------------------------------------------
 
-    def _handle(self, event: Any) -> None:
-        if not self._alive:
-            return
-        for command in self._core.handle(event, self._world.clock.now):
-            self._carry_out(command)
-
-    def _tick(self) -> None:
-        if self._alive:
-            self._handle(events.Ticked())
-            self._world.clock.after(TICK, self._tick)
-
     def _carry_out(self, command: operations.Command) -> None:
         match command:
-            case events.SendRegister():
-                self._world.master.register(self.name, self._uid, command.body, 8.0, self._answer_to(command.serial))
-            case events.SendExchange():
-                answer = self._answer_to(command.serial)
-                self._world.master.exchange(self.name, command.session, command.body, command.patience, answer)
-            case events.Exit():
-                self._world.note(f"{self.name} exits: {command.message}")
-                self._world.platform.exited(self.name)
             case operations.AppendFrames():
                 self._work(lambda: self._append(command))
             case operations.Begin():
                 work = command.work
                 self._work(lambda: self._operate(work))
-
-    def _answer_to(self, serial: int) -> Any:
-        def respond(answer: Any) -> None:
-            match answer:
-                case Registered():
-                    self._handle(events.SessionOpened(serial, answer))
-                case Answer():
-                    self._handle(events.Answered(serial, answer))
-                case Refuse():
-                    self._handle(events.Refused(serial, answer.status, answer.reason, answer.message))
-                case Away():
-                    self._handle(events.Unanswered(serial))
-
-        return respond
 
     # --- storage --------------------------------------------------------------------------
 

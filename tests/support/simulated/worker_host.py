@@ -4,79 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mapreduce import protocol
 from mapreduce.ids import AttemptId
 from mapreduce.program import Shape
-from mapreduce.protocol import Answer, MapOutput, Register, Registered
-from mapreduce_operator.core.events import Refuse
+from mapreduce.protocol import MapOutput
 from mapreduce_worker.core import events
 from mapreduce_worker.core.worker import WorkerCore
 from tests.support.simulated import toy
-from tests.support.simulated.master_host import Away
-from tests.support.simulated.toy import ENGINE
+from tests.support.simulated.process import SimulatedProcess
 
 if TYPE_CHECKING:
     from tests.support.simulated.world import World
 
-TICK = 0.25
 
-
-class WorkerHost:
+class WorkerHost(SimulatedProcess):
     """One process; `die` takes its disk with it."""
 
     def __init__(self, world: World, name: str, uid: str) -> None:
-        self._world = world
-        self.name = name
-        self._uid = uid
-        self._alive = True
+        super().__init__(world, name, uid)
         self.outputs: dict[AttemptId, tuple[tuple[toy.Row, ...], ...]] = {}
         self.parts: dict[AttemptId, bytes] = {}
         self._fetched: dict[tuple[AttemptId, AttemptId], tuple[toy.Row, ...]] = {}
         self._running: dict[int, AttemptId] = {}
-        self._core = WorkerCore(
-            Register(
-                version=protocol.VERSION,
-                engine=ENGINE,
-                role="worker",
-                boot=f"boot-{name}",
-                slots=world.spec.slots,
-                data_port=1,
-            ),
-            world.clock.chance.random,
-        )
-        self._tick()
-
-    def die(self) -> None:
-        """End the process at once."""
-        self._alive = False
-
-    def terminate(self) -> None:
-        """SIGTERM."""
-        self._handle(events.Terminated())
+        self.begin(WorkerCore(self.identity("worker", world.spec.slots), world.clock.chance.random))
 
     # --- the core -------------------------------------------------------------------------
-
-    def _handle(self, event: events.Event) -> None:
-        if not self._alive:
-            return
-        for command in self._core.handle(event, self._world.clock.now):
-            self._carry_out(command)
 
     def _later(self, shortest: float, longest: float, event: events.Event) -> None:
         self._world.clock.after(self._world.clock.chance.uniform(shortest, longest), lambda: self._handle(event))
 
-    def _tick(self) -> None:
-        if self._alive:
-            self._handle(events.Ticked())
-            self._world.clock.after(TICK, self._tick)
-
     def _carry_out(self, command: events.Command) -> None:
         match command:
-            case events.SendRegister():
-                self._world.master.register(self.name, self._uid, command.body, 8.0, self._answer_to(command.serial))
-            case events.SendExchange():
-                answer = self._answer_to(command.serial)
-                self._world.master.exchange(self.name, command.session, command.body, command.patience, answer)
             case events.FetchInput():
                 self._fetch_input(command)
             case events.FetchSegments():
@@ -99,23 +56,6 @@ class WorkerHost:
             case events.DeleteFiles():
                 self.outputs.pop(command.attempt, None)
                 self.parts.pop(command.attempt, None)
-            case events.Exit():
-                self._world.note(f"{self.name} exits: {command.message}")
-                self._world.platform.exited(self.name)
-
-    def _answer_to(self, serial: int) -> Any:
-        def respond(answer: Any) -> None:
-            match answer:
-                case Registered():
-                    self._handle(events.SessionOpened(serial, answer))
-                case Answer():
-                    self._handle(events.Answered(serial, answer))
-                case Refuse():
-                    self._handle(events.Refused(serial, answer.status, answer.reason, answer.message))
-                case Away():
-                    self._handle(events.Unanswered(serial))
-
-        return respond
 
     # --- data -----------------------------------------------------------------------------
 
