@@ -42,11 +42,12 @@ class Running:
 class Kubelet:
     """Runs until `close` the Pods of namespaces in which it was asked for a claim's folder.
 
-    `claims` has one folder a claim, by namespace.
+    `claims` has one folder a claim, by namespace. Gateways are bound to the node `claims`, workers to `worker_node`.
     """
 
     def __init__(self, server: ApiServer, folder: pathlib.Path) -> None:
         self.claims = folder / "claims"
+        self.worker_node = "here"
         self._server = server
         self._folder = folder
         self._context = ssl.create_default_context()
@@ -117,7 +118,8 @@ class Kubelet:
         folder = self._folder / metadata["name"]
         try:
             mounts = self._mount(pod, folder)
-            target = {"apiVersion": "v1", "kind": "Node", "name": "here"}
+            is_worker = metadata["labels"]["mapreduce.dev/role"] == "worker"
+            target = {"apiVersion": "v1", "kind": "Node", "name": self.worker_node if is_worker else "claims"}
             binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": metadata["name"]}, "target": target}
             self._call("POST", f"{where}/binding", binding)
             ip = f"127.0.{next(self._numbers)}.1"

@@ -1,0 +1,19 @@
+"""`kubectl drain` of a node with workers, as an administrator runs it while a job does."""
+
+from tests.support.whole_jobs import assert_right, complete, maps_succeed, prepare, submit
+
+
+def test_a_drained_node_gives_its_workers_back_and_the_job_goes_on_elsewhere(server, operator, kubelet, team):
+    expected = prepare(kubelet, team)
+    server.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "here"}})
+    submit(team, pause=0.15)
+    maps_succeed(team)
+    drained = {pod["metadata"]["name"] for pod in team.pods("worker")}
+    kubelet.worker_node = "elsewhere"
+    # Neither --force nor more: a Pod without a controller, or with other data, would be refused here.
+    server.kubectl("drain", "here", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=50s")
+    left = team.server.get("-n", team.name, "pods", "--field-selector=spec.nodeName=here")["items"]
+    assert left == []
+    complete(team)
+    assert_right(kubelet, team, expected)
+    assert drained.isdisjoint(pod["metadata"]["name"] for pod in team.pods("worker"))
