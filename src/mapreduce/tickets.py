@@ -16,6 +16,8 @@ LIFETIME = 3600.0
 """Seconds that a ticket is good for."""
 
 INPUT = "input"
+_EXPIRY_DIGITS = 12
+"""More than any time that is told; what is longer is no expiry, and too long a text is no number at all."""
 
 
 def partition_scope(step: int, partition: int) -> str:
@@ -38,7 +40,9 @@ def check(ticket: str, keys: Iterable[bytes], job: str, scope: str, now: float) 
     """Tell whether the ticket opens `scope`; `keys` are the current one and the previous."""
     claimed, _, rest = ticket.rpartition(".")
     claimed_scope, _, until = claimed.rpartition(".")
-    if claimed_scope != scope or not until.isascii() or not until.isdigit() or int(until) < now:
+    if claimed_scope != scope or not rest.isascii() or not until.isascii() or not until.isdigit():
+        return False
+    if len(until) > _EXPIRY_DIGITS or int(until) < now:
         return False
     return any(hmac.compare_digest(_mac(key, job, scope, int(until)), rest) for key in keys)
 

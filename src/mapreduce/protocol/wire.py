@@ -45,6 +45,7 @@ def decode(body: bytes, kind: type[MessageT]) -> MessageT:
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     try:
         message: MessageT = decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # Far too many arrays within arrays are no defect of the receiver's.
         raise ProtocolError(f"not a {kind.__name__}: {error}") from error
     return message

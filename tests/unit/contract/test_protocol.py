@@ -44,7 +44,9 @@ def test_a_message_comes_back_equal(message):
     assert protocol.decode(protocol.encode(message), type(message)) == message
 
 
-@pytest.mark.parametrize("body", [b"", b"\xc1", b"\x80", b"\x81\xa5epoch\xa1x", b"\x91" * 5000])
+@pytest.mark.parametrize(
+    "body", [b"", b"\xc1", b"\x80", b"\x81\xa5epoch\xa1x", b"\x91" * 5000, b"\x81\xa1x" + b"\x91" * 500_000]
+)
 def test_a_body_that_is_no_message_is_refused(body):
     with pytest.raises(ProtocolError, match="Exchange"):
         protocol.decode(body, protocol.Exchange)

@@ -31,6 +31,8 @@ def test_a_scope_with_a_dot_in_it_is_no_trouble():
         TICKET.replace("1000", "2000"),
         TICKET.replace("-3", "-4"),
         "partition-0-3.٣٣٣٣.x",
+        f"partition-0-3.{'9' * 5000}.x",
+        TICKET[:-1] + "é",
     ],
 )
 def test_a_forged_ticket_opens_nothing(ticket):
