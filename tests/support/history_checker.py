@@ -14,10 +14,19 @@ from typing import Any
 Events = list[dict[str, Any]]
 
 
-def check(events: Events, *, maps: int, reduces: int, attempts_per_task: int = 4, published: bool = True) -> list[str]:
+def check(
+    events: Events,
+    *,
+    maps: int,
+    reduces: int,
+    attempts_per_task: int = 4,
+    published: bool = True,
+    counters: dict[str, int] | None = None,
+) -> list[str]:
     """Return every rule that the history breaks, in words; an empty list is a good history.
 
-    Of a job without reduce, `reduces` is the number of parts: one a map.
+    Of a job without reduce, `reduces` is the number of parts: one a map. `counters` are those of the
+    manifest, if they should be checked too.
     """
     return [
         *_epochs_grow(events),
@@ -27,12 +36,35 @@ def check(events: Events, *, maps: int, reduces: int, attempts_per_task: int = 4
         *(_published_after_all_parts(events) if published else ()),
         *_every_map_finished(events, maps if published else 0),
         *_nothing_comes_of_what_was_not_assigned(events),
+        *(wrong_counters(events, counters) if counters is not None else ()),
     ]
 
 
 def named(events: Events, *words: str) -> Events:
     """Return the events with one of these names."""
     return [event for event in events if event["event"] in words]
+
+
+def counters_that_count(events: Events) -> dict[str, int]:
+    """Return the sums over the attempts that count: of each map the last that finished or was found
+    held, of each part the one that was staged."""
+    counted: dict[str, dict[str, int]] = {}
+    for event in named(events, "Finished", "Held"):
+        if event["task"].startswith("map-"):
+            counted[event["task"]] = event.get("counters", {})
+    for event in named(events, "Staged"):
+        counted[event["task"]] = event.get("counters", {})
+    sums: Counter[str] = Counter()
+    for counters in counted.values():
+        for name, value in counters.items():
+            sums[name] += value
+    return dict(sums)
+
+
+def wrong_counters(events: Events, counters: dict[str, int]) -> list[str]:
+    """Say in words if these counters are not those of the attempts that count."""
+    expected = counters_that_count(events)
+    return [] if counters == expected else [f"the counters are {counters}, but those that count make {expected}"]
 
 
 def lost_on(events: Events, worker: str) -> Events:

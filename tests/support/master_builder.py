@@ -82,6 +82,8 @@ class JobUnderTest:
         """Kinds of storage tasks that gateways do not do yet."""
         self.outputs_of_maps: dict[int, str] = {}
         """Checksums of maps that are not `c<index>`."""
+        self.counting: dict[str, dict[str, int]] = {}
+        """What attempts count, by their name, if not 1 of their kind."""
         self._commands: list[Command] = []
         self.start_master(resumed=resumed)
 
@@ -153,7 +155,7 @@ class JobUnderTest:
         kind = FakeGateway if command.role == "gateway" else FakeWorker
         process = kind(command.name, command.index, slots=self.spec.slots if kind is FakeWorker else 0)
         if isinstance(process, FakeWorker):
-            process.has_reduce = self.has_reduce
+            process.has_reduce, process.counting = self.has_reduce, self.counting
         self.processes[command.name] = process
         return process
 

@@ -182,6 +182,8 @@ class FakeWorker(FakeProcess):
     def __init__(self, name: str, index: int, slots: int = 1) -> None:
         super().__init__(name, index, slots)
         self.outputs: dict[AttemptId, MapOutput] = {}
+        self.counting: dict[str, dict[str, int]] = {}
+        """What an attempt's user code counts, if not 1 of its kind."""
         self.has_reduce = True
         """What it finds when it loads the program."""
         self.places: dict[int, tuple[AttemptId, str]] = {}
@@ -250,7 +252,11 @@ class FakeWorker(FakeProcess):
         assignment = self.active[attempt]
         index = attempt.task.index
         if isinstance(assignment, RunMap) and assignment.makes_part:
-            self.report(MapPartSucceeded(attempt=attempt, checksum=f"p{index}", rows=5, size=50, records=10))
+            self.report(
+                MapPartSucceeded(
+                    attempt=attempt, checksum=f"p{index}", rows=5, size=50, records=10, counters=self.counts(attempt)
+                )
+            )
         elif isinstance(assignment, RunMap):
             output = MapOutput(
                 attempt=attempt,
@@ -259,17 +265,28 @@ class FakeWorker(FakeProcess):
                 size=50,
                 key_type="str",
                 key_at=f"a.txt:{100 * index}",
+                records=10,
+                counters=self.counts(attempt),
             )
             self.outputs[attempt] = output
             self.report(MapSucceeded(output=output, records=10))
         elif isinstance(assignment, RunReduce):
             assert self._complete(assignment), "a reduce without all its segments cannot finish"
             digest = self.computing.pop(attempt, None) or self._digest()
-            self.report(ReduceSucceeded(attempt=attempt, checksum=f"p{index}", rows=3, size=30, consumed=digest))
+            counted = self.counts(attempt)
+            self.report(
+                ReduceSucceeded(
+                    attempt=attempt, checksum=f"p{index}", rows=3, size=30, consumed=digest, counters=counted
+                )
+            )
         else:
             self.report(
                 ProgramLoaded(attempt=attempt, shape=Shape("Job", has_reduce=self.has_reduce, has_combine=False))
             )
+
+    def counts(self, attempt: AttemptId) -> dict[str, int]:
+        """What the user's code counts in an attempt."""
+        return self.counting.get(str(attempt), {f"{attempt.task.kind}s": 1})
 
     def fail(self, attempt: AttemptId, kind: str = "user", reason: str = "UserCodeFailed", **fields: str) -> None:
         """End an attempt with an error."""

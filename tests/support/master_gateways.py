@@ -143,6 +143,7 @@ class FakeGateway(FakeProcess):
                 rows=work.rows,
                 size=work.size,
                 records=work.records,
+                counters=work.counters,
             )
             store.frames.append(Frame(work.attempt.epoch, 0, entry))
         kept = store.staged[work.partition]
@@ -155,5 +156,6 @@ class FakeGateway(FakeProcess):
                 rows=kept.rows,
                 size=kept.size,
                 records=kept.records,
+                counters=kept.counters,
             )
         )

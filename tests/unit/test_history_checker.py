@@ -179,3 +179,21 @@ def test_the_questions_about_a_history_are_answered():
     assert history_checker.most_workers_busy_at_once(events) == 1
     both = [told("Assigned", MAP_0, worker="worker-0"), told("Assigned", MAP_1, worker="worker-1")]
     assert history_checker.most_workers_busy_at_once(lines(both)) == 2
+
+
+def test_counters_are_summed_over_the_last_finish_of_each_map_and_the_staged_parts():
+    again = attempt("map", 0, 1)
+    events = lines(
+        [
+            told("Finished", MAP_0, counters={"a": 5}),
+            told("Finished", REDUCE_0, counters={"b": 9}),
+            told("Lost", MAP_0),
+            told("Finished", again, counters={"a": 1}),
+            told("Held", MAP_1, counters={"a": 2, "c": -1}),
+            told("Staged", REDUCE_0, counters={"b": 4}),
+        ]
+    )
+    assert history_checker.counters_that_count(events) == {"a": 3, "b": 4, "c": -1}
+    assert history_checker.wrong_counters(events, {"a": 3, "b": 4, "c": -1}) == []
+    (said,) = history_checker.wrong_counters(events, {"a": 8, "b": 4, "c": -1})
+    assert "'a': 8" in said

@@ -102,14 +102,15 @@ class JournalPage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     frames: tuple[Frame, ...]
 
 
-class OutputSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What was published."""
+class OutputSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was published; `counters` are those of the manifest."""
 
     path: str
     files: int
     records: int
     size: int
     checksum: str
+    counters: dict[str, int] = {}
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -17,6 +17,7 @@ from xxhash import xxh3_128_hexdigest
 
 from mapreduce import tsv
 from mapreduce.errors import CorruptionError
+from mapreduce.ids import AttemptId
 from mapreduce.partitioning import partition
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.program import Program
@@ -94,6 +95,16 @@ class Toy(msgspec.Struct, frozen=True):
     def map_part(self, index: int) -> bytes:
         """Return the part of one map of a job without reduce: its words in their order."""
         return msgspec.msgpack.encode([(word, 1) for word in self.texts[index]])
+
+    def counters(self, index: int, attempt: AttemptId) -> dict[str, int]:
+        """Return what one map attempt counts; under "tries" no two attempts of a map count alike."""
+        return {"maps": 1, "words": len(self.texts[index]), "tries": 10 * attempt.epoch + attempt.number}
+
+    def expected_counters(self) -> dict[str, int]:
+        """Return what the counters must be that do not depend on which attempts count."""
+        words = [word for text in self.texts for word in text]
+        sums = {"words": len(words)} | ({"maps": len(self.texts)} if self.texts else {})
+        return sums | ({"keys": len(set(words))} if self.has_reduce else {})
 
     def expected(self) -> bytes:
         """Return what `output.tsv` must hold."""

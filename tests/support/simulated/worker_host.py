@@ -136,6 +136,8 @@ class WorkerHost(SimulatedProcess):
             key_type="str" if rows else "",
             key_at="file:0",
             partition_sizes=bytes(min(255, len(segment)) for segment in segments),
+            records=1,
+            counters=self._world.toy.counters(command.split.index, command.attempt),
         )
         return events.MapDone(command.attempt, output, 1)
 
@@ -144,11 +146,19 @@ class WorkerHost(SimulatedProcess):
         self.parts[command.attempt] = part
         found = toy.facts(part)
         return events.MapPartDone(
-            attempt=command.attempt, checksum=found.checksum, rows=found.rows, size=found.size, records=1
+            attempt=command.attempt,
+            checksum=found.checksum,
+            rows=found.rows,
+            size=found.size,
+            records=1,
+            counters=self._world.toy.counters(command.split.index, command.attempt),
         )
 
     def _reduce(self, command: events.ReduceInSlot) -> events.Event:
         part = toy.reduce([self._fetched[command.attempt, segment.source] for segment in command.segments])
         self.parts[command.attempt] = part
         found = toy.facts(part)
-        return events.ReduceDone(attempt=command.attempt, checksum=found.checksum, rows=found.rows, size=found.size)
+        counted = {"keys": found.rows, "tries": 10 * command.attempt.epoch + command.attempt.number}
+        return events.ReduceDone(
+            attempt=command.attempt, checksum=found.checksum, rows=found.rows, size=found.size, counters=counted
+        )

@@ -164,8 +164,14 @@ class World:
         left = sorted(set(self.disk.tree()) - {f"{self.spec.output}/{name}" for name in published})
         if left:
             wrong.append(f"left behind: {left}")
+        counters = msgspec.json.decode(published["_manifest.json"])["counters"]
+        if {name: value for name, value in counters.items() if name != "tries"} != self.toy.expected_counters():
+            wrong.append(f"the counters are {counters}, not {self.toy.expected_counters()}")
+        assert self.master.status is not None
+        if self.master.status.counters != counters:
+            wrong.append(f"the status says {self.master.status.counters}, the manifest {counters}")
         maps, parts = len(self.toy.texts), self.toy.parts
-        return wrong + history_checker.check(self.history(), maps=maps, reduces=parts)
+        return wrong + history_checker.check(self.history(), maps=maps, reduces=parts, counters=counters)
 
     def history(self) -> history_checker.Events:
         """Return the events of the published job."""

@@ -69,8 +69,18 @@ def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:
         attempts.discard(book, worker, attempt_id)
         return
     shape.learn(book, has_reduce=True)
-    book.record("Held", attempt=attempt_id, worker=worker, checksum=output.checksum, rows=output.rows, size=output.size)
+    book.record(
+        "Held",
+        attempt=attempt_id,
+        worker=worker,
+        checksum=output.checksum,
+        rows=output.rows,
+        size=output.size,
+        records=output.records,
+        counters=output.counters,
+    )
     if maps.accepts(book, output):
+        maps.note(book, index, output.records, output.counters)
         maps.keep(book, output, worker)
 
 

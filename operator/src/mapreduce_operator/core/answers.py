@@ -234,4 +234,5 @@ def _stage(book: Book, attempt: Attempt) -> StagePart:
         rows=part.rows,
         size=part.size,
         records=part.records,
+        counters=part.counters,
     )

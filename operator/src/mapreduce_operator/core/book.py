@@ -24,6 +24,7 @@ from mapreduce_operator.core.events import Announce, Command, Condition, Instant
 from mapreduce_operator.core.journal import Journal
 from mapreduce_operator.core.outputs import MapOutputs
 from mapreduce_operator.core.states import JobEvent, JobState
+from mapreduce_operator.core.tally import Counted, Tally
 from mapreduce_operator.core.tasks import TaskTable
 from mapreduce_operator.core.workers import Registry, Worker
 
@@ -60,6 +61,7 @@ class Part(msgspec.Struct, frozen=True):
     """Who has it, until it is staged."""
     records: int = 0
     """Input records of a map whose part it is."""
+    counters: dict[str, int] = {}
 
 
 class Ending(msgspec.Struct):
@@ -88,6 +90,8 @@ class Recovered(msgspec.Struct):
     finished: dict[int, str] = {}
     """Map index to checksum, of maps that finished."""
     records: dict[int, int] = {}
+    counters: dict[int, dict[str, int]] = {}
+    """What each map counted that finished."""
     consumed: str = ""
     key_type: KeyType = ""
     has_reduce: bool | None = None
@@ -149,9 +153,13 @@ class Book:
         self.split_sizes = array("Q")
         self.records = array("Q")
         """Input records of each map that finished."""
+        self.counted = Counted()
+        """What each map that finished has counted."""
         self.done_records = 0
         self.done_size = 0
         """Input records and bytes of the maps that have succeeded."""
+        self.tally = Tally()
+        """What the succeeded maps and the staged reduces have counted."""
         self.draft: PlanDraft | None = None
         self.draft_sequence = 0
         """The journal's sequence that ends the plan of this epoch, 0 before."""
@@ -254,6 +262,7 @@ class Book:
         rows: int = 0,
         size: int = 0,
         records: int = 0,
+        counters: dict[str, int] | None = None,
         key_type: KeyType = "",
         awaited: bool = False,
     ) -> int:
@@ -272,6 +281,7 @@ class Book:
             rows=rows,
             size=size,
             records=records,
+            counters=counters or {},
             key_type=key_type,
         )
         if awaited and (gateway := self.output_gateway) is not None:

@@ -14,6 +14,7 @@ from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.master import Master
 from mapreduce_operator.core.outputs import NOBODY
 from mapreduce_operator.core.states import JobState, TaskState, WorkerState
+from mapreduce_operator.core.tally import Tally
 
 
 class InvariantBroken(AssertionError):
@@ -104,6 +105,19 @@ def _parts_are_somewhere(book: Book) -> Iterator[str]:
             yield f"{name} runs again, but its old part is still known"
 
 
+def _counters_are_those_that_count(book: Book) -> Iterator[str]:
+    expected = Tally()
+    table = book.tasks["map"]
+    for index in book.counted.indices():
+        if table.is_in(index, TaskState.SUCCEEDED):
+            expected.add(book.counted.get(index))
+    for partition, part in book.parts.items():
+        if not book.map_only and book.producers.is_in(partition, TaskState.SUCCEEDED):
+            expected.add(part.counters)
+    if expected.totals() != book.tally.totals():
+        yield f"the counters are {book.tally.totals()}, but should be {expected.totals()}"
+
+
 def _waiting_maps_get_room(book: Book) -> Iterator[str]:
     """Else reduces that wait for a lost segment would hold every slot for ever."""
     if book.over or book.failure is not None or not book.grace_over:
@@ -170,6 +184,7 @@ _RULES: Final[tuple[Callable[[Book], Iterator[str]], ...]] = (
     _running_tasks_are_run,
     _outputs_have_holders,
     _parts_are_somewhere,
+    _counters_are_those_that_count,
     _waiting_maps_get_room,
     _nothing_runs_too_early,
     _seats_are_taken_by_the_living,

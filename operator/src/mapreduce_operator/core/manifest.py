@@ -12,7 +12,7 @@ from mapreduce_operator.core.book import Book
 
 
 def make(book: Book) -> bytes:
-    """Return the manifest's beginning as JSON: job, plan, epoch and key type."""
+    """Return the manifest's beginning as JSON: job, plan, epoch, key type and counters."""
     header = book.header
     return msgspec.json.encode(
         {
@@ -20,5 +20,6 @@ def make(book: Book) -> bytes:
             "plan": msgspec.to_builtins(header) if header is not None else {},
             "epoch": book.epoch,
             "key_type": book.key_type,
+            "counters": book.tally.totals(),
         }
     )

@@ -6,6 +6,7 @@ Neighbours: `outputs.py` (the columns), `reports.py` and `adoption.py` (outputs 
 
 from __future__ import annotations
 
+from mapreduce.counters import CounterError
 from mapreduce.keys import KeyType
 from mapreduce.protocol import MapOutput
 from mapreduce_operator.core import attempts
@@ -58,6 +59,17 @@ def keep(book: Book, output: MapOutput, worker: Worker) -> None:
     wake_reducers(book)
 
 
+def note(book: Book, index: int, records: int, counters: dict[str, int]) -> None:
+    """Note what the attempt that counts of a map has read and counted."""
+    counts = book.tasks["map"].is_in(index, TaskState.SUCCEEDED)
+    if counts:
+        count(book, index, -1)
+    book.records[index] = records
+    book.counted.put(index, counters)
+    if counts:
+        count(book, index, 1)
+
+
 def lose(book: Book, indices: list[int], worker: Worker, reason: str) -> None:
     """Note that a worker no longer holds the outputs of these maps; run again what is needed."""
     for index in indices:
@@ -87,9 +99,22 @@ def run_again(book: Book, index: int) -> None:
 
 
 def count(book: Book, index: int, sign: int) -> None:
-    """Add the input of a map to what is done, or take it off."""
+    """Add a map's input to what is done, and its counters to the sums, or take them off."""
     book.done_records += sign * book.records[index]
     book.done_size += sign * book.split_sizes[index]
+    add_counters(book, book.counted.get(index), f"map-{index}", sign)
+
+
+def add_counters(book: Book, counted: dict[str, int], task: str, sign: int = 1) -> None:
+    """Add what a task has counted to the sums, or take it off; the job fails if they grow too many."""
+    if not counted:
+        return
+    book.tally.add(counted, sign)
+    if sign > 0:
+        try:
+            book.tally.check()
+        except CounterError as error:
+            book.fail("UserCodeFailed", f"{task}: {error}")
 
 
 def outputs_needed(book: Book) -> bool:

@@ -33,12 +33,15 @@ def accept(book: Book, partition: int, part: Part) -> None:
         attempts.discard(book, book.registry.by_number(before.worker), before.attempt)
     book.parts[partition] = part
     book.to_stage.discard(partition)
+    if book.map_only:
+        maps.note(book, partition, part.records, part.counters)
     made_by.move(partition, "staged")
     book.tasks["stage"].move(partition, "succeeded")
     book.finished += 1
     if book.map_only:
-        book.records[partition] = part.records
         maps.count(book, partition, 1)
+    else:
+        maps.add_counters(book, part.counters, str(made_by.id(partition)))
     attempts.cancel_all(book, made_by.kind, partition, "Cancelled")
     attempts.cancel_all(book, "stage", partition, "Cancelled")
 

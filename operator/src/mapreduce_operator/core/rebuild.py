@@ -65,7 +65,7 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
             found.last_error[task] = (entry.message, entry.worker)
             found.failures = [*found.failures, _failure(entry)][-KEPT_FAILURES:]
         case "Staged" if task is not None and entry.attempt is not None:
-            part = Part(entry.attempt, entry.checksum, entry.rows, entry.size, records=entry.records)
+            part = Part(entry.attempt, entry.checksum, entry.rows, entry.size, -1, entry.records, entry.counters)
             found.staged.setdefault(task.index, part)
             found.has_reduce = task.kind == "reduce"
         case "Consumed":
@@ -76,6 +76,7 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
             found.finished[task.index] = entry.checksum
             if entry.records:
                 found.records[task.index] = entry.records
+            found.counters[task.index] = entry.counters
         case "Finished" if task is not None and task.kind == "load":
             found.has_reduce = entry.message != shape.MAP_ONLY
         case "JobFailed":
@@ -153,8 +154,8 @@ def _restore_tasks(book: Book, found: Recovered) -> None:
             map_table.move(index, "succeeded")
             book.outputs.remember(index, checksum)
             book.outputs.orphans.add(index)
-            book.records[index] = found.records.get(index, 0)
             maps.count(book, index, 1)
+            maps.note(book, index, found.records.get(index, 0), found.counters[index])
 
 
 def install_plan(book: Book, header: PlanHeader, pages: list[tuple[Split, ...]]) -> None:

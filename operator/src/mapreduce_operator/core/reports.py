@@ -49,9 +49,7 @@ def apply(book: Book, worker: Worker, outcome: Outcome) -> None:
     attempt = worker.attempts.get(attempt_id)
     if attempt is None:
         if isinstance(outcome, MapSucceeded) and book.outputs.is_current(attempt_id, worker.number):
-            maps.count(book, attempt_id.task.index, -1)
-            book.records[attempt_id.task.index] = outcome.records
-            maps.count(book, attempt_id.task.index, 1)
+            maps.note(book, attempt_id.task.index, outcome.records, outcome.output.counters)
         elif isinstance(outcome, (MapSucceeded, MapPartSucceeded, ReduceSucceeded)):
             discard_unknown(book, worker, attempt_id)
         return
@@ -79,8 +77,7 @@ def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
         return
     if not maps.accepts(book, output):
         return
-    index = attempt.id.task.index
-    book.records[index] = report.records
+    maps.note(book, attempt.id.task.index, report.records, output.counters)
     book.record(
         "Finished",
         attempt=attempt.id,
@@ -89,6 +86,7 @@ def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
         rows=output.rows,
         size=output.size,
         records=report.records,
+        counters=output.counters,
     )
     maps.keep(book, output, worker)
 
@@ -107,9 +105,10 @@ def _map_part_succeeded(book: Book, attempt: Attempt, report: MapPartSucceeded) 
         rows=report.rows,
         size=report.size,
         records=report.records,
+        counters=report.counters,
         message=shape.MAP_ONLY,
     )
-    part = Part(attempt.id, report.checksum, report.rows, report.size, worker.number, records=report.records)
+    part = Part(attempt.id, report.checksum, report.rows, report.size, worker.number, report.records, report.counters)
     parts.offer(book, index, part, sequence=0)
 
 
@@ -126,7 +125,13 @@ def _reduce_succeeded(book: Book, attempt: Attempt, report: ReduceSucceeded) -> 
         attempts.discard(book, worker, attempt.id)
         return
     book.record(
-        "Finished", attempt=attempt.id, worker=worker, checksum=report.checksum, rows=report.rows, size=report.size
+        "Finished",
+        attempt=attempt.id,
+        worker=worker,
+        checksum=report.checksum,
+        rows=report.rows,
+        size=report.size,
+        counters=report.counters,
     )
     current = book.outputs.digest() if book.outputs.all_known() else ""
     if report.consumed != current:
@@ -144,7 +149,7 @@ def _reduce_succeeded(book: Book, attempt: Attempt, report: ReduceSucceeded) -> 
         key_type=book.key_type,
         awaited=True,
     )
-    part = Part(attempt.id, report.checksum, report.rows, report.size, worker.number)
+    part = Part(attempt.id, report.checksum, report.rows, report.size, worker.number, counters=report.counters)
     parts.offer(book, partition, part, sequence)
 
 

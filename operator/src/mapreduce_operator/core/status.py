@@ -53,10 +53,17 @@ def make(book: Book) -> JobStatus:
         records=book.done_records,
         size=book.done_size,
         total_size=book.header.size if book.header is not None else 0,
+        counters=counters(book),
         last_failures=tuple(book.last_failures),
         output=book.summary,
         message=waits,
     )
+
+
+def counters(book: Book) -> dict[str, int]:
+    """Return the sums of what user code counted; those of an output that was found published are in it."""
+    published = book.summary.counters if book.summary is not None else {}
+    return published or book.tally.totals()
 
 
 def _counts(book: Book, kind: Kind) -> PhaseCounts:

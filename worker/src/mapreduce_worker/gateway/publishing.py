@@ -56,6 +56,7 @@ class _Manifest(msgspec.Struct):
 
     uid: str
     output: OutputSummary
+    counters: dict[str, int] = {}
 
 
 def is_complete(store: Store, staging: str) -> bool:
@@ -102,9 +103,10 @@ def summary(store: Store, directory: str, path: str) -> OutputSummary:
     """Return what the manifest in a directory says of the output."""
     name = posixpath.join(directory, paths.MANIFEST)
     try:
-        return msgspec.structs.replace(msgspec.json.decode(store.read(name), type=_Manifest).output, path=path)
+        found = msgspec.json.decode(store.read(name), type=_Manifest)
     except msgspec.DecodeError as error:
         raise CorruptionError(f"{name} is damaged: {error}") from error
+    return msgspec.structs.replace(found.output, path=path, counters=found.counters)
 
 
 def write_events(store: Store, staging: str, lines: Iterable[bytes], mark: str = "new") -> None:
