@@ -1,10 +1,13 @@
 """What may be changed of a job while it lives, against a real API server: pause, size, and end."""
 
+import asyncio
 import json
 import time
 
 import pytest
 
+from mapreduce_operator.kube.client import Ref, connect
+from mapreduce_operator.kube.errors import Conflict
 from tests.support.apiserver import eventually
 
 
@@ -86,3 +89,33 @@ def test_a_time_to_live_may_be_given_when_the_job_is_over(team):
     change(team, ttlSecondsAfterFinished=0)
     eventually("it is gone", lambda: team.server.get("-n", team.name, "mrjobs")["items"] == [])
     assert time.monotonic() - began < 10
+
+
+def test_a_job_is_deleted_in_exactly_the_version_that_was_read(server, team, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig("admin")))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    team.submit(suspend=True)
+    eventually("it says that it is suspended", lambda: team.condition("Suspended"))
+
+    async def go():
+        api = await connect()
+        try:
+            where = Ref("mapreducejobs", team.name, "wordcount")
+            stale = (await api.get(where))["metadata"]
+            change(team, ttlSecondsAfterFinished=3600)
+            with pytest.raises(Conflict):
+                await api.delete(where, stale["uid"], stale["resourceVersion"])
+            eventually("nobody writes any more", lambda: team.status().get("observedGeneration") == 2)
+            await api.delete(where, stale["uid"], (await api.get(where))["metadata"]["resourceVersion"])
+        finally:
+            await api.close()
+
+    asyncio.run(go())
+    eventually("it is gone", lambda: team.server.get("-n", team.name, "mrjobs")["items"] == [])
+
+
+def test_a_job_cannot_be_scaled_to_nothing(team):
+    team.submit()
+    said = team.server.kubectl("-n", team.name, "scale", "mrjob/wordcount", "--replicas=0", check=False)
+    assert "spec.workers.replicas" in said
+    assert "greater than or equal to 1" in said
