@@ -12,11 +12,14 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Reducer:
     """The base of the built-in reducers; `acc` is any value that the value codec carries."""
+
+    keys_only: ClassVar[bool] = False
+    """What map yields or returns are keys, not pairs."""
 
     def start(self, value: Any) -> Any:
         """Return the accumulator of one value."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -28,8 +28,9 @@ from mapreduce_cli import localjobs
 from mapreduce_cli.failures import JobFailed
 from mapreduce_cli.progress import Display, Snapshot, display
 from mapreduce_worker.engine import failure as engine_failure
-from mapreduce_worker.engine import map_output, map_task, program, ranges, reduce_task
+from mapreduce_worker.engine import map_output, map_part, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine.options import of_job
+from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.gateway import failures as gateway_failures
 from mapreduce_worker.gateway.formats import EngineFormats
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
@@ -101,7 +102,12 @@ class _Sequential:
         self._note("EpochOpened")
         job_class = program.load(self._spec.program, self._scratch)
         splits = self._plan()
+        if not program.shape(job_class).has_reduce:
+            for split in splits:
+                self._map_part(job_class, split)
+            return self._publish(parts=len(splits))
         outputs = [self._map(job_class, split) for split in splits]
+        self._draw(reduces=(0, self._spec.reducers))
         for partition in range(self._spec.reducers):
             self._reduce(job_class, partition, outputs)
         return self._publish()
@@ -116,18 +122,13 @@ class _Sequential:
         self._journal(PlanMade(header, len(pages)))
         self._note("Planned", rows=len(splits), size=header.size)
         self._header = header
-        self._draw(phase="Mapping", maps=(0, len(splits)), reduces=(0, self._spec.reducers))
+        self._draw(phase="Mapping", maps=(0, len(splits)))
         return splits
 
     def _map(self, job_class: type[Job], split: Split) -> tuple[Path, MapOutput]:
         attempt = _attempt("map", split.index)
         out = self._scratch / paths.map_output(attempt)
-        before = self._snapshot
-        self._begin(attempt)
-
-        def progress(records: int, size: int) -> None:
-            self._draw(records=before.records + records, size=before.size + size)
-
+        before = self._begin_map(attempt)
         try:
             made = map_task.run_map(
                 job_class,
@@ -136,11 +137,51 @@ class _Sequential:
                 options=self._options,
                 attempt=attempt,
                 out=out,
-                progress=progress,
+                progress=self._map_progress(before),
             )
         except Exception as error:
             raise self._failed(attempt, error) from error
         self._check_key_type(attempt, made)
+        self._note_finished(attempt, made)
+        self._end_map(before, made.records, split)
+        return out, made
+
+    def _map_part(self, job_class: type[Job], split: Split) -> None:
+        attempt = _attempt("map", split.index)
+        out = self._scratch / paths.reduce_output(attempt)
+        before = self._begin_map(attempt)
+        try:
+            made = map_part.run_map(
+                job_class,
+                split,
+                self._source,
+                options=self._options,
+                out=out,
+                progress=self._map_progress(before),
+            )
+        except Exception as error:
+            raise self._failed(attempt, error) from error
+        self._note_finished(attempt, made)
+        self._stage(split.index, attempt, made, out)
+        self._end_map(before, made.records, split)
+
+    def _begin_map(self, attempt: AttemptId) -> Snapshot:
+        self._begin(attempt)
+        return self._snapshot
+
+    def _map_progress(self, before: Snapshot) -> Callable[[int, int], None]:
+        return lambda records, size: self._draw(records=before.records + records, size=before.size + size)
+
+    def _end_map(self, before: Snapshot, records: int, split: Split) -> None:
+        maps = (before.maps[0] + 1, before.maps[1])
+        self._draw(maps=maps, records=before.records + records, size=before.size + split.size)
+
+    def _note_finished(self, attempt: AttemptId, made: MapOutput | PartResult) -> None:
+        """Note what an attempt made, and add what it counted; the sum may be refused too."""
+        try:
+            self._counters = counters.add((self._counters, made.counters))
+        except counters.CounterError as error:
+            raise self._failed(attempt, error) from error
         self._note(
             "Finished",
             attempt,
@@ -148,11 +189,8 @@ class _Sequential:
             rows=made.rows,
             size=made.size,
             records=made.records,
-            counters=self._counted(attempt, made.counters),
+            counters=made.counters,
         )
-        maps = (before.maps[0] + 1, before.maps[1])
-        self._draw(maps=maps, records=before.records + made.records, size=before.size + split.size)
-        return out, made
 
     def _source(self, part: FileRange, _position: int) -> tuple[int, Iterator[bytes]]:
         return ranges.read_range(self._root, part)
@@ -188,27 +226,28 @@ class _Sequential:
             )
         except Exception as error:
             raise self._failed(attempt, error) from error
-        counted = self._counted(attempt, part.counters)
-        self._note("Finished", attempt, checksum=part.checksum, rows=part.rows, size=part.size, counters=counted)
+        self._note_finished(attempt, part)
         consumed = digests.consumed((made.attempt.task.index, made.checksum) for _, made in outputs)
         self._note("Consumed", attempt, checksum=consumed)
-        facts = PartFacts(part.checksum, part.rows, part.size)
-        stage = PartToStage(attempt=_attempt("stage", partition), partition=partition, source=attempt, facts=facts)
+        self._stage(partition, attempt, part, out)
+        self._draw(reduces=(self._snapshot.reduces[0] + 1, self._snapshot.reduces[1]))
+
+    def _stage(self, partition: int, source: AttemptId, made: PartResult, out: Path) -> None:
+        """Hand a part over to the output."""
+        stage = PartToStage(
+            attempt=_attempt("stage", partition),
+            partition=partition,
+            source=source,
+            facts=PartFacts(made.checksum, made.rows, made.size),
+            records=made.records,
+            counters=made.counters,
+        )
         temporary = self._output.incoming(stage)
         self._store.adopt(out, temporary)
         self._output.stage(stage, temporary, time.time())
         out.unlink()
-        self._draw(reduces=(self._snapshot.reduces[0] + 1, self._snapshot.reduces[1]))
 
-    def _counted(self, attempt: AttemptId, counted: dict[str, int]) -> dict[str, int]:
-        """Add what an attempt counted, and return it; the sum may be refused too."""
-        try:
-            self._counters = counters.add((self._counters, counted))
-        except counters.CounterError as error:
-            raise self._failed(attempt, error) from error
-        return counted
-
-    def _publish(self) -> OutputSummary:
+    def _publish(self, parts: int | None = None) -> OutputSummary:
         self._draw(phase="Publishing")
         manifest = {
             "job": {"name": self._spec.name, "namespace": self._spec.namespace, "uid": self._spec.uid},
@@ -217,7 +256,8 @@ class _Sequential:
             "key_type": self._key_type,
             "counters": self._counters,
         }
-        summary = self._output.publish(_attempt("publish", 0), msgspec.json.encode(manifest), time.time())
+        content = msgspec.json.encode(manifest)
+        summary = self._output.publish(_attempt("publish", 0), content, time.time(), parts=parts)
         self._draw(phase="Succeeded")
         return summary
 

@@ -12,7 +12,7 @@ from mapreduce.ids import AttemptId, TaskId
 from mapreduce.plan import FileRange, ListedFile, Split, split_files
 from mapreduce.protocol import MapOutput
 from mapreduce.spec import MIB
-from mapreduce_worker.engine import map_output, ranges
+from mapreduce_worker.engine import local, map_output, ranges
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.map_task import run_map
@@ -77,6 +77,11 @@ def canonical(pairs: Sequence[Pair]) -> bytes:
 def attempt(kind: str, index: int = 0) -> AttemptId:
     """Return the first attempt of a task."""
     return AttemptId(TaskId(0, kind, index), 1, 0)  # type: ignore[arg-type]  # a str that is a kind
+
+
+def run_pairs(job: type[mr.Job], records: Any, **shape: Any) -> list[Pair]:
+    """Return the output pairs that the engine makes of records in memory."""
+    return local.run_job(job, records, **shape).pairs
 
 
 def write_input(root: Path, content: bytes, name: str = "input.txt") -> ListedFile:

@@ -1,60 +1,138 @@
 """The naive reference: what the output of a job is, told in the simplest code that can tell it.
 
-No splits, no combiner, no files, no engine: group everything in memory, reduce, sort. Every
+No splits, no combiner, no partitions, no engine: group everything in memory, reduce, sort. Every
 mode is compared with it, so that a bug of the shared engine cannot pass as truth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from mapreduce import keys, tsv, values
+from mapreduce import api, keys, tsv, values
 from mapreduce.api import Job
+from mapreduce.counters import Counters, add
 from mapreduce.errors import MixedKeyError
 from mapreduce.reducers import Reducer
 
-
-def run(job_class: type[Job], records: Iterable[Any]) -> list[tuple[Any, Any]]:
-    """Return the job's output pairs in output order: by group key, then as yielded."""
-    groups, key_type = _group(job_class, records)
-    decode = keys.decoder(key_type) if groups else None
-    job = job_class()
-    job.setup()
-    output: list[tuple[Any, Any]] = []
-    for encoded in sorted(groups):
-        assert decode is not None  # noqa: S101 - there is a group, so there is a key type
-        key = decode(encoded)
-        if isinstance(job.reduce, Reducer):
-            output += job.reduce(key, (values.decode(value) for value in groups[encoded]))
-        else:
-            output += job.reduce(key, (values.decode(value) for value in groups[encoded])) or ()
-    job.teardown()
-    return output
+Pair = tuple[Any, Any]
 
 
-def run_tsv(job_class: type[Job], records: Iterable[Any]) -> bytes:
-    """Return the content of `output.tsv`."""
-    return b"".join(tsv.line(key, values.decode(values.encode(value))) for key, value in run(job_class, records))
+class Outcome(NamedTuple):
+    """What a job made of records: its output pairs in output order, and its counters."""
+
+    pairs: list[Pair]
+    counters: dict[str, int]
 
 
-def _group(job_class: type[Job], records: Iterable[Any]) -> tuple[dict[bytes, list[bytes]], str]:
+def run(
+    job_class: type[Job],
+    records: Iterable[Any],
+    *,
+    params: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> Outcome:
+    """Return the job's outcome: pairs by group key, then as yielded; without a reduce, as yielded.
+
+    `params` are given as text, `files` are the contents of the side files by name. To the job the
+    n-th record is at offset n of the file `record`.
+    """
+    with _written(files or {}) as paths:
+        mapping = _Attempt(job_class, params or {}, paths)
+        if job_class.reduce is None:
+            pairs = mapping.around(lambda: list(mapping.emitted(records)))
+            return Outcome(pairs, mapping.counted())
+        groups, key_type = mapping.around(lambda: _group(mapping, records))
+        reducing = _Attempt(job_class, params or {}, paths)
+        pairs = reducing.around(lambda: _reduce(reducing.job, groups, key_type))
+        return Outcome(pairs, add((mapping.counted(), reducing.counted())))
+
+
+def run_tsv(job_class: type[Job], records: Iterable[Any], **given: Any) -> bytes:
+    """Return the content of `output.tsv`; `given` as for `run`."""
+    pairs = run(job_class, records, **given).pairs
+    return b"".join(tsv.line(key, values.decode(values.encode(value))) for key, value in pairs)
+
+
+class _Attempt:
+    """One instance of the job, which sees all records, or all keys."""
+
+    def __init__(self, job_class: type[Job], params: Mapping[str, str], files: Mapping[str, str]) -> None:
+        self._counters = Counters()
+        self._at: int | None = None
+        self.job = api.make(
+            job_class, params=params, counters=self._counters, place=self._place, files=files, progress=lambda: None
+        )
+
+    def _place(self) -> tuple[str, int] | None:
+        return None if self._at is None else ("record", self._at)
+
+    def around(self, work: Any) -> Any:
+        """Do the work between `setup` and `teardown`."""
+        self.job.setup()
+        done = work()
+        self.job.teardown()
+        return done
+
+    def counted(self) -> dict[str, int]:
+        return self._counters.checked()
+
+    def emitted(self, records: Iterable[Any]) -> Iterator[Any]:
+        """Yield what `map` yields or returns for every record."""
+        if self.job.map is None:
+            raise TypeError(f"{type(self.job).__name__} has no map")
+        for self._at, record in enumerate(records):
+            yield from self.job.map(record) or ()
+        self._at = None
+
+
+def _group(mapping: _Attempt, records: Iterable[Any]) -> tuple[dict[bytes, list[bytes]], str]:
     """Map every record; return the encoded values of each encoded key, and the key type.
 
     Groups while it reads: half a gigabyte of text is ninety million pairs.
     """
-    job = job_class()
-    job.setup()
-    if job.map is None:
-        raise TypeError(f"{job_class.__name__} has no map")
+    keys_only = isinstance(mapping.job.reduce, Reducer) and mapping.job.reduce.keys_only
     groups: dict[bytes, list[bytes]] = {}
+    orders: dict[bytes, list[bytes]] = {}
+    value_types: set[str] = set()
     key_type = ""
-    for record in records:
-        for key, value in job.map(record) or ():
-            actual = keys.type_of(key)
-            if key_type not in ("", actual):
-                raise MixedKeyError(f"key {key!r} is {actual}, the keys before it are {key_type}")
-            key_type = actual
-            groups.setdefault(keys.encoder(actual)(key), []).append(values.encode(value))
-    job.teardown()
+    for emitted in mapping.emitted(records):
+        key, value = (emitted, 1) if keys_only else emitted
+        actual = keys.type_of(key)
+        if key_type not in ("", actual):
+            raise MixedKeyError(f"key {key!r} is {actual}, the keys before it are {key_type}")
+        key_type = actual
+        encoded = keys.encoder(actual)(key)
+        groups.setdefault(encoded, []).append(values.encode(value))
+        if mapping.job.sort_values:
+            orders.setdefault(encoded, []).append(keys.encode(value))
+            value_types.add(keys.type_of(value))
+    if len(value_types) > 1:
+        raise MixedKeyError(f"with sort_values all values must be of one type, not {' and '.join(sorted(value_types))}")
+    for encoded, order in orders.items():
+        ranks = sorted(range(len(order)), key=order.__getitem__)
+        groups[encoded] = [groups[encoded][at] for at in ranks]
     return groups, key_type
+
+
+def _reduce(job: Job, groups: dict[bytes, list[bytes]], key_type: str) -> list[Pair]:
+    output: list[Pair] = []
+    for encoded in sorted(groups):
+        key = keys.decode(encoded, key_type)
+        output += job.reduce(key, (values.decode(value) for value in groups[encoded])) or ()
+    return output
+
+
+@contextlib.contextmanager
+def _written(files: Mapping[str, bytes]) -> Iterator[dict[str, str]]:
+    """Write side files into a folder of their own for a while; gives their paths by name."""
+    if not files:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="mapreduce-") as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        yield {name: str(Path(folder) / name) for name in files}

@@ -51,9 +51,9 @@ def test_a_job_that_both_run_alike_gives_its_output():
 def test_the_engine_is_the_one_that_the_worker_registers_and_it_divides_the_work(monkeypatch):
     asked = []
 
-    def engine(job_class, records, *, splits, partitions):
+    def engine(job_class, records, *, splits, partitions, **_given):
         asked.append((job_class, records, splits >= 2, partitions >= 2))
-        return [("a", 1)]
+        return mr.testing.Outcome([("a", 1)], {})
 
     assert comparison.installed_engine().__module__ == "mapreduce_worker.engine.local"
     monkeypatch.setattr(comparison, "installed_engine", lambda: engine)
@@ -84,7 +84,7 @@ def test_a_combiner_that_changes_the_key_is_an_error_though_the_reference_never_
 
 @pytest.mark.parametrize("got", [[], [("a", 2), ("b", 1)], [("a", 2.0)], [("a", True)]])
 def test_a_pair_that_is_missing_too_many_or_of_another_type_shows(monkeypatch, got):
-    monkeypatch.setattr(comparison, "installed_engine", lambda: lambda *_, **__: got)
+    monkeypatch.setattr(comparison, "installed_engine", lambda: lambda *_, **__: mr.testing.Outcome(got, {}))
     with pytest.raises(AssertionError):
         mr.testing.run(WordCount, ["a a"])
 
@@ -108,3 +108,41 @@ def test_without_the_workers_distribution_the_reference_runs_alone(monkeypatch):
 def test_the_contract_alone_imports_nothing_of_the_engine():
     code = "import sys, mapreduce; sys.exit(any(name.startswith(('mapreduce_', 'polars')) for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class Loud(mr.Job):
+    """Keeps lines of some length, in the order of the input, and counts the others."""
+
+    class Params:
+        least: int = 2
+
+    def map(self, line):
+        if len(line) < self.params.least or line in self.file("stop.txt").read_text().split():
+            self.counters["skipped"] += 1
+            return
+        yield (self.input.file, self.input.offset), line.upper()
+
+
+def test_parameters_and_side_files_are_given_and_counters_come_back():
+    outcome = mr.testing.outcome(Loud, ["b", "abc", "zz", "aa"], params={"least": "2"}, files={"stop.txt": "zz"})
+    assert outcome.pairs == [(("record", 1), "ABC"), (("record", 3), "AA")]
+    assert outcome.counters == {"skipped": 2}
+
+
+def test_counters_that_depend_on_the_division_show():
+    class Uncounted(Loud):
+        def map(self, line):
+            if self.counters["seen"] == 0:
+                self.counters["seen"] += 1
+            yield line, 1
+
+    with pytest.raises(mr.testing.DifferentOutputError, match="the counters of Uncounted depend on"):
+        mr.testing.outcome(Uncounted, ["b", "abc", "zz", "aa"])
+
+
+def test_what_setup_counts_is_no_difference():
+    class SetUp(WordCount):
+        def setup(self):
+            self.counters["begun"] += 1
+
+    assert mr.testing.outcome(SetUp, ["a", "b"]).counters == {"begun": 2}

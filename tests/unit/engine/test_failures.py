@@ -8,7 +8,7 @@ import pytest
 import mapreduce as mr
 from mapreduce import protocol
 from mapreduce.program import Program
-from mapreduce_worker.engine import failure, local, map_output, program
+from mapreduce_worker.engine import failure, map_output, program
 from mapreduce_worker.engine.failure import EngineFault, UserTaskError, describe
 from tests.support.engine_runs import (
     WordCount,
@@ -17,6 +17,7 @@ from tests.support.engine_runs import (
     emitter,
     map_file,
     reduce_segments,
+    run_pairs,
     write_input,
     write_segment,
 )
@@ -45,7 +46,7 @@ def told(call, *arguments, **options):
 
 
 def run(job, given):
-    return local.run_job(job, given, splits=1)
+    return run_pairs(job, given, splits=1)
 
 
 def test_a_map_that_raises_is_told_with_file_offset_and_traceback(tmp_path):

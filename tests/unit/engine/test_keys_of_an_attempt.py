@@ -7,9 +7,8 @@ from typing import NamedTuple
 import pytest
 
 import mapreduce as mr
-from mapreduce_worker.engine import local
 from mapreduce_worker.engine.failure import UserTaskError, describe
-from tests.support.engine_runs import add, collect, emitter
+from tests.support.engine_runs import add, collect, emitter, run_pairs
 
 REDUCERS = pytest.mark.parametrize(
     ("reduce", "combine"), [(mr.Sum(), None), (collect, None), (add, add)], ids=["fold", "group", "combine"]
@@ -30,7 +29,7 @@ class Text(str):
 
 
 def run(keys, reduce, combine=None):
-    return local.run_job(emitter(reduce, combine), [[(key, 1)] for key in keys], splits=1)
+    return run_pairs(emitter(reduce, combine), [[(key, 1)] for key in keys], splits=1)
 
 
 def refused(keys, reduce, combine):
@@ -107,10 +106,10 @@ def test_every_nan_is_one_key_that_sorts_last_and_zero_has_no_sign():
 def test_values_of_one_nan_key_keep_their_order():
     job = emitter(collect)
     nan = float("nan")
-    ((_, group),) = local.run_job(job, [[(nan, 1), (float("nan"), 2), (nan, 3)]], splits=1)
+    ((_, group),) = run_pairs(job, [[(nan, 1), (float("nan"), 2), (nan, 3)]], splits=1)
     assert group == [1, 2, 3]
 
 
 def test_keys_of_two_maps_of_different_types_are_refused_by_both_places():
     with pytest.raises(mr.errors.MixedKeyError, match=r"int at record:1, str at record:0"):
-        local.run_job(emitter(mr.Sum()), [[("a", 1)], [(1, 1)]], splits=2)
+        run_pairs(emitter(mr.Sum()), [[("a", 1)], [(1, 1)]], splits=2)

@@ -48,6 +48,11 @@ def test_the_only_job_of_a_file_is_found(tmp_path):
     assert list(job().map("a b")) == [("a", 1), ("b", 1)]
 
 
+def test_a_job_without_reduce_is_one_too(tmp_path):
+    job = load(tmp_path, b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []")
+    assert program.shape(job) == Shape("A", has_reduce=False, has_combine=False)
+
+
 def test_of_two_jobs_one_must_be_chosen(tmp_path):
     info = refused(tmp_path, TWO)
     assert "WordCount, Other" in info.message
@@ -80,7 +85,18 @@ def test_what_the_import_raises_is_told_with_the_users_frames_only(tmp_path):
         (b"", "has no job"),
         (b"from mapreduce import Job", "has no job"),
         (b"import mapreduce as mr\nclass A(mr.Job):\n    reduce = mr.Sum()", "A has no map"),
-        (b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []", "A has no reduce"),
+        (
+            b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []\n    sort_values = True",
+            "A has sort_values but no reduce",
+        ),
+        (
+            b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []\n    combine = map",
+            "A has combine",
+        ),
+        (
+            b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []\n    partition = map",
+            "A has part",
+        ),
         (b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): 0\n    reduce = mr.Sum", "mr.Sum()"),
         (b"import mapreduce as mr\nclass A(mr.Job):\n    map = 3\n    reduce = mr.Sum()", "not int"),
     ],

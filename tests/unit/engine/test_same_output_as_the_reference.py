@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 import mapreduce as mr
 from mapreduce.testing import reference
-from mapreduce_worker.engine import local
-from tests.support.engine_runs import WordCount, add, canonical, collect, emitter
+from tests.support.engine_runs import WordCount, add, canonical, collect, emitter, run_pairs
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=6)
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -49,32 +48,32 @@ SHAPES = st.fixed_dictionaries(
 @given(records(VALUES), SHAPES)
 def test_values_come_grouped_and_in_the_order_of_their_emission(given, shape):
     job = emitter(collect)
-    assert canonical(local.run_job(job, given, **shape)) == canonical(reference.run(job, given))
+    assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
 @settings(max_examples=20, deadline=None)
 @given(records(NUMBERS), SHAPES)
 def test_sums_are_exact(given, shape):
     job = emitter(mr.Sum())
-    assert canonical(local.run_job(job, given, **shape)) == canonical(reference.run(job, given))
+    assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
 @settings(max_examples=12, deadline=None)
 @given(records(INT64), SHAPES)
 def test_a_combiner_that_keeps_its_contract_changes_nothing(given, shape):
     job = emitter(add, combine=add)
-    assert canonical(local.run_job(job, given, **shape)) == canonical(reference.run(job, given))
+    assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.text(alphabet="ab \x85\u2028\x0b", max_size=12), max_size=30), SHAPES)
 def test_words_are_counted(lines, shape):
-    assert local.run_job(WordCount, lines, **shape) == reference.run(WordCount, lines)
+    assert run_pairs(WordCount, lines, **shape) == reference.run(WordCount, lines).pairs
 
 
 def test_a_combiner_beside_a_built_in_reducer_works_on_plain_values():
     job = emitter(mr.Sum(), combine=add)
-    assert local.run_job(job, [[("a", 1), ("b", 2)], [("a", 3)]]) == [("a", 4), ("b", 2)]
+    assert run_pairs(job, [[("a", 1), ("b", 2)], [("a", 3)]]) == [("a", 4), ("b", 2)]
 
 
 def test_a_built_in_reducer_of_the_users_own_is_folded_too():
@@ -87,21 +86,21 @@ def test_a_built_in_reducer_of_the_users_own_is_folded_too():
 
     job = emitter(Longest())
     given = [[("a", "x"), ("a", "xyz")], [("b", "q")], [("a", "xy")]]
-    assert local.run_job(job, given, flush_bytes=1) == reference.run(job, given) == [("a", "xyz"), ("b", "q")]
+    assert run_pairs(job, given, flush_bytes=1) == reference.run(job, given).pairs == [("a", "xyz"), ("b", "q")]
 
 
 def test_a_map_may_return_none_or_a_list():
     job = emitter(mr.Sum())
     job.map = lambda self, record: [(record, 1)] if record else None
-    assert local.run_job(job, ["a", "", "a"]) == [("a", 2)]
+    assert run_pairs(job, ["a", "", "a"]) == [("a", 2)]
 
 
 def test_no_records_give_no_output():
-    assert local.run_job(WordCount, []) == []
+    assert run_pairs(WordCount, []) == []
 
 
 @pytest.mark.parametrize("reduce", [mr.Sum(), collect])
 def test_a_map_that_never_ends_its_record_is_bounded_in_memory(reduce, tmp_path):
     job = emitter(reduce, emit=lambda n: ((number % 3000, 1) for number in range(n)))
     given = [8_000]
-    assert canonical(local.run_job(job, given, memory=200_000)) == canonical(reference.run(job, given))
+    assert canonical(run_pairs(job, given, memory=200_000)) == canonical(reference.run(job, given).pairs)

@@ -7,7 +7,7 @@ from mapreduce.errors import ProgramError
 from mapreduce_worker.engine import failure, local
 from mapreduce_worker.engine.failure import UserTaskError
 from mapreduce_worker.engine.options import TaskOptions
-from tests.support.engine_runs import add, attempt, map_file, one_split, write_input
+from tests.support.engine_runs import add, attempt, map_file, one_split, run_pairs, write_input
 
 
 class Asking(mr.Job):
@@ -37,9 +37,7 @@ class Asking(mr.Job):
 
 @pytest.mark.parametrize("memory", [20_000, 512 << 20])
 def test_the_counters_of_all_attempts_are_added_up(memory):
-    made = local.run_counted(
-        Asking, ["a", "b", "a"] * 100, splits=3, partitions=2, memory=memory, params={"shift": "2"}
-    )
+    made = local.run_job(Asking, ["a", "b", "a"] * 100, splits=3, partitions=2, memory=memory, params={"shift": "2"})
     assert made.pairs == [("a", 400), ("b", 200)]
     assert made.counters == {"made": 5, "mapped": 300, "reduced": 2, "setup": 5, "torn down": 5}
 
@@ -50,23 +48,23 @@ def test_what_cannot_be_a_counter_is_laid_to_the_record_where_it_was_counted():
             self.counters[record] += 1
 
     with pytest.raises(UserTaskError, match="a counter's name is a str, not int: 7") as caught:
-        local.run_job(Wrong, ["a", "b", 7], splits=1)
+        run_pairs(Wrong, ["a", "b", 7], splits=1)
     assert caught.value.where == "record:2"
 
 
 def test_a_counter_that_is_no_number_is_laid_to_the_counters():
     class Wrong(Asking):
         def teardown(self):
-            self.counters["x"] = "y"
+            self.counters["x"] = "y"  # type: ignore[assignment]  # that is the point
 
     with pytest.raises(UserTaskError, match="the counter 'x' is 'y'") as caught:
-        local.run_job(Wrong, ["a"], splits=1)
+        run_pairs(Wrong, ["a"], splits=1)
     assert caught.value.where == "the job's counters"
 
 
 def test_parameters_that_do_not_fit_are_refused_and_not_tried_again():
     with pytest.raises(ProgramError) as caught:
-        local.run_job(Asking, ["a"], params={"shift": "up"})
+        run_pairs(Asking, ["a"], params={"shift": "up"})
     assert failure.describe(caught.value).kind == "refused"
 
 
@@ -99,7 +97,7 @@ def test_there_is_no_input_where_there_is_no_record(method):
 
     job = type("Asks", (mr.Job,), {"map": lambda _self, record: [(record, 1)], "reduce": add, method: ask})
     with pytest.raises(UserTaskError, match=r"self.input.file is known while map runs on a record") as caught:
-        local.run_job(job, ["a", "b"], splits=1, flush_bytes=1)
+        run_pairs(job, ["a", "b"], splits=1, flush_bytes=1)
     assert caught.value.where
 
 
@@ -113,9 +111,9 @@ def test_a_side_file_is_found_by_its_name():
 
         reduce = mr.Sum()
 
-    assert local.run_job(Stop, ["the cat and the dog"], files={"stop.txt": b"the\nand"}) == [("cat", 1), ("dog", 1)]
+    assert run_pairs(Stop, ["the cat and the dog"], files={"stop.txt": b"the\nand"}) == [("cat", 1), ("dog", 1)]
     with pytest.raises(UserTaskError, match=r"there is no side file 'stop.txt'; there are other, stopp.txt: give it"):
-        local.run_job(Stop, ["the cat"], files={"stopp.txt": b"", "other": b""})
+        run_pairs(Stop, ["the cat"], files={"stopp.txt": b"", "other": b""})
 
 
 def test_saying_that_it_is_alive_shows_progress_within_a_record(tmp_path):

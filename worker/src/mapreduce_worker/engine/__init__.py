@@ -2,8 +2,8 @@
 
 Reading order: `records` (bytes to records), `tables` (pairs to sorted rows), `map_task`,
 `map_output` (the file between map and reduce), `merging` (sorted rows from many sources),
-`reduce_task`, `part` (the file between reduce and output), `merge` (parts to text). Below them,
-`blocks` is the one codec of rows, `durable` the one way to make a file.
+`reduce_task`, `map_part` (a map without a reduce), `part` (the file before the output), `merge`
+(parts to text). Below them, `blocks` is the one codec of rows, `durable` the one way to make a file.
 
 Callers: slot processes, the gateway (`ranges`, `merge`, `part`), and `--sequential`.
 """

@@ -7,9 +7,9 @@ wrong assumptions of a job show here, on a laptop.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mapreduce import counters
 from mapreduce.api import Job
@@ -17,8 +17,10 @@ from mapreduce.errors import MixedKeyError
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.protocol import MapOutput
 from mapreduce.spec import MIB
+from mapreduce.testing import Outcome
 from mapreduce_worker.engine import map_output, merge
 from mapreduce_worker.engine.map_output import SegmentFile
+from mapreduce_worker.engine.map_part import MapPartRun
 from mapreduce_worker.engine.map_task import MapRun
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.reduce_task import run_reduce
@@ -47,19 +49,7 @@ class ListBatch:
         return f"record:{self._start + index}"
 
 
-class Outcome(NamedTuple):
-    """What a job made of records: its output pairs in output order, and its counters."""
-
-    pairs: list[tuple[Any, Any]]
-    counters: dict[str, int]
-
-
-def run_job(job_class: type[Job], records: Iterable[Any], **shape: Any) -> list[tuple[Any, Any]]:
-    """Return the job's output pairs in output order, run by the engine; see `run_counted` for the rest."""
-    return run_counted(job_class, records, **shape).pairs
-
-
-def run_counted(  # noqa: PLR0913 - the shape of the run, one by one
+def run_job(  # noqa: PLR0913 - the shape of the run, one by one
     job_class: type[Job],
     records: Iterable[Any],
     *,
@@ -109,10 +99,9 @@ class _Run:
 
     def run(self, records: list[Any], splits: int) -> list[Path]:
         """Return the parts, in their order."""
-        outputs = []
-        for index in range(splits):
-            start, end = index * len(records) // splits, (index + 1) * len(records) // splits
-            outputs.append(self._map(index, ListBatch(records[start:end], start)))
+        if self._job_class.reduce is None:
+            return [self._map_part(index, batch) for index, batch in enumerate(_divide(records, splits))]
+        outputs = [self._map(index, batch) for index, batch in enumerate(_divide(records, splits))]
         key_type = _one_type(outputs)
         files = [self._scratch / f"map-{index}" for index in range(splits)]
         segments = [map_output.segments_of(path, map_output.read_index(path)) for path in files]
@@ -126,6 +115,11 @@ class _Run:
         output = run.run(iter([batch]), AttemptId(TaskId(0, "map", index), 1, 0))
         self.counted.append(output.counters)
         return output
+
+    def _map_part(self, index: int, batch: ListBatch) -> Path:
+        out = self._scratch / f"part-{index}"
+        self.counted.append(MapPartRun(self._job_class, self._options, _ignore).run([batch], out).counters)
+        return out
 
     def _reduce(self, partition: int, segments: list[SegmentFile], key_type: str) -> Path:
         out = self._scratch / f"part-{partition}"
@@ -142,6 +136,12 @@ class _Run:
         )
         self.counted.append(made.counters)
         return out
+
+
+def _divide(records: Sequence[Any], splits: int) -> Iterator[ListBatch]:
+    for index in range(splits):
+        start, end = index * len(records) // splits, (index + 1) * len(records) // splits
+        yield ListBatch(records[start:end], start)
 
 
 def _one_type(outputs: Sequence[MapOutput]) -> str:

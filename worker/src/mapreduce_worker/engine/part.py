@@ -1,4 +1,4 @@
-"""The file between reduce and output: the records of one partition, with the keys they sort by.
+"""The file before the output: the records of one partition, with the keys they sort by.
 
     8 bytes   magic `MRPART\\r\\n`
     4 bytes   version, format (1: frames of `blocks`), codec (0 none, 1 lz4), 0
@@ -6,8 +6,9 @@
     summary   msgpack: key type, rows, size of the blocks, their CRC-32, checksum of the rows
     footer    length of the summary (4 bytes), CRC-32 of head, summary and this length, `MREND\\r\\n\\0`
 
-The group key is the one that the reducer was called with; a reducer may yield another. Parts know
-nothing of tsv. Callers: `reduce_task` writes, the gateway verifies when it stages, `merge` reads.
+The group key is the one that the reducer was called with; a reducer may yield another. A map of a job
+without reduce makes a part too: all its rows have the empty key, and the key type is empty. Parts know
+nothing of tsv. Callers: `reduce_task` and `map_part` write, the gateway verifies when it stages, `merge` reads.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def load(program: Program, scratch: Path) -> type[Job]:
     """Write the program below `scratch`, import it by path, and return its job.
 
     Raises `ProgramError`, which says what to change, if the file cannot be imported, holds no
-    job or several, or if the job lacks `map` or `reduce`.
+    job or several, or if the job cannot be run.
     """
     job_class = _choose(_import(program, _write(program, scratch)), program)
     _check(job_class)
@@ -104,10 +104,24 @@ def _check(job_class: type[Job]) -> None:
     if job_class.map is None:
         raise ProgramError(f"{name} has no map: define def map(self, record)")
     if job_class.reduce is None:
-        raise ProgramError(f"{name} has no reduce: define def reduce(self, key, values), or reduce = mr.Sum()")
+        _check_without_reduce(job_class)
     for method in ("map", "combine", "reduce"):
         value = getattr(job_class, method)
         if isinstance(value, type) and issubclass(value, Reducer):
             raise ProgramError(f"{name}.{method} is the class {value.__name__}: write {method} = mr.{value.__name__}()")
         if value is not None and not callable(value):
             raise ProgramError(f"{name}.{method} must be a method or a built-in reducer, not {type(value).__name__}")
+
+
+def _check_without_reduce(job_class: type[Job]) -> None:
+    """Refuse what only has a meaning before a reduce."""
+    for given, what in (
+        (job_class.combine is not None, "combine"),
+        (job_class.partition is not None, "partition"),
+        (job_class.sort_values, "sort_values"),
+    ):
+        if given:
+            raise ProgramError(
+                f"{job_class.__name__} has {what} but no reduce: define def reduce(self, key, values), or reduce = "
+                f"mr.Sum(); or leave {what} out, and what map yields is the output"
+            )

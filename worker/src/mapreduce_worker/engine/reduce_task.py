@@ -17,14 +17,14 @@ from typing import Any, Final
 
 import msgspec
 
-from mapreduce import keys, tsv, values
+from mapreduce import keys, values
 from mapreduce.api import Job
-from mapreduce.errors import CorruptionError, ValueEncodingError
+from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer, Sum
-from mapreduce_worker.engine import blocks, durable, failure, map_output, merging, part
-from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS, Block
+from mapreduce_worker.engine import blocks, durable, emitted, failure, map_output, merging, part
+from mapreduce_worker.engine.blocks import MAX_ROWS, Block
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.options import TaskOptions
@@ -34,7 +34,6 @@ PROGRESS_SECONDS: Final = 0.1
 ROW_MEMORY: Final = 400
 """About what a key and its sum take in Python's memory, in bytes, while they are added up and written."""
 
-_PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
 _first, _second = itemgetter(0), itemgetter(1)
 
 
@@ -158,7 +157,7 @@ class ReduceRun:
             self._user.tell(self._rows, written)
 
     def _reduce(self, rows: Iterable[Block], writer: part.Writer) -> int:
-        batch = _Batch(writer)
+        batch = emitted.Collector(writer)
         for encoded, pair in self._reduced(rows):
             batch.add(encoded, pair)
             self._tell(batch.written)
@@ -175,7 +174,7 @@ class ReduceRun:
             key = decode_key(encoded)
             try:
                 for pair in call(key, map(_second, group)) or ():
-                    yield encoded, self._pack(pair)
+                    yield encoded, emitted.pack(pair)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
                 self._raise_fault()
                 where = f"key {key!r:.80}, partition {self._partition}"
@@ -206,47 +205,6 @@ class ReduceRun:
         reducer: Reducer = self._job.reduce
         yield key, reducer.finish(reduce(reducer.merge, accs))
 
-    def _pack(self, pair: Any) -> bytes:
-        key, value = pair
-        packed = values.encode((key, value))
-        if type(key) not in _PLAIN or type(value) not in _PLAIN:
-            _check_text(values.decode(packed))
-        return packed
-
 
 def _no_record() -> None:
     """Tell where the current record is: a reduce has none."""
-
-
-def _check_text(pair: list[Any]) -> None:
-    """Refuse here what could not be written as text later, where no user code is near."""
-    for value in pair:
-        try:
-            tsv.field(value).encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValueEncodingError(f"{value!r:.80} cannot be written as text: {error}") from error
-
-
-class _Batch:
-    """Collects rows into blocks for a part."""
-
-    def __init__(self, writer: part.Writer) -> None:
-        self._writer = writer
-        self._keys: list[bytes] = []
-        self._values: list[bytes] = []
-        self._size = 0
-        self.written = 0
-
-    def add(self, encoded: bytes, packed: bytes) -> None:
-        self._keys.append(encoded)
-        self._values.append(packed)
-        self._size += len(encoded) + len(packed)
-        if self._size >= MAX_BYTES or len(self._keys) >= MAX_ROWS:
-            self.close()
-
-    def close(self) -> None:
-        if self._keys:
-            with failure.own_work():
-                self._writer.add(Block(self._keys, self._values))
-            self.written += self._size
-            self._keys, self._values, self._size = [], [], 0

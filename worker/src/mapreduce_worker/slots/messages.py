@@ -18,6 +18,7 @@ from mapreduce_worker.core.events import (
     LoadInSlot,
     MapDone,
     MapInSlot,
+    MapPartDone,
     Progressed,
     ReduceDone,
     ReduceInSlot,
@@ -49,7 +50,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 Task = LoadInSlot | MapInSlot | ReduceInSlot
 ToSlot = Prepare | LoadInSlot | MapInSlot | ReduceInSlot
-FromSlot = Ready | Progressed | Loaded | MapDone | ReduceDone | Broke | SegmentSpoiled
+FromSlot = Ready | Progressed | Loaded | MapDone | MapPartDone | ReduceDone | Broke | SegmentSpoiled
 
 _encoder: Final = msgspec.msgpack.Encoder()
 to_slot: Final = msgspec.msgpack.Decoder(ToSlot).decode

@@ -33,12 +33,13 @@ from mapreduce_worker.core.events import (
     LoadInSlot,
     MapDone,
     MapInSlot,
+    MapPartDone,
     Progressed,
     ReduceDone,
     ReduceInSlot,
     SegmentSpoiled,
 )
-from mapreduce_worker.engine import failure, map_task, program, ranges, reduce_task
+from mapreduce_worker.engine import failure, map_part, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine.map_output import SegmentCorrupt, SegmentFile
 from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.slots.messages import HEAD, FromSlot, Prepare, Ready, Task, frame, to_slot
@@ -115,6 +116,8 @@ class Runner:
         return self._reduce(self._job_class, task, work)
 
     def _map(self, job_class: type[Job], task: MapInSlot) -> FromSlot:
+        if task.makes_part:
+            return self._map_part(job_class, task)
         output = map_task.run_map(
             job_class,
             task.split,
@@ -125,6 +128,24 @@ class Runner:
             progress=self._progress(task.attempt),
         )
         return MapDone(task.attempt, output, output.records)
+
+    def _map_part(self, job_class: type[Job], task: MapInSlot) -> FromSlot:
+        made = map_part.run_map(
+            job_class,
+            task.split,
+            self._source(task.input),
+            options=self._options,
+            out=self._scratch / paths.reduce_output(task.attempt),
+            progress=self._progress(task.attempt),
+        )
+        return MapPartDone(
+            attempt=task.attempt,
+            checksum=made.checksum,
+            rows=made.rows,
+            size=made.size,
+            records=made.records,
+            counters=made.counters,
+        )
 
     def _reduce(self, job_class: type[Job], task: ReduceInSlot, work: Path) -> FromSlot:
         segments = [

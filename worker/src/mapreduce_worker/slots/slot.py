@@ -28,6 +28,7 @@ from mapreduce_worker.core.events import (
     LoadInSlot,
     MapDone,
     MapInSlot,
+    MapPartDone,
     Progressed,
     ReduceDone,
     SegmentSpoiled,
@@ -308,6 +309,8 @@ def _fits(task: Task, end: FromSlot) -> bool:
         return True
     if isinstance(task, LoadInSlot):
         return isinstance(end, Loaded)
+    if isinstance(task, MapInSlot) and task.makes_part:
+        return isinstance(end, MapPartDone)
     if isinstance(task, MapInSlot):
         return isinstance(end, MapDone) and end.output.attempt == task.attempt
     if isinstance(end, SegmentSpoiled):

@@ -1,0 +1,61 @@
+"""What user code yields as output, on its way into a part: packed, checked, collected into blocks.
+
+Callers: `reduce_task`, and `map_part` where a job has no reduce.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mapreduce import tsv, values
+from mapreduce.errors import ValueEncodingError
+from mapreduce_worker.engine import failure, part
+from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS, Block
+
+_PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
+
+
+def pack(pair: Any) -> bytes:
+    """Return a pair (key, value) as it stands in a part; raises for what is no pair, or has no place in the output."""
+    key, value = pair
+    packed = values.encode((key, value))
+    if type(key) not in _PLAIN or type(value) not in _PLAIN:
+        _check_text(values.decode(packed))
+    return packed
+
+
+def _check_text(pair: list[Any]) -> None:
+    """Refuse here what could not be written as text later, where no user code is near."""
+    for value in pair:
+        try:
+            tsv.field(value).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueEncodingError(f"{value!r:.80} cannot be written as text: {error}") from error
+
+
+class Collector:
+    """Collects rows into blocks for a part; `written` counts their bytes."""
+
+    def __init__(self, writer: part.Writer) -> None:
+        """Write full blocks to `writer`."""
+        self._writer = writer
+        self._keys: list[bytes] = []
+        self._values: list[bytes] = []
+        self._size = 0
+        self.written = 0
+
+    def add(self, encoded: bytes, packed: bytes) -> None:
+        """Add one row: what it is sorted by, and the packed pair."""
+        self._keys.append(encoded)
+        self._values.append(packed)
+        self._size += len(encoded) + len(packed)
+        if self._size >= MAX_BYTES or len(self._keys) >= MAX_ROWS:
+            self.close()
+
+    def close(self) -> None:
+        """Write the last block; more may follow."""
+        if self._keys:
+            with failure.own_work():
+                self._writer.add(Block(self._keys, self._values))
+            self.written += self._size
+            self._keys, self._values, self._size = [], [], 0

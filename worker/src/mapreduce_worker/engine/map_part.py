@@ -1,0 +1,65 @@
+"""A map attempt of a job without reduce: the records of a split become one part of the output.
+
+The rows stay in the order of the input, and in the order of the map's yield: they all have the empty
+key, and the parts are joined in the order of their maps, so that the output does not depend on where the
+input was divided. Neighbours: `map_task` (where there is a reduce), `emitted`, `merge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mapreduce.api import Job
+from mapreduce.plan import Split
+from mapreduce_worker.engine import durable, emitted, map_task, part
+from mapreduce_worker.engine.instance import Instance, Progress
+from mapreduce_worker.engine.map_task import Source
+from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.part import PartResult
+from mapreduce_worker.engine.record_loop import RecordLoop
+from mapreduce_worker.engine.records import Batch
+
+_NO_KEY: Final = b""
+
+
+def run_map(
+    job_class: type[Job], split: Split, source: Source, *, options: TaskOptions, out: Path, progress: Progress
+) -> PartResult:
+    """Map a split into the part `out`; return what to report.
+
+    Raises `UserTaskError` for what the user's code or data is at fault for.
+    """
+    return MapPartRun(job_class, options, progress).run(map_task.batches(split, source, options), out)
+
+
+class MapPartRun:
+    """One attempt over any batches of records."""
+
+    def __init__(self, job_class: type[Job], options: TaskOptions, progress: Progress) -> None:
+        """Make a fresh job; nothing of the user's is called yet but its constructor."""
+        self._records = RecordLoop()
+        self._user = Instance(job_class, options, self._records.place, progress)
+        assert self._user.job.map is not None  # noqa: S101 - `program.load` refuses a job without one
+        self._mapper: Callable[[Any], Iterable[Any] | None] = self._user.job.map
+
+    def run(self, batches: Iterable[Batch], out: Path) -> PartResult:
+        """Map everything into the file `out`."""
+        with durable.replacing(out) as file:
+            writer = part.Writer(file, "")
+            collector = emitted.Collector(writer)
+            self._user.setup()
+            records = self._records.run(batches, lambda slice_: self._consume(slice_, collector), self._user.tell)
+            collector.close()
+            counters = self._user.teardown()
+            made = writer.finish()
+        return msgspec.structs.replace(made, records=records, counters=counters)
+
+    def _consume(self, records: Iterator[Any], collector: emitted.Collector) -> None:
+        mapper, add, pack = self._mapper, collector.add, emitted.pack
+        for record in records:
+            for pair in mapper(record) or ():
+                add(_NO_KEY, pack(pair))
