@@ -105,6 +105,15 @@ def refused(server, resource):
         ({"workers": {"labels": {"mapreduce.dev/job": "x"}}}, "are reserved"),
         ({"workers": {"labels": {"a.kubernetes.io/x": "x"}}}, "are reserved"),
         ({"workers": {"annotations": {"k8s.io/x": "x"}}}, "are reserved"),
+        *(
+            ({"workers": {"annotations": {name: "x"}}}, "container runtimes act on are reserved")
+            for name in (
+                "io.kubernetes.cri-o.userns-mode",
+                "io.katacontainers.config.x",
+                "run.oci.handler",
+                "a.crio.io",
+            )
+        ),
         ({"workers": {"serviceAccountName": "admin"}}, "unknown field"),
         ({"workers": {"securityContext": {"runAsUser": 0}}}, "unknown field"),
         (

@@ -128,6 +128,12 @@ def test_a_user_s_variable_reaches_workers_only_and_cannot_replace_one_of_ours()
     assert "LANG" not in environment(made("gateway", ("output",), workers=workers))
 
 
+def test_an_annotation_of_the_user_s_reaches_workers_only():
+    workers = {"annotations": {"example.org/note": "a"}}
+    assert made(workers=workers)["metadata"]["annotations"] == {"example.org/note": "a"}
+    assert made("gateway", ("output",), workers=workers)["metadata"]["annotations"] == {}
+
+
 def test_an_image_of_the_user_s_runs_in_workers_alone_and_never_where_a_claim_is_mounted():
     pinned = body(metadata={"annotations": {words.ANNOTATION_IMAGE: "mine:2"}})
     for job in (parsed(image="mine:2"), resource.parse(pinned, None, DEFAULTS)):

@@ -143,6 +143,9 @@ def test_the_image_that_a_job_began_with_outlasts_an_upgrade():
         ({"output": {"path": "a", "volume": {"configMap": {"name": "a"}}}}, "output.volume.persistentVolumeClaim"),
         ({"output": None}, "output"),
         ({"workers": {"labels": {"x.k8s.io/a": "b"}}}, "reserved"),
+        ({"workers": {"annotations": {"io.kubernetes.cri-o.userns-mode": "auto"}}}, "reserved"),
+        ({"workers": {"annotations": {"io.katacontainers.config.hypervisor.path": "x"}}}, "reserved"),
+        ({"workers": {"annotations": {"units.crio.io": "x"}}}, "reserved"),
         ({"workers": {"env": [{"name": "MAPREDUCE_SLOTS", "value": "9"}]}}, "set by the operator"),
         ({"workers": {"resources": {"limits": {"memory": "100Mi"}}}}, "must be at least 320Mi for 1 slots"),
         (

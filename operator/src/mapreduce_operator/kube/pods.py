@@ -136,7 +136,8 @@ def pod(job: ParsedJob, command: StartWorker, platform: Platform) -> Json:
             "name": command.name,
             "namespace": job.owner.namespace,
             "labels": job.workers.labels | labels(job.owner) | _own_labels(command),
-            "annotations": dict(job.workers.annotations),
+            # Annotations reach into runtimes and sidecars: none of the user's where the claims are.
+            "annotations": dict(job.workers.annotations) if worker else {},
             "ownerReferences": owner_references(job.owner),
         },
         "spec": choices.pod_fields(job.workers, fields)

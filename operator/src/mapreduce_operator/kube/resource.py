@@ -30,7 +30,12 @@ AGENT_MEMORY: Final = 192 * MIB
 """Bytes of a worker's memory limit that are kept for its agent."""
 SLOT_MINIMUM: Final = 128 * MIB
 
-_RESERVED = re.compile(r"(.+\.)?(mapreduce\.dev|kubernetes\.io|k8s\.io)")
+# The second and third kinds are read by container runtimes, which give rights by them. As in the schema.
+_RESERVED: Final = re.compile(
+    r"(.+[.])?(mapreduce[.]dev|kubernetes[.]io|k8s[.]io)/.*"
+    r"|(io[.]kubernetes|io[.]katacontainers|io[.]containerd|run[.]oci|org[.]systemd[.]property)[.].*"
+    r"|(.+[.])?crio[.]io(/.*)?"
+)
 RECORD_LIMIT: Final = 1024 * MIB
 """The largest `maxRecordBytes`: such a record fills a slot many times over."""
 
@@ -259,10 +264,10 @@ def _check_paths(spec: fields.Spec) -> None:
 def _check_choices(workers: Workers) -> None:
     for field, names in (("labels", workers.labels), ("annotations", workers.annotations)):
         for name in names:
-            prefix, slash, _ = name.partition("/")
-            if slash and _RESERVED.fullmatch(prefix):
+            if _RESERVED.fullmatch(name):
                 raise InvalidSpec(
-                    f"workers.{field}: {name!r} is below mapreduce.dev, kubernetes.io or k8s.io, which are reserved"
+                    f"workers.{field}: {name!r} is below mapreduce.dev, kubernetes.io, k8s.io or a prefix of a "
+                    "container runtime, which are reserved"
                 )
     for variable in workers.env:
         if variable.name.startswith("MAPREDUCE_") or variable.name == "PYTHONHASHSEED":
