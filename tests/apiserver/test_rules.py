@@ -56,7 +56,7 @@ def refused(server, resource):
         ({"program": {"inline": "x", "module": "pkg.mod"}}, ONE_PROGRAM),
         ({"program": {"module": "pkg/mod.py"}}, "spec.program.module"),
         ({"program": {"module": "pkg.mod:One", "class": "Two"}}, "the class must be given once"),
-        ({"params": {"a b": "x"}}, "the name of a parameter"),
+        ({"params": {"a-b": "x"}}, "the name of a parameter"),
         ({"params": {"n" * 101: "x"}}, "the name of a parameter"),
         ({"params": {"min": 3}}, "spec.params.min"),
         (
