@@ -9,9 +9,11 @@ from __future__ import annotations
 import posixpath
 from typing import Final
 
-from mapreduce.ids import AttemptId
+from mapreduce.ids import AttemptId, Kind
+from mapreduce.spec import Compression, OutputFormat
 
 OUTPUT_FILE: Final = "output.tsv"
+"""The data file of an output that is neither in parts nor compressed, in the format that is the default."""
 MANIFEST: Final = "_manifest.json"
 SUCCESS: Final = "_SUCCESS"
 HISTORY: Final = "_history"
@@ -20,12 +22,18 @@ JOURNAL: Final = "journal"
 MADE: Final = "made"
 """In the staging directory of a failed job: how many directories above the output were made for it."""
 PARTS: Final = "parts"
+_COMPRESSED: Final[dict[Compression, str]] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 
 
 def staging(output: str, uid: str) -> str:
     """Return the directory that holds everything of an unfinished job."""
     parent, name = posixpath.split(output.rstrip("/"))
     return posixpath.join(parent, f".{name}.{uid}")
+
+
+def replaced(output: str, uid: str) -> str:
+    """Return where the output that this job replaces stands while the new one takes its name."""
+    return f"{staging(output, uid)}.replaced"
 
 
 def lock(output: str) -> str:
@@ -37,6 +45,21 @@ def lock(output: str) -> str:
 def part(staging_dir: str, step: int, partition: int) -> str:
     """Return the name of one staged part."""
     return posixpath.join(staging_dir, PARTS, f"step-{step}", f"part-r-{partition:05d}")
+
+
+def output_file(output_format: OutputFormat, compression: Compression) -> str:
+    """Return the name of an output's only data file."""
+    return f"output{_suffixes(output_format, compression)}"
+
+
+def part_file(kind: Kind, index: int, output_format: OutputFormat, compression: Compression) -> str:
+    """Return the name of one data file of several: of the part that a reduce, or a map without one, has made."""
+    letter = "m" if kind == "map" else "r"
+    return f"part-{letter}-{index:05d}{_suffixes(output_format, compression)}"
+
+
+def _suffixes(output_format: OutputFormat, compression: Compression) -> str:
+    return f".{output_format}{_COMPRESSED[compression]}"
 
 
 def map_output(attempt: AttemptId) -> str:

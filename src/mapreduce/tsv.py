@@ -38,19 +38,19 @@ def field(value: Any) -> str:
         return str(value)
     if kind is bytes:
         return base64.b64encode(value).decode()
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def _needs_escape(text: str) -> bool:
     return "\\" in text or "\t" in text or "\n" in text or "\r" in text
 
 
-def _plain(value: Any) -> Any:
-    """Replace bytes by base64 and every container by one that JSON has."""
+def plain(value: Any) -> Any:
+    """Return the value as JSON has it: bytes as base64, tuples as lists, keys of dictionaries as fields."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, (list, tuple)):
-        return [_plain(element) for element in value]
+        return [plain(element) for element in value]
     if isinstance(value, dict):
-        return {(key if isinstance(key, str) else field(key)): _plain(element) for key, element in value.items()}
+        return {(key if isinstance(key, str) else field(key)): plain(element) for key, element in value.items()}
     return value

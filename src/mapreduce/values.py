@@ -19,9 +19,11 @@ _encoder = msgspec.msgpack.Encoder()
 def encode(value: object) -> bytes:
     """Encode one value; raises `ValueEncodingError` for what msgpack cannot hold."""
     try:
-        return _encoder.encode(value)
-    except OverflowError:
-        return _encoder.encode(_wrap_big(value))
+        try:
+            return _encoder.encode(value)
+        except OverflowError:
+            # A dictionary cannot have such an integer as a key: what stands for it is a TypeError here.
+            return _encoder.encode(_wrap_big(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueEncodingError(
             f"a value of type {type(value).__name__} cannot be carried to reduce: {error}"

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from mapreduce.errors import CorruptionError
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId, Kind, TaskId
+from mapreduce_worker.engine.data_file import Style
+from mapreduce_worker.gateway import data_files
+from mapreduce_worker.gateway.data_files import OutputOptions, Planned
 from mapreduce_worker.gateway.publishing import Abandoned
 from mapreduce_worker.gateway.storage import Merged, Output, PartFacts, PartToStage, Watch
 from mapreduce_worker.gateway.store import Store
@@ -17,7 +20,7 @@ PATH = "results/wc"
 
 
 class LineFormats:
-    """Parts are sorted lines; merging sorts all of them. The checksum is a CRC-32."""
+    """Parts are lines; merging by key sorts all of them. The checksum is a CRC-32."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -28,13 +31,16 @@ class LineFormats:
             raise CorruptionError(f"{path} is cut off")
         return facts(data)
 
-    def merge(self, parts: Sequence[str], out: str, watch: Watch) -> Merged:
-        lines = sorted(line for part in parts for line in self._store.read(part).splitlines(keepends=True))
-        data = b"".join(lines)
+    def write(self, files: Sequence[Planned], style: Style, watch: Watch) -> list[Merged]:
+        return [self._write(file, style, watch) for file in files]
+
+    def _write(self, file: Planned, style: Style, watch: Watch) -> Merged:
+        lines = [line for part in file.parts for line in self._store.read(part).splitlines(keepends=True)]
+        data = b"".join(sorted(lines) if style.by_key else lines)
         if not watch(len(lines), len(data)):
             raise Abandoned("cancelled")
-        self._store.append(out, data[: len(data) // 2])
-        self._store.append(out, data[len(data) // 2 :])
+        self._store.append(file.name, data[: len(data) // 2])
+        self._store.append(file.name, data[len(data) // 2 :])
         return Merged(len(lines), len(data), f"crc:{zlib.crc32(data)}")
 
 
@@ -46,8 +52,15 @@ def attempt(kind: Kind, index: int = 0, epoch: int = 1, number: int = 0) -> Atte
     return AttemptId(TaskId(0, kind, index), epoch, number)
 
 
-def make_output(store: Store, *, uid: str = UID, path: str = PATH, partitions: int = 2) -> Output:
-    return Output(store, LineFormats(store), uid=uid, path=path, partitions=partitions)
+def make_output(
+    store: Store,
+    *,
+    uid: str = UID,
+    path: str = PATH,
+    partitions: int = 2,
+    options: OutputOptions = data_files.DEFAULTS,
+) -> Output:
+    return Output(store, LineFormats(store), uid=uid, path=path, partitions=partitions, options=options)
 
 
 def part(partition: int, data: bytes, epoch: int = 1) -> PartToStage:

@@ -22,6 +22,8 @@ from mapreduce.partitioning import partition
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.program import Program
 from mapreduce.spec import JobSpec, Limits
+from mapreduce_worker.engine.data_file import Style
+from mapreduce_worker.gateway.data_files import Planned
 from mapreduce_worker.gateway.storage import Merged, PartFacts
 from tests.support.crash_store import CrashStore
 
@@ -143,13 +145,16 @@ class ToyFormats:
     def inspect(self, path: str) -> PartFacts:
         return facts(self._store.read(path))
 
-    def merge(self, parts: Sequence[str], out: str, watch: object) -> Merged:
-        rows = [row for path in parts for row in _rows(self._store.read(path))]
-        if self._has_reduce:
+    def write(self, files: Sequence[Planned], style: Style, watch: object) -> list[Merged]:
+        return [self._write(file, style) for file in files]
+
+    def _write(self, file: Planned, style: Style) -> Merged:
+        rows = [row for path in file.parts for row in _rows(self._store.read(path))]
+        if style.by_key:
             rows.sort()
         text = b"".join(tsv.line(word, count) for word, count in rows)
-        self._store.append(out, text)
-        self._store.sync(out)
+        self._store.append(file.name, text)
+        self._store.sync(file.name)
         return Merged(records=len(rows), size=len(text), checksum=xxh3_128_hexdigest(text))
 
 

@@ -33,7 +33,7 @@ def test_tuples_come_back_as_lists():
     assert values.decode(values.encode((1, ("a", 2**80)))) == [1, ["a", 2**80]]
 
 
-@pytest.mark.parametrize("value", [object(), lambda: 1, 1j])
+@pytest.mark.parametrize("value", [object(), lambda: 1, 1j, {2**64: 1}])
 def test_what_cannot_be_carried_is_refused_with_its_type(value):
     with pytest.raises(ValueEncodingError, match=type(value).__name__):
         values.encode(value)

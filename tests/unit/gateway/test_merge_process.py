@@ -9,10 +9,13 @@ from mapreduce import keys, values
 from mapreduce.errors import CorruptionError, SystemFault
 from mapreduce_worker.engine import part
 from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.data_file import Style
 from mapreduce_worker.gateway import formats
-from mapreduce_worker.gateway.formats import EngineFormats, merge_in_child
-from mapreduce_worker.gateway.merge_process import Order
+from mapreduce_worker.gateway.data_files import Planned
+from mapreduce_worker.gateway.formats import EngineFormats, write_in_child
+from mapreduce_worker.gateway.merge_process import Order, Target
 from mapreduce_worker.gateway.publishing import Abandoned
+from mapreduce_worker.gateway.storage import Merged
 from mapreduce_worker.gateway.store import PosixStore, StoreError
 
 WORDS = (("a", "d"), ("b", "c", "e"))
@@ -30,17 +33,34 @@ def make_parts(root: Path) -> list[str]:
 def test_the_child_writes_what_this_process_would(tmp_path, monkeypatch):
     parts = make_parts(tmp_path)
     store = PosixStore(tmp_path)
-    here = EngineFormats(store, child=True).merge(parts, "here", lambda records, size: True)
-    monkeypatch.setattr(formats, "CHILD_FROM", 0)
-    child = EngineFormats(store, child=True).merge(parts, "child", lambda records, size: True)
-    assert child == here
-    assert store.read("child") == store.read("here") == b"a\t1\nb\t1\nc\t1\nd\t1\ne\t1\n"
+    told: list[tuple[int, int]] = []
+
+    def watch(records: int, size: int) -> bool:
+        told.append((records, size))
+        return True
+
+    def write(name: str, style: Style) -> list[Merged]:
+        files = [Planned(name, tuple(parts)), Planned(f"{name}-0", (parts[0],))]
+        return EngineFormats(store, child=True).write(files, style, watch)
+
+    for number, style in enumerate([Style(), Style(by_key=False), Style(format="jsonl", compression="zstd")]):
+        monkeypatch.setattr(formats, "CHILD_FROM", 1 << 30)
+        here = write(f"here{number}", style)
+        assert told[-1] == (7, sum(file.size for file in here))
+        monkeypatch.setattr(formats, "CHILD_FROM", 0)
+        assert write(f"child{number}", style) == here
+        for name in ("", "-0"):
+            assert store.read(f"child{number}{name}") == store.read(f"here{number}{name}")
+    assert store.read("here0") == b"a\t1\nb\t1\nc\t1\nd\t1\ne\t1\n"
+    assert store.read("here1") == b"a\t1\nd\t1\nb\t1\nc\t1\ne\t1\n"
+    assert store.read("here0-0") == b"a\t1\nd\t1\n"
 
 
 def test_a_merge_that_is_not_wanted_is_ended(tmp_path):
-    order = Order(tuple(str(tmp_path / name) for name in make_parts(tmp_path)), str(tmp_path / "out"))
+    parts = tuple(str(tmp_path / name) for name in make_parts(tmp_path))
+    order = Order((Target(str(tmp_path / "out"), parts), Target(str(tmp_path / "more"), parts)), Style())
     with pytest.raises(Abandoned):
-        merge_in_child(order, lambda records, size: False)
+        write_in_child(order, lambda records, size: False)
     assert not (tmp_path / "out").exists()
 
 
@@ -50,17 +70,19 @@ def test_a_damaged_part_is_told_as_such(tmp_path, monkeypatch, child):
     parts = make_parts(tmp_path)
     (tmp_path / "part-1").write_bytes(b"no part")
     with pytest.raises(CorruptionError):
-        EngineFormats(PosixStore(tmp_path), child=child).merge(parts, "out", lambda records, size: True)
+        EngineFormats(PosixStore(tmp_path), child=child).write(
+            [Planned("out", tuple(parts))], Style(), lambda records, size: True
+        )
 
 
 def test_a_disk_that_does_not_take_the_file_is_told_as_such(tmp_path):
     (tmp_path / "in-the-way").mkdir()
     merging = EngineFormats(PosixStore(tmp_path), child=True)
     with pytest.raises(StoreError, match="in-the-way"):
-        merging.merge(make_parts(tmp_path), "in-the-way", lambda records, size: True)
+        merging.write([Planned("in-the-way", tuple(make_parts(tmp_path)))], Style(), lambda records, size: True)
 
 
 def test_a_child_that_dies_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(SystemFault, match=r"before it was done|did not start"):
-        merge_in_child(Order((), str(tmp_path / "out")), lambda records, size: True)
+        write_in_child(Order((Target(str(tmp_path / "out"), ()),), Style()), lambda records, size: True)

@@ -1,21 +1,25 @@
-"""Parts to text: one file, ordered by group key, then in the order of the reducer's yield.
+"""Parts to a data file: ordered by group key, then in the order of the reducer's yield; or part by part.
 
-The parts of one step share no group key, so the output is the same for any number of partitions.
-Callers: the gateway's publish (in a child process), and `--sequential`.
+The parts of the reduces of one step share no group key, so the output is the same for any number of
+partitions. Those of a job without reduce have no keys to order by: they follow each other, as their splits
+do. Callers: the gateway's publish (in a child process), and `--sequential`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
-from mapreduce import tsv, values
+from mapreduce import jsonl, tsv, values
 from mapreduce.errors import CorruptionError
+from mapreduce.spec import OutputFormat
 from mapreduce_worker.engine import durable, merging, part
 from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.data_file import DataFile, Style
 
 
 class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,26 +30,42 @@ class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
     checksum: str
 
 
-def merge_parts(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None]) -> MergeResult:
-    """Merge parts into the tsv file `out`, holding one block of each; raises `CorruptionError`.
+PLAIN: Final = Style()
+_RENDER: Final[dict[OutputFormat, Callable[[list[Any]], bytes]]] = {"tsv": tsv.lines, "jsonl": jsonl.lines}
+
+
+def merge_parts(
+    parts: Sequence[Path], out: Path, progress: Callable[[int, int], None], style: Style = PLAIN
+) -> MergeResult:
+    """Write the records of parts into the file `out`, holding one block of each; raises `CorruptionError`.
 
     `progress` is called with the records and bytes so far.
     """
-    digest = hashlib.sha256()
-    records = size = 0
+    render = _RENDER[style.format]
+    records = 0
     with durable.replacing(out) as file:
-        for count, text in lines(parts):
-            digest.update(text)
-            size += file.write(text)
-            records += count
-            progress(records, size)
-    return MergeResult(records=records, size=size, checksum=f"sha256:{digest.hexdigest()}")
+        data = DataFile(file, style.compression)
+        for block in _rows(parts, by_key=style.by_key):
+            data.write(render(list(map(values.decode, block.values))))
+            records += len(block.keys)
+            progress(records, data.size)
+        data.finish()
+    progress(records, data.size)
+    return MergeResult(records=records, size=data.size, checksum=data.checksum)
 
 
-def lines(parts: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
-    """Yield (records, their text), a block at a time."""
-    for block in merging.merge([part.read(path) for path in _same_type(parts)]):
-        yield len(block.keys), tsv.lines(list(map(values.decode, block.values)))
+def pairs(parts: Sequence[Path], *, by_key: bool = True) -> Iterator[tuple[object, object]]:
+    """Yield the records themselves, in the same order; what was a tuple comes as a list."""
+    for block in _rows(parts, by_key=by_key):
+        for packed in block.values:
+            key, value = values.decode(packed)
+            yield key, value
+
+
+def _rows(parts: Sequence[Path], *, by_key: bool) -> Iterable[Block]:
+    if not by_key:
+        return chain.from_iterable(map(part.read, parts))
+    return merging.merge([part.read(path) for path in _same_type(parts)])
 
 
 def _same_type(parts: Sequence[Path]) -> Sequence[Path]:
@@ -53,12 +73,3 @@ def _same_type(parts: Sequence[Path]) -> Sequence[Path]:
     if len(found) > 1:
         raise CorruptionError(f"the parts have keys of different types: {', '.join(sorted(found))}")
     return parts
-
-
-def pairs(parts: Sequence[Path]) -> Iterator[tuple[object, object]]:
-    """Yield the records themselves, in the same order; what was a tuple comes as a list."""
-    merged: Iterator[Block] = merging.merge([part.read(path) for path in _same_type(parts)])
-    for block in merged:
-        for packed in block.values:
-            key, value = values.decode(packed)
-            yield key, value

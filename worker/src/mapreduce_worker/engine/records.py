@@ -93,11 +93,6 @@ class WholeBatch:
         return f"{self.name}:{self.offset(index)}"
 
 
-def text(name: str, offset: int, chunks: Iterator[bytes], errors: EncodingErrors) -> Iterator[LineBatch]:
-    """Yield what `lines` does, with the other options as they are by default."""
-    return lines(name, offset, chunks, TaskOptions(encoding_errors=errors))
-
-
 def lines(name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[LineBatch]:
     """Yield the lines of the bytes that begin at `offset` of the file `name`; chunks may end anywhere.
 

@@ -1,4 +1,4 @@
-"""What the gateway asks of the engine about parts: look through one, merge all.
+"""What the gateway asks of the engine about parts: look through one, make data files of all.
 
 The engine brings polars, which takes half a second to import; by then a gateway has answered, so it
 is imported where it is first needed, or by `warm_up`. Neighbours: `storage.py` (says what is needed:
@@ -12,14 +12,16 @@ import os
 import selectors
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from mapreduce.errors import CorruptionError, SystemFault
-from mapreduce_worker.gateway.merge_process import Broken, Done, Line, Moved, Order
+from mapreduce_worker.engine.data_file import Style
+from mapreduce_worker.gateway.data_files import Planned
+from mapreduce_worker.gateway.merge_process import Broken, Done, Line, Moved, Order, Target
 from mapreduce_worker.gateway.publishing import Abandoned
 from mapreduce_worker.gateway.storage import Merged, PartFacts, Watch
 from mapreduce_worker.gateway.store import PosixStore, StoreError
@@ -28,6 +30,7 @@ _POLL: Final = 0.2
 """Seconds between two questions whether the merge is still wanted."""
 CHILD_FROM: Final = 8 << 20
 """Bytes of parts from which a merge is worth a process of its own, and a beat would suffer without one."""
+_UNWANTED: Final = "the merge is not wanted any more"
 _lines: Final = msgspec.json.Decoder(Line)
 
 
@@ -50,27 +53,38 @@ class EngineFormats:
         found = part.verify(self._store.local_path(path))
         return PartFacts(checksum=found.checksum, rows=found.rows, size=found.size)
 
-    def merge(self, parts: Sequence[str], out: str, watch: Watch) -> Merged:
-        """Merge parts, by group key, into a new file."""
-        sources = [self._store.local_path(name) for name in parts]
-        target = self._store.local_path(out)
+    def write(self, files: Sequence[Planned], style: Style, watch: Watch) -> list[Merged]:
+        """Write new files, each from its parts."""
+        order = Order(tuple(self._target(file) for file in files), style)
         try:
-            if self._child and sum(path.stat().st_size for path in sources) >= CHILD_FROM:
-                return merge_in_child(Order(tuple(map(str, sources)), str(target)), watch)
-            return _merge_here(sources, target, watch)
+            if self._child and sum(os.stat(part).st_size for file in order.files for part in file.parts) >= CHILD_FROM:
+                return write_in_child(order, watch)
+            return _write_here(order, watch)
         except OSError as error:
-            raise StoreError(f"merging into {out}: {error}") from error
+            raise StoreError(f"writing the data files: {error}") from error
+
+    def _target(self, file: Planned) -> Target:
+        parts = tuple(str(self._store.local_path(part)) for part in file.parts)
+        return Target(str(self._store.local_path(file.name)), parts)
 
 
-def _merge_here(sources: Sequence[Path], target: Path, watch: Watch) -> Merged:
+def _write_here(order: Order, watch: Watch) -> list[Merged]:
     from mapreduce_worker.engine.merge import merge_parts  # noqa: PLC0415 - see the module's docstring
 
-    result = merge_parts(sources, target, _stop(watch))
-    return Merged(result.records, result.size, result.checksum)
+    done: list[Merged] = []
+
+    def progress(records: int, size: int) -> None:
+        if not watch(sum(file.records for file in done) + records, sum(file.size for file in done) + size):
+            raise Abandoned(_UNWANTED)
+
+    for file in order.files:
+        result = merge_parts(list(map(Path, file.parts)), Path(file.out), progress, order.style)
+        done.append(Merged(result.records, result.size, result.checksum))
+    return done
 
 
-def merge_in_child(order: Order, watch: Watch) -> Merged:
-    """Merge in a child process; kills it once `watch` says that the result is not wanted."""
+def write_in_child(order: Order, watch: Watch) -> list[Merged]:
+    """Write files in a child process; kills it once `watch` says that the result is not wanted."""
     # Its errors go where this process's go; it stays in this process's group, to be killed with it.
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "mapreduce_worker.gateway.merge_process"],
@@ -89,20 +103,23 @@ def merge_in_child(order: Order, watch: Watch) -> Merged:
         child.wait()
 
 
-def _follow(child: subprocess.Popen[bytes], order: Order, watch: Watch) -> Merged:
+def _follow(child: subprocess.Popen[bytes], order: Order, watch: Watch) -> list[Merged]:
     records = size = 0
+    done: list[Merged] = []
     for line in _answers(child, order):
         match line:
             case Moved():
                 records, size = line.records, line.size
             case Done():
-                return Merged(line.records, line.size, line.checksum)
+                done.append(Merged(line.records, line.size, line.checksum))
+                if len(done) == len(order.files):
+                    return done
             case Broken():
                 raise CorruptionError(line.message) if line.corrupt else StoreError(line.message)
             case None:
                 pass
         if not watch(records, size):
-            raise Abandoned("the merge is not wanted any more")
+            raise Abandoned(_UNWANTED)
     raise SystemFault(f"the merge process ended with status {child.wait()} before it was done")
 
 
@@ -128,13 +145,3 @@ def _answers(child: subprocess.Popen[bytes], order: Order) -> Iterator[Line | No
                 return
             *whole, rest = (rest + data).split(b"\n")
             yield from map(_lines.decode, whole)
-
-
-def _stop(watch: Watch) -> Callable[[int, int], None]:
-    """Return a progress function that breaks off a merge in this process."""
-
-    def progress(records: int, size: int) -> None:
-        if not watch(records, size):
-            raise Abandoned("the merge is not wanted any more")
-
-    return progress

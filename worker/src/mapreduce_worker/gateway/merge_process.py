@@ -2,7 +2,7 @@
 
 The parent (`formats.py`) writes one `Order` to its standard input and keeps that open: its end is the
 parent's end, and the child's. The child answers with lines of JSON: `Moved` now and then, then
-`Done` or `Broken`.
+`Done` for each file, or `Broken`.
 """
 
 from __future__ import annotations
@@ -17,27 +17,35 @@ from typing import Final
 import msgspec
 
 from mapreduce.errors import MapReduceError
+from mapreduce_worker.engine.data_file import Style
 
 INTERVAL: Final = 0.25
 """Seconds between two lines of progress."""
 
 
-class Order(msgspec.Struct, frozen=True):
-    """What to merge, and into which new file."""
+class Target(msgspec.Struct, frozen=True):
+    """A new file, and the parts that go into it; absolute paths."""
 
-    parts: tuple[str, ...]
     out: str
+    parts: tuple[str, ...]
+
+
+class Order(msgspec.Struct, frozen=True):
+    """The files to write, one after the other, and how."""
+
+    files: tuple[Target, ...]
+    style: Style
 
 
 class Moved(msgspec.Struct, frozen=True, tag=True):
-    """How far the merge is."""
+    """How far the merge is, over all files."""
 
     records: int
     size: int
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """The merge is finished; the file is written, but not yet flushed to the disk."""
+    """One more file is written, in the order of the files."""
 
     records: int
     size: int
@@ -56,27 +64,34 @@ Line = Moved | Done | Broken
 
 def main() -> int:
     """Carry out the order on standard input."""
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        _write(order)
+    except (MapReduceError, OSError) as error:
+        _say(Broken(f"{type(error).__name__}: {error}", isinstance(error, MapReduceError)))
+        return 1
+    return 0
+
+
+def _write(order: Order) -> None:
     # Only the child needs the engine: the parent imports this module for its messages.
     from mapreduce_worker.engine.merge import merge_parts  # noqa: PLC0415 - see above
 
-    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     last = 0.0
+    before = Moved(0, 0)
 
     def progress(records: int, size: int) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= INTERVAL:
             last = now
-            _say(Moved(records, size))
+            _say(Moved(before.records + records, before.size + size))
 
-    try:
-        result = merge_parts([Path(part) for part in order.parts], Path(order.out), progress)
-    except (MapReduceError, OSError) as error:
-        _say(Broken(f"{type(error).__name__}: {error}", isinstance(error, MapReduceError)))
-        return 1
-    _say(Done(result.records, result.size, result.checksum))
-    return 0
+    for file in order.files:
+        result = merge_parts(list(map(Path, file.parts)), Path(file.out), progress, order.style)
+        before = Moved(before.records + result.records, before.size + result.size)
+        _say(Done(result.records, result.size, result.checksum))
 
 
 def _say(line: Line) -> None:

@@ -29,7 +29,7 @@ from mapreduce.protocol import (
     Staged,
     StagePart,
 )
-from mapreduce_worker.gateway import planner
+from mapreduce_worker.gateway import data_files, planner
 from mapreduce_worker.gateway.core.operations import Reported, Work
 from mapreduce_worker.gateway.failures import PartUnreadable
 from mapreduce_worker.gateway.formats import EngineFormats, warm_up
@@ -89,7 +89,14 @@ class Operations:
         if self._output is None:
             spec = job.spec
             formats = EngineFormats(self._store, child=True)
-            self._output = Output(self._store, formats, uid=spec.uid, path=spec.output, partitions=spec.reducers)
+            self._output = Output(
+                self._store,
+                formats,
+                uid=spec.uid,
+                path=spec.output,
+                partitions=spec.reducers,
+                options=data_files.of_job(spec),
+            )
         return self._output
 
     def input_files(self) -> InputFiles | None:

@@ -9,7 +9,7 @@ Neighbours: `storage.py`, the only caller; `merge_process.py`, which merges.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,14 +19,15 @@ from mapreduce.errors import CorruptionError, SystemFault
 from mapreduce.history import Frame, HistoryEvent, render
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import OutputSummary
-from mapreduce_worker.gateway import durable, reservation
+from mapreduce_worker.gateway import data_files, durable, reservation
+from mapreduce_worker.gateway.data_files import OutputOptions, Planned, Written
 from mapreduce_worker.gateway.reservation import OutputExists
 from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store
 
 if TYPE_CHECKING:
-    from mapreduce_worker.gateway.storage import Formats, Merged, Watch
+    from mapreduce_worker.gateway.storage import Formats, Watch
 
-_PUBLISHED = frozenset({paths.OUTPUT_FILE, paths.MANIFEST, paths.SUCCESS, paths.HISTORY})
+_PUBLISHED = frozenset({paths.MANIFEST, paths.SUCCESS, paths.HISTORY})
 
 
 class Abandoned(SystemFault):
@@ -34,11 +35,12 @@ class Abandoned(SystemFault):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose output it is, its final name, and where it is prepared."""
+    """Whose output it is, its final name, where it is prepared, and what it shall be like."""
 
     uid: str
     path: str
     staging: str
+    options: OutputOptions
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +53,16 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     wall: float
 
 
+class _Named(msgspec.Struct):
+    name: str
+
+
 class _Manifest(msgspec.Struct):
     """What is read back from a manifest."""
 
     uid: str
     output: OutputSummary
+    files: tuple[_Named, ...]
     counters: dict[str, int] = {}
 
 
@@ -67,13 +74,12 @@ def is_complete(store: Store, staging: str) -> bool:
 def prepare(store: Store, formats: Formats, target: Target, content: Content, watch: Watch) -> OutputSummary:
     """Write output, history, manifest and marker into the staging directory, each one durable."""
     mark = str(content.attempt)
-    merged = _merge(store, formats, target, content, watch)
+    files = _write_data(store, formats, target, content, watch)
     write_events(store, target.staging, render(_with_last_event(content)), mark)
-    summary = OutputSummary(
-        path=target.path, files=1, records=merged.records, size=merged.size, checksum=merged.checksum
-    )
-    durable.write(store, posixpath.join(target.staging, paths.MANIFEST), _manifest(target, content, summary), mark)
-    if not watch(merged.records, merged.size):
+    summary = data_files.summary(target.path, files)
+    manifest = _manifest(target, content, summary, files)
+    durable.write(store, posixpath.join(target.staging, paths.MANIFEST), manifest, mark)
+    if not watch(summary.records, summary.size):
         raise Abandoned("the publication was cancelled")
     durable.write(store, posixpath.join(target.staging, paths.SUCCESS), b"", mark)
     return summary
@@ -83,8 +89,9 @@ def finish(store: Store, target: Target) -> OutputSummary:
     """Remove what is not published and rename; needs the marker, and may be done again."""
     store.sync(target.staging)
     result = summary(store, target.staging, target.path)
+    published = _PUBLISHED | {file.name for file in _read_manifest(store, target.staging).files}
     for entry in store.list(target.staging):
-        if entry.name not in _PUBLISHED:
+        if entry.name not in published:
             durable.remove_tree(store, posixpath.join(target.staging, entry.name))
     store.sync(target.staging)
     try:
@@ -101,12 +108,16 @@ def finish(store: Store, target: Target) -> OutputSummary:
 
 def summary(store: Store, directory: str, path: str) -> OutputSummary:
     """Return what the manifest in a directory says of the output."""
+    found = _read_manifest(store, directory)
+    return msgspec.structs.replace(found.output, path=path, counters=found.counters)
+
+
+def _read_manifest(store: Store, directory: str) -> _Manifest:
     name = posixpath.join(directory, paths.MANIFEST)
     try:
-        found = msgspec.json.decode(store.read(name), type=_Manifest)
+        return msgspec.json.decode(store.read(name), type=_Manifest)
     except msgspec.DecodeError as error:
         raise CorruptionError(f"{name} is damaged: {error}") from error
-    return msgspec.structs.replace(found.output, path=path, counters=found.counters)
 
 
 def write_events(store: Store, staging: str, lines: Iterable[bytes], mark: str = "new") -> None:
@@ -121,20 +132,20 @@ def write_events(store: Store, staging: str, lines: Iterable[bytes], mark: str =
     durable.commit(store, temporary, name)
 
 
-def _merge(store: Store, formats: Formats, target: Target, content: Content, watch: Watch) -> Merged:
-    out = posixpath.join(target.staging, paths.OUTPUT_FILE)
-    temporary = durable.temporary_name(out, str(content.attempt))
-    durable.discard(store, temporary)
-    parts = [_part_name(target, event) for event in content.staged]
-    merged = formats.merge(parts, temporary, watch)
-    durable.commit(store, temporary, out)
-    return merged
-
-
-def _part_name(target: Target, event: HistoryEvent) -> str:
-    if event.task is None:
-        raise CorruptionError("a staged part in the journal names no task")
-    return paths.part(target.staging, event.task.step, event.task.index)
+def _write_data(store: Store, formats: Formats, target: Target, content: Content, watch: Watch) -> list[Written]:
+    """Write the data files, under their names and durable."""
+    planned = data_files.plan(target.staging, content.staged, target.options)
+    finals = [posixpath.join(target.staging, file.name) for file in planned]
+    temporaries = [durable.temporary_name(final, str(content.attempt)) for final in finals]
+    for temporary in temporaries:
+        durable.discard(store, temporary)
+    wanted = [Planned(name, file.parts) for name, file in zip(temporaries, planned, strict=True)]
+    merged = formats.write(wanted, data_files.style(content.staged, target.options), watch)
+    for temporary, final in zip(temporaries, finals, strict=True):
+        store.sync(temporary)
+        store.rename(temporary, final)
+    store.sync(target.staging)
+    return [Written(file.name, one.records, one.size, one.checksum) for file, one in zip(planned, merged, strict=True)]
 
 
 def _with_last_event(content: Content) -> Iterator[Frame]:
@@ -150,11 +161,10 @@ def _with_last_event(content: Content) -> Iterator[Frame]:
         yield Frame(epoch, 0, event)
 
 
-def _manifest(target: Target, content: Content, output: OutputSummary) -> bytes:
+def _manifest(target: Target, content: Content, output: OutputSummary, files: Sequence[Written]) -> bytes:
     """Return the manifest: what the master knows, and what the gateway has seen with its own eyes."""
     known = msgspec.json.decode(content.manifest or b"{}", type=dict[str, object])
     parts = [_part_fields(event) for event in content.staged]
-    files = [{"name": paths.OUTPUT_FILE, "records": output.records, "size": output.size, "checksum": output.checksum}]
     own = {"version": 1, "uid": target.uid, "output": output, "files": files, "parts": parts}
     return msgspec.json.format(msgspec.json.encode(known | own), indent=1) + b"\n"
 

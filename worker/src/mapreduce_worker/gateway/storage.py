@@ -20,7 +20,9 @@ from mapreduce.errors import CorruptionError, SystemFault
 from mapreduce.history import Frame, HistoryEvent, render
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import OutputSummary
-from mapreduce_worker.gateway import durable, publishing, reservation
+from mapreduce_worker.engine.data_file import Style
+from mapreduce_worker.gateway import data_files, durable, publishing, reservation
+from mapreduce_worker.gateway.data_files import OutputOptions, Planned
 from mapreduce_worker.gateway.journal import Journal
 from mapreduce_worker.gateway.reservation import OutputExists, OutputReserved
 from mapreduce_worker.gateway.store import Store
@@ -35,7 +37,7 @@ class PartFacts(msgspec.Struct, frozen=True):
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """What a merge wrote; the checksum is `sha256:<hex>` of the file's bytes."""
+    """What went into one data file; the checksum is `sha256:<hex>` of the file's bytes."""
 
     records: int
     size: int
@@ -52,8 +54,8 @@ class Formats(Protocol):
     def inspect(self, path: str) -> PartFacts:
         """Read a part to its end; raises `CorruptionError` if it is not what was written."""
 
-    def merge(self, parts: Sequence[str], out: str, watch: Watch) -> Merged:
-        """Merge parts, by group key, into a new file; raises `Abandoned` once `watch` says no."""
+    def write(self, files: Sequence[Planned], style: Style, watch: Watch) -> Sequence[Merged]:
+        """Write new files, each from its parts; raises `Abandoned` once `watch` says no."""
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -64,7 +66,10 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 class PartToStage(msgspec.Struct, frozen=True, kw_only=True):
-    """One part: which attempt `stage` runs for it, which reduce attempt made it, what it must be."""
+    """One part: which attempt `stage` runs for it, which one made it, what it must be.
+
+    Of a job without reduce `partition` is the index of the map, and `records` what it read.
+    """
 
     attempt: AttemptId
     partition: int
@@ -81,13 +86,23 @@ class Output:
     alone; `append` may run beside `stage`.
     """
 
-    def __init__(self, store: Store, formats: Formats, *, uid: str, path: str, partitions: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        formats: Formats,
+        *,
+        uid: str,
+        path: str,
+        partitions: int,
+        options: OutputOptions = data_files.DEFAULTS,
+    ) -> None:
         """`path` is the output's final name, relative to the store's root."""
         self.uid = uid
         self.path = path.rstrip("/")
         self.staging = paths.staging(self.path, uid)
         self._journal_path = posixpath.join(self.staging, paths.JOURNAL)
         self._partitions = partitions
+        self._options = options
         self._store = store
         self._formats = formats
         self._journal: Journal | None = None
@@ -292,7 +307,7 @@ class Output:
         self._store.sync(self.staging)
 
     def _target(self) -> publishing.Target:
-        return publishing.Target(uid=self.uid, path=self.path, staging=self.staging)
+        return publishing.Target(uid=self.uid, path=self.path, staging=self.staging, options=self._options)
 
     def _opened(self) -> Journal:
         if self._journal is None:

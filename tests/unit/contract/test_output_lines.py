@@ -1,0 +1,52 @@
+"""One output line of JSON is JSON, whatever the key and value."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mapreduce import jsonl, values
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.integers(-9, 9), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def no_constant(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+@settings(max_examples=60, deadline=None)
+@given(PLAIN, PLAIN)
+def test_every_line_is_strict_json_with_key_and_value(key, value):
+    carried = values.decode(values.encode(value))
+    line = jsonl.line(key, carried)
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    assert list(json.loads(line, parse_constant=no_constant)) == ["key", "value"]
+    assert jsonl.lines([(key, carried), [key, carried]]) == line * 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ('a\t"ä\u2028\n', '"a\\t\\"ä\u2028\\n"'),
+        (2**70, "1180591620717411303424"),
+        (True, "true"),
+        (None, "null"),
+        (1.0, "1.0"),
+        (1e16, "1e+16"),
+        (-0.0, "-0.0"),
+        (math.nan, '"NaN"'),
+        ([math.inf, {"x": -math.inf}], '["Infinity",{"x":"-Infinity"}]'),
+        (b"\x00\xff", '"AP8="'),
+        ({1: [b"", (2, "x")]}, '{"1":["",[2,"x"]]}'),
+    ],
+)
+def test_a_value_has_one_spelling(value, text):
+    assert jsonl.field(value) == text.encode()
+    assert jsonl.line("k", value) == b'{"key":"k","value":%b}\n' % text.encode()
