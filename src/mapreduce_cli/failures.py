@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import click
-
 from mapreduce.errors import MapReduceError
+from mapreduce_cli import terminal
 
 FAILED: Final = 1
 REFUSED: Final = 2
@@ -75,14 +74,14 @@ def show(failure: JobFailed, typed: Mapping[str, str] | None = None) -> None:
     message = failure.message
     for path, text in (typed or {}).items():
         message = message.replace(repr(path), repr(text))
-    click.echo(f"mapreduce: {verb}: {failure.reason}: {message}", err=True)
+    terminal.note(f"mapreduce: {verb}: {failure.reason}: {message}")
     if failure.where and failure.where not in failure.message:
-        click.echo(f"  at {failure.where}", err=True)
+        terminal.note(f"  at {failure.where}")
     if failure.traceback and failure.traceback not in failure.message:
         for row in failure.traceback.rstrip().split("\n"):
-            click.echo(f"  {row}", err=True)
+            terminal.note(f"  {row}")
     hint = HINTS.get(failure.reason)
     if hint:
-        click.echo(f"  hint: {hint}", err=True)
+        terminal.note(f"  hint: {hint}")
     for note in failure.notes:
-        click.echo(f"  {note}", err=True)
+        terminal.note(f"  {note}")

@@ -18,6 +18,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "run": ("mapreduce_cli.run:run", "Run a job on this machine."),
     },
     "Jobs on a cluster": {
+        "submit": ("mapreduce_cli.cluster.submit:submit", "Run a job on the cluster."),
         "get": ("mapreduce_cli.cluster.get:get", "List jobs, and how far they are."),
         "describe": ("mapreduce_cli.cluster.describe:describe", "Show all that is known of a job."),
         "suspend": ("mapreduce_cli.cluster.lifecycle:suspend", "Stop a job's Pods; what is staged is kept."),
@@ -69,8 +70,11 @@ def cli() -> None:
             reduce = mr.Sum()
 
     \b
-    Count the words of some files here:
+    Count the words of some files, here and on a cluster:
         mapreduce run job.py texts/*.txt --output counts
+        mapreduce cp texts pvc:data/texts
+        mapreduce submit job.py --input pvc:data/texts --output pvc:data/counts --name counts --wait
+        mapreduce cat counts
 
     Exit status: 0 done, 1 the job failed, 2 bad usage, or refused before anything started, 3 the
     cluster cannot be reached, 130 interrupted.

@@ -14,7 +14,7 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -22,11 +22,13 @@ import mapreduce
 from mapreduce import words
 from mapreduce_cli import terminal
 from mapreduce_cli.cluster import transfer, waiting
-from mapreduce_cli.cluster.api import Api
 from mapreduce_cli.cluster.lookup import events_of
 from mapreduce_cli.cluster.problems import Broken, NotFound, Problem, Refused
 from mapreduce_cli.cluster.refs import Ref, job
 from mapreduce_cli.cluster.session import Session
+
+if TYPE_CHECKING:
+    from mapreduce_cli.cluster.api import Api
 
 Json = dict[str, Any]
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from mapreduce_cli import terminal
 from mapreduce_cli.cluster import jobs
-from mapreduce_cli.cluster.api import Api, JsonObject
 from mapreduce_cli.cluster.commands import Asked, command
 from mapreduce_cli.cluster.lookup import find_job
 from mapreduce_cli.cluster.problems import Broken, NotFound, Refused
 from mapreduce_cli.cluster.refs import job
+
+if TYPE_CHECKING:
+    from mapreduce_cli.cluster.api import Api, JsonObject
 
 POLL = 0.5
 """Seconds between two looks at something that is waited for."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mapreduce_cli.cluster import jobs
-from mapreduce_cli.cluster.api import Api, JsonObject
 from mapreduce_cli.cluster.problems import NotFound
 from mapreduce_cli.cluster.refs import Ref, job
+
+if TYPE_CHECKING:
+    from mapreduce_cli.cluster.api import Api, JsonObject
 
 
 def find_job(api: Api, namespace: str, name: str) -> JsonObject:
