@@ -5,10 +5,11 @@ The command line and the Kubernetes resource are two ways to write one down.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
+from mapreduce.errors import UsageError
 from mapreduce.program import Program
 
 EncodingErrors = Literal["strict", "replace", "bytes"]
@@ -20,6 +21,11 @@ Overwrite = Literal["refuse", "replace"]
 Compression = Literal["none", "gzip", "zstd"]
 
 MIB = 1 << 20
+LARGEST: Final = (1 << 63) - 1
+"""The largest number that a message can carry."""
+MAX_REDUCERS: Final = 10_000
+MAX_WORKERS: Final = 2000
+MAX_SLOTS: Final = 64
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +57,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One job. `inputs` are patterns and `output` a path, relative to the root of their store."""
+    """One job. `inputs` are patterns and `output` a path, relative to the root of their store.
+
+    Raises `UsageError` for numbers that no job can have.
+    """
 
     uid: str
     name: str
@@ -79,3 +88,15 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     worker_image: str = ""
     limits: Limits = Limits()
     timing: Timing = Timing()
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be told to a worker, or would have no end."""
+        most = {"reducers": MAX_REDUCERS, "workers": MAX_WORKERS, "slots": MAX_SLOTS}
+        for values in (self, self.limits):
+            for name in values.__struct_fields__:
+                number = getattr(values, name)
+                if isinstance(number, int) and number > most.get(name, LARGEST):
+                    raise UsageError(
+                        f"{name.replace('_', ' ')}: {number!s:.40} is more than {most.get(name, LARGEST)}, "
+                        "the most that is possible"
+                    )

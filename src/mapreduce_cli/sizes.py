@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from mapreduce.spec import LARGEST
+
 _UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE | re.ASCII)
@@ -16,7 +18,10 @@ def parse(text: str) -> int:
     if match is None or (match[3] and not match[2]):
         raise ValueError(f"{text!r} is not a size: write bytes, or a number with KiB, MiB, GiB, kB, MB or GB")
     unit = match[2].lower()
-    return int(float(match[1]) * (_BINARY[unit] if match[3] else _UNITS[unit]))
+    size = float(match[1]) * (_BINARY[unit] if match[3] else _UNITS[unit])
+    if size >= LARGEST:
+        raise ValueError(f"{text.strip():.40} is more bytes than a file can have")
+    return int(size)
 
 
 def render(size: float) -> str:

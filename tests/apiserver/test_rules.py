@@ -114,6 +114,8 @@ def refused(server, resource):
                 "a.crio.io",
             )
         ),
+        ({"input": INPUT | {"splitSize": "9999999999999999Gi"}}, "spec.input.splitSize"),
+        ({"input": INPUT | {"splitSize": "99999999999999999999"}}, "spec.input.splitSize"),
         ({"workers": {"serviceAccountName": "admin"}}, "unknown field"),
         ({"workers": {"securityContext": {"runAsUser": 0}}}, "unknown field"),
         (

@@ -36,11 +36,18 @@ class Server:
     """A server of one job with a scripted core, and a client."""
 
     def __init__(
-        self, url: str, core: ScriptedCore, client: aiohttp.ClientSession, authenticator: LocalAuthenticator
+        self,
+        url: str,
+        core: ScriptedCore,
+        client: aiohttp.ClientSession,
+        authenticator: LocalAuthenticator,
+        registry: Registry | None = None,
     ) -> None:
         self.url = url
         self.core = core
         self.client = client
+        self.authenticator = authenticator
+        self.registry = registry or Registry()
         self.token = authenticator.issue(Identity("uid-1", "w-0", "pod", "127.0.0.1"))
 
     async def post(self, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
@@ -70,7 +77,7 @@ async def serving(script: Callable[[Event], tuple[Command, ...]] = welcoming) ->
     registry.add(JobRuntime(spec(), core, NotedDriver(), NotedObserver()))
     server = await serve(make_app(registry, authenticator), "127.0.0.1")
     async with aiohttp.ClientSession() as client:
-        yield Server(f"http://127.0.0.1:{server.port}", core, client, authenticator)
+        yield Server(f"http://127.0.0.1:{server.port}", core, client, authenticator, registry)
     await server.close()
 
 
@@ -204,6 +211,27 @@ def test_a_job_with_a_defect_answers_503() -> None:
         assert (status, refusal(body)) == (503, "Unavailable")
 
     run(scene, broken)
+
+
+def test_an_answer_that_cannot_be_sent_is_a_defect_of_its_job_and_of_no_other() -> None:
+    def too_much(event: Event) -> tuple[Command, ...]:
+        match event:
+            case Exchanged():
+                return (Reply(event.request, answer(1 << 70)),)
+        return welcoming(event)
+
+    async def scene(server: Server) -> None:
+        observer = NotedObserver()
+        registry, token = server.registry, server.authenticator.issue(Identity("uid-2", "w-0", "pod", "127.0.0.1"))
+        registry.add(JobRuntime(spec("uid-2"), ScriptedCore(too_much), NotedDriver(), observer))
+        session = protocol.decode((await server.register(token=token))[1], Registered).session
+        status, body = await server.exchange(session)
+        assert (status, refusal(body)) == (503, "Unavailable")
+        assert [(uid, type(error)) for uid, error in observer.told] == [("uid-2", OverflowError)]
+        other = protocol.decode((await server.register())[1], Registered).session
+        assert (await server.exchange(other))[0] == 200
+
+    run(scene)
 
 
 def test_a_job_that_is_not_run_here_yet_answers_503() -> None:

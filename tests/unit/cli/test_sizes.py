@@ -26,6 +26,12 @@ def test_anything_else_is_refused(text: str) -> None:
         sizes.parse(text)
 
 
+@pytest.mark.parametrize("text", ["99999999999TiB", "9" * 19, "9" * 5000])
+def test_more_bytes_than_a_message_can_carry_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is more bytes than a file can have"):
+        sizes.parse(text)
+
+
 @pytest.mark.parametrize(
     ("size", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (123_456, "123 kB"), (2.5e12, "2.5 TB")]
 )

@@ -7,9 +7,11 @@ Neighbours: `resource.py` reads these, `pods.py` writes them into manifests.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+from mapreduce.spec import MAX_SLOTS, MAX_WORKERS
 
 Quantity = int | str
 
@@ -132,8 +134,8 @@ class EnvVar(_Choice, frozen=True):
 class Workers(_Choice, frozen=True):
     """`spec.workers`."""
 
-    replicas: int = 2
-    slots: int = 1
+    replicas: Annotated[int, msgspec.Meta(le=MAX_WORKERS)] = 2
+    slots: Annotated[int, msgspec.Meta(le=MAX_SLOTS)] = 1
     resources: Resources = Resources()
     node_selector: dict[str, str] | None = None
     tolerations: list[Toleration] | None = None

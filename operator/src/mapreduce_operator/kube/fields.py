@@ -7,11 +7,11 @@ The schema in `crds/` says the same to users; a test compares the names. Neighbo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from mapreduce.spec import Compression, EncodingErrors, InputFormat, Merge, OutputFormat, Overwrite
+from mapreduce.spec import MAX_REDUCERS, Compression, EncodingErrors, InputFormat, Merge, OutputFormat, Overwrite
 from mapreduce_operator.kube.choices import Quantity, Workers
 from mapreduce_operator.kube.errors import InvalidSpec
 
@@ -21,6 +21,10 @@ OUTPUT_FORMATS: Final[dict[str, OutputFormat]] = {"Tsv": "tsv", "Jsonl": "jsonl"
 MERGES: Final[dict[str, Merge]] = {"Sorted": "sorted", "None": "none"}
 OVERWRITES: Final[dict[str, Overwrite]] = {"Refuse": "refuse", "Replace": "replace"}
 COMPRESSIONS: Final[dict[str, Compression]] = {"None": "none", "Gzip": "gzip", "Zstd": "zstd"}
+
+
+Seconds = Annotated[int, msgspec.Meta(le=31_536_000)]
+"""The schema's bounds hold here too: nothing else stands between a number and the operator's memory."""
 
 
 class Field(msgspec.Struct, frozen=True, rename="camel"):
@@ -98,14 +102,14 @@ class Spec(Field, frozen=True):
     output: Output
     image: str = ""
     params: dict[str, str] = {}
-    reducers: int = 8
+    reducers: Annotated[int, msgspec.Meta(le=MAX_REDUCERS)] = 8
     workers: Workers = Workers()
     suspend: bool = False
-    backoff_limit_per_task: int = 3
-    max_failed_tasks: int = 0
-    active_deadline_seconds: int | None = None
-    ttl_seconds_after_finished: int | None = None
-    pre_running_deadline_seconds: int = 300
+    backoff_limit_per_task: Annotated[int, msgspec.Meta(le=100)] = 3
+    max_failed_tasks: Annotated[int, msgspec.Meta(le=100_000)] = 0
+    active_deadline_seconds: Seconds | None = None
+    ttl_seconds_after_finished: Seconds | None = None
+    pre_running_deadline_seconds: Seconds = 300
 
 
 def read(body: Mapping[str, Any]) -> Spec:

@@ -6,6 +6,7 @@ import re
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
+from mapreduce.spec import LARGEST
 from mapreduce_operator.kube.errors import InvalidSpec
 
 _FACTORS: Final[dict[str, Decimal]] = {
@@ -39,5 +40,8 @@ def parse(value: int | str, field: str) -> Decimal:
 
 
 def whole(value: int | str, field: str) -> int:
-    """Return a number of bytes, rounded up."""
-    return int(parse(value, field).to_integral_value(ROUND_CEILING))
+    """Return a number of bytes, rounded up; raises `InvalidSpec` for what does not fit in 64 bits."""
+    number = int(parse(value, field).to_integral_value(ROUND_CEILING))
+    if abs(number) > LARGEST:
+        raise InvalidSpec(f"{field}: {value!r} is more than fits in 64 bits")
+    return number

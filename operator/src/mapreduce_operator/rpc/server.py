@@ -130,7 +130,7 @@ async def _register(request: web.Request) -> web.Response:
     response = await job.request(registered)
     if isinstance(response, Welcome):
         request.app[_REGISTRY].open_session(job, identity.worker, response.body.session)
-    return _response(response)
+    return _response(job, response)
 
 
 async def _program(request: web.Request) -> web.Response:
@@ -138,13 +138,13 @@ async def _program(request: web.Request) -> web.Response:
     digest = protocol.decode(await _read(request), str)
     if digest != job.spec.program.digest:
         raise _Refused(400, "ProtocolError", f"the job has no program with the digest {digest[:80]}")
-    return _body(job.spec.program)
+    return _of_job(job, job.spec.program)
 
 
 async def _exchange(request: web.Request) -> web.Response:
     job, session = _session_job(request)
     body = protocol.decode(await _read(request), Exchange)
-    return _response(await job.request(lambda number: Exchanged(request=number, session=session, body=body)))
+    return _response(job, await job.request(lambda number: Exchanged(request=number, session=session, body=body)))
 
 
 async def _authenticate(request: web.Request) -> Identity:
@@ -178,10 +178,19 @@ async def _read(request: web.Request) -> bytes:
     return await request.read()
 
 
-def _response(response: Response) -> web.Response:
+def _response(job: JobRuntime, response: Response) -> web.Response:
     if isinstance(response, Refuse):
         return _body(Refusal(reason=response.reason, message=response.message), response.status)
-    return _body(response.body)
+    return _of_job(job, response.body)
+
+
+def _of_job(job: JobRuntime, message: object) -> web.Response:
+    """Return a message of a job; one that cannot be sent would not be sent next time either."""
+    try:
+        return _body(message)
+    except Exception as error:  # the task boundary of one job: its defect must not touch others
+        job.give_up(error)
+        raise JobUnavailable(f"job {job.spec.name} cannot answer: {error}") from error
 
 
 def _body(message: object, status: int = 200) -> web.Response:

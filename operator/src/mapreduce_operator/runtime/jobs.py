@@ -161,6 +161,13 @@ class JobRuntime:
         finally:
             self._requests.pop(number, None)
 
+    def give_up(self, error: Exception, doing: str = "answering a worker") -> None:
+        """Note a defect, while `error` is handled: the job gets no more events, and people are told."""
+        if self._down is None:
+            _log.exception("job %s (%s): a defect while %s", self.spec.name, self.uid, doing)
+            self._shut(error)
+            self._observer.broken(self.uid, error)
+
     async def close(self) -> None:
         """Stop: no further event is handled, parked requests fail, driver calls are cancelled."""
         self._shut(JobUnavailable("it is not run here any more"))
@@ -182,9 +189,7 @@ class JobRuntime:
             for command in outcome.commands:
                 self._carry_out(command)
         except Exception as error:  # noqa: BLE001 - the task boundary of one job: its defect must not touch others
-            _log.exception("job %s (%s): a defect while handling %s", self.spec.name, self.uid, type(event).__name__)
-            self._shut(error)
-            self._observer.broken(self.uid, error)
+            self.give_up(error, f"handling {type(event).__name__}")
 
     def _carry_out(self, command: Command) -> None:
         match command:
