@@ -24,6 +24,8 @@ LABEL_NAME: Final = "app.kubernetes.io/name"
 
 ANNOTATION_IMAGE: Final = "mapreduce.dev/worker-image"
 """The worker image that the job began with: an upgrade of the operator must not change it."""
+ANNOTATION_RERUN_OF: Final = "mapreduce.dev/rerun-of"
+"""The name of the job that was run first, on one that runs it again."""
 
 REASONS: Final[dict[str, str]] = {
     # why a job failed, or is waiting

@@ -21,8 +21,11 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "submit": ("mapreduce_cli.cluster.submit:submit", "Run a job on the cluster."),
         "get": ("mapreduce_cli.cluster.get:get", "List jobs, and how far they are."),
         "describe": ("mapreduce_cli.cluster.describe:describe", "Show all that is known of a job."),
+        "explain": ("mapreduce_cli.cluster.explain:explain", "Say in plain words what a job waits for."),
+        "logs": ("mapreduce_cli.cluster.logs:logs", "Print what a job's Pods wrote."),
         "suspend": ("mapreduce_cli.cluster.lifecycle:suspend", "Stop a job's Pods; what is staged is kept."),
         "resume": ("mapreduce_cli.cluster.lifecycle:resume", "Let a suspended job go on."),
+        "rerun": ("mapreduce_cli.cluster.rerun:rerun", "Run a job once more, under a new name."),
         "delete": ("mapreduce_cli.cluster.lifecycle:delete", "Delete jobs; published outputs stay."),
     },
     "Data on a cluster": {
