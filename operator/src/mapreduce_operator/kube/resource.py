@@ -136,16 +136,7 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
     spec = fields.read(body)
     if len(whose.name) > naming.JOB_CHARACTERS:
         raise InvalidSpec(f"the name {whose.name!r} has more than {naming.JOB_CHARACTERS} characters")
-    if spec.reducers < 1:
-        raise InvalidSpec(
-            "reducers must be at least 1; leave it out for 8. A program without reduce makes a job without that phase"
-        )
-    if spec.workers.replicas < 1 or spec.workers.slots < 1:
-        raise InvalidSpec("workers.replicas and workers.slots must be at least 1")
-    if spec.input.format == "Jsonl" and spec.input.encoding_errors == "Bytes":
-        raise InvalidSpec("input: encodingErrors Bytes cannot be used with the format Jsonl")
-    if spec.backoff_limit_per_task < 0 or spec.max_failed_tasks < 0:
-        raise InvalidSpec("backoffLimitPerTask and maxFailedTasks must be at least 0")
+    _check_values(spec)
     _check_paths(spec)
     _check_choices(spec.workers)
     source_volume = _volume(spec.input.volume, "input.volume")
@@ -182,13 +173,7 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
             output_compression=fields.COMPRESSIONS[spec.output.compression],
             separate_input=bool(source_volume.claim) and source_volume.claim != target.claim,
             worker_image=image(body, defaults),
-            limits=Limits(
-                pre_running_deadline=float(spec.pre_running_deadline_seconds),
-                slot_memory=_slot_memory(resources, spec.workers.slots),
-                attempts_per_task=spec.backoff_limit_per_task + 1,
-                max_failed_tasks=spec.max_failed_tasks,
-                active_deadline=float(spec.active_deadline_seconds or 0),
-            ),
+            limits=_limits(spec, resources),
             timing=defaults.timing,
         ),
     )
@@ -251,6 +236,29 @@ def _source(program: fields.Program, place: ConfigMapKey | None, files: Files | 
     # In the order of their names: the digest must not depend on that of a mapping.
     beside = tuple(SideFile(name, content) for name, content in sorted(files.items()) if name != place.key)
     return Program(place.key, files.get(place.key, b""), program.class_name, beside)
+
+
+def _limits(spec: fields.Spec, resources: Resources) -> Limits:
+    return Limits(
+        pre_running_deadline=float(spec.pre_running_deadline_seconds),
+        slot_memory=_slot_memory(resources, spec.workers.slots),
+        attempts_per_task=spec.backoff_limit_per_task + 1,
+        max_failed_tasks=spec.max_failed_tasks,
+        active_deadline=float(spec.active_deadline_seconds or 0),
+    )
+
+
+def _check_values(spec: fields.Spec) -> None:
+    if spec.reducers < 1:
+        raise InvalidSpec(
+            "reducers must be at least 1; leave it out for 8. A program without reduce makes a job without that phase"
+        )
+    if spec.workers.replicas < 1 or spec.workers.slots < 1:
+        raise InvalidSpec("workers.replicas and workers.slots must be at least 1")
+    if spec.input.format == "Jsonl" and spec.input.encoding_errors == "Bytes":
+        raise InvalidSpec("input: encodingErrors Bytes cannot be used with the format Jsonl")
+    if spec.backoff_limit_per_task < 0 or spec.max_failed_tasks < 0:
+        raise InvalidSpec("backoffLimitPerTask and maxFailedTasks must be at least 0")
 
 
 def _check_paths(spec: fields.Spec) -> None:
