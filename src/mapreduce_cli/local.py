@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import mapreduce
@@ -20,7 +21,7 @@ from mapreduce.spec import JobSpec
 from mapreduce_cli import localjobs
 from mapreduce_cli.failures import FAILED, JobFailed
 from mapreduce_cli.progress import Display, Snapshot, display
-from mapreduce_operator.core.events import Announce, JobStatus, LiveJobsListed, WorkersListed
+from mapreduce_operator.core.events import Announce, Event, FindJobs, JobsFound, JobStatus, WorkersListed
 from mapreduce_operator.core.master import Master, MasterContext
 from mapreduce_operator.drivers.local import HOST, LocalAuthenticator, LocalDriver, LocalSettings
 from mapreduce_operator.drivers.orphans import Orphans
@@ -91,7 +92,8 @@ async def _until_interrupted(spec: JobSpec, root: Path, folder: Path, show: Disp
 
 
 async def _job(spec: JobSpec, root: Path, folder: Path, show: Display) -> OutputSummary:
-    registry, authenticator, watcher = Registry(), LocalAuthenticator(), _Watcher(show)
+    registry, authenticator = Registry(), LocalAuthenticator()
+    watcher = _Watcher(show, lambda event: runtime.post(event))  # noqa: PLW0108 - bound below
     server = await serve(make_app(registry, authenticator), HOST)
     settings = LocalSettings(
         job_uid=spec.uid,
@@ -107,7 +109,6 @@ async def _job(spec: JobSpec, root: Path, folder: Path, show: Display) -> Output
     try:
         # Nothing was started before this process, so the truth about its workers is that there are none.
         runtime.post(WorkersListed(()))
-        runtime.post(LiveJobsListed(localjobs.living(root, spec.output, spec.uid)))
         runtime.begin()
         phase = await watcher.end
     finally:
@@ -142,8 +143,9 @@ def _result(phase: Phase, status: JobStatus | None) -> OutputSummary:
 class _Watcher:
     """Observes the job: shows it to people, and knows how it ended."""
 
-    def __init__(self, show: Display) -> None:
+    def __init__(self, show: Display, post: Callable[[Event], None]) -> None:
         self._show = show
+        self._post = post
         self._held = ""
         self._said = ""
         self.status: JobStatus | None = None
@@ -173,6 +175,10 @@ class _Watcher:
         self._say()
         if announcement.kind == "Warning":
             self._held = f"{announcement.reason}: {announcement.message}"
+
+    def jobs_sought(self, uid: str, sought: FindJobs) -> None:
+        """Tell which of the other jobs at the output live, by their processes as they are now."""
+        self._post(JobsFound(*localjobs.judge(sought.uids)))
 
     def ended(self, uid: str, phase: Phase) -> None:
         """Let the command end."""

@@ -14,11 +14,10 @@ import secrets
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
-
-from mapreduce import paths
 
 SCRATCH: Final = "mapreduce-"
 """Scratch directories are `mapreduce-<uid>.<random>` where the platform has temporary files."""
@@ -42,9 +41,10 @@ def lives(uid: str) -> bool:
     return _started(int(fields[2])) == fields[3]
 
 
-def living(root: Path, output: str, own: str) -> tuple[str, ...]:
-    """Return `own` and the uids of the other living jobs that left something beside `output`."""
-    return tuple(sorted({own, *filter(lives, _left_beside(root, output))}))
+def judge(uids: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which of these jobs may live, and which are dead for certain."""
+    judged = {uid: lives(uid) for uid in uids}
+    return tuple(uid for uid in judged if judged[uid]), tuple(uid for uid in judged if not judged[uid])
 
 
 def make_scratch(uid: str) -> Path:
@@ -62,19 +62,6 @@ def make_scratch(uid: str) -> Path:
 def keep_logs(scratch: Path) -> Path:
     """Give the scratch directory of a failed job, which holds only logs now, a name that is not swept."""
     return scratch.rename(scratch.with_name(f"{KEPT}{scratch.name.removeprefix(SCRATCH).replace('.', '-')}"))
-
-
-def _left_beside(root: Path, output: str) -> set[str]:
-    found = set()
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        found.add((root / paths.lock(output)).read_text().strip().partition("\t")[0])
-    staging = root / paths.staging(output, "")
-    try:
-        names = os.listdir(staging.parent)
-    except OSError:
-        names = []
-    found.update(name.removeprefix(staging.name) for name in names if name.startswith(staging.name))
-    return {uid for uid in found if uid and uid != "lock"}
 
 
 @lru_cache(maxsize=1)

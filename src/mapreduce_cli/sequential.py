@@ -33,6 +33,7 @@ from mapreduce_worker.engine.options import of_job
 from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.gateway import failures as gateway_failures
 from mapreduce_worker.gateway.formats import EngineFormats
+from mapreduce_worker.gateway.reservation import OutputContested
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
 from mapreduce_worker.gateway.store import PosixStore
 
@@ -50,7 +51,7 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
     output = Output(store, EngineFormats(store, child=False), uid=spec.uid, path=spec.output, partitions=spec.reducers)
     scratch = localjobs.make_scratch(spec.uid)
     try:
-        output.open(localjobs.living(root, spec.output, spec.uid))
+        _open(output)
         return _Sequential(spec, root, store, output, scratch, show).run()
     except JobFailed as failed:
         output.clean_failed()
@@ -66,6 +67,20 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
     finally:
         show.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _open(output: Output) -> None:
+    """Reserve the output, and sweep what dead jobs left at it."""
+    living: set[str] = set()
+    dead: set[str] = set()
+    while True:
+        try:
+            output.open(living, dead)
+            return
+        except OutputContested as contested:
+            found = localjobs.judge(contested.uids)
+            living.update(found[0])
+            dead.update(found[1])
 
 
 def _refused(error: UsageError) -> JobFailed:

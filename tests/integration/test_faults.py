@@ -247,3 +247,19 @@ def test_two_runs_to_the_same_output_do_not_mix(tmp_path: Path) -> None:
             assert "OutputReserved" in second.stderr
         slow.go_on()
         slow.check(first)
+
+
+@pytest.mark.parametrize("mode", [(), ("--sequential",)])
+def test_of_two_runs_that_begin_in_the_same_moment_one_is_refused_at_once(
+    tmp_path: Path, mode: tuple[str, ...]
+) -> None:
+    slow = Slow(tmp_path, hold="map")
+    with running(tmp_path, *slow.arguments(*mode)) as first, running(tmp_path, *slow.arguments(*mode)) as second:
+        deadline = time.monotonic() + 30
+        while first.is_running() and second.is_running() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        refused, other = (second, first) if first.is_running() else (first, second)
+        assert refused.wait(1) == 2
+        assert "OutputReserved" in refused.stderr
+        slow.go_on()
+        slow.check(other)

@@ -35,7 +35,7 @@ SUMMARY = OutputSummary(path="results/wc", files=1, records=2, size=8, checksum=
 
 
 def open_output(epoch: int = 1, number: int = 0) -> OpenOutput:
-    return OpenOutput(attempt=attempt("open", 0, epoch, number), live_jobs=("uid-1",))
+    return OpenOutput(attempt=attempt("open", 0, epoch, number))
 
 
 def make_plan(epoch: int = 1) -> MakePlan:

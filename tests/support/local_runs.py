@@ -114,6 +114,10 @@ class Run:
             logs = [f"== {path}\n{path.read_text(errors='replace')}" for path in self._folder.glob("mapreduce-*/*.log")]
             raise AssertionError("\n".join(["the run does not end", self.stdout, self.stderr, *logs])) from None
 
+    def is_running(self) -> bool:
+        """Tell whether the command has not ended."""
+        return self._process.poll() is None
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the command alone."""
         self._process.send_signal(number)

@@ -57,7 +57,6 @@ class JobUnderTest:
     def __init__(
         self, *, maps: int = 2, limits: Limits | None = None, resumed: bool = False, **changes: object
     ) -> None:
-        self.knows_live_jobs = bool(changes.pop("knows_live_jobs", True))
         self.has_reduce = bool(changes.pop("has_reduce", True))
         if limits is not None:
             changes["limits"] = limits
@@ -72,6 +71,8 @@ class JobUnderTest:
         self.refusals: list[events.Refuse] = []
         self.announced: list[events.Announce] = []
         self.statuses: list[JobStatus] = []
+        self.sought: list[tuple[str, ...]] = []
+        """Other jobs of which the master asked whether they live."""
         self.ended: Any = None
         """How the job ended, or None."""
         self.start_at_once = True
@@ -102,7 +103,7 @@ class JobUnderTest:
         self.ended = None
         for process in self.processes.values():
             process.cut_off()
-        self.tell(events.LiveJobsListed((self.spec.uid,)) if self.knows_live_jobs else events.Ticked())
+        self.tell(events.Ticked())
 
     def restart_master(self) -> None:
         """The operator dies and comes back: a new master finds Pods, sessions and a journal."""
@@ -138,6 +139,8 @@ class JobUnderTest:
             case events.Ended():
                 assert self.ended is None, "the job ended twice"
                 self.ended = command.phase
+            case events.FindJobs():
+                self.sought.append(command.uids)
             case _:
                 pass
 

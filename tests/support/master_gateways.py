@@ -20,6 +20,7 @@ from mapreduce.protocol import (
     MakePlan,
     Opened,
     OpenOutput,
+    OutputContested,
     OutputSummary,
     PlanFinished,
     PlanPageMade,
@@ -45,6 +46,8 @@ class Store:
         self.cleaned: list[str] = []
         self.staged_times: dict[int, int] = {}
         self.manifest = b""
+        self.others: dict[str, str] = {}
+        """Other jobs that left something at the output, and whether each is living or dead."""
 
     def written(self, epoch: int) -> int:
         """The highest sequence of an epoch in the journal."""
@@ -123,6 +126,16 @@ class FakeGateway(FakeProcess):
         if store.published:
             self.report(Opened(attempt=work.attempt, pages=0, published=True, summary=SUMMARY))
             return
+        unknown = store.others.keys() - {*work.live_jobs, *work.dead_jobs}
+        if unknown:
+            self.report(OutputContested(attempt=work.attempt, uids=tuple(sorted(unknown))))
+            return
+        if store.others.keys() & set(work.live_jobs):
+            error = ErrorInfo(kind="refused", reason="OutputReserved", message="another job has it")
+            self.report(AttemptFailed(attempt=work.attempt, error=error))
+            return
+        for uid in work.dead_jobs:
+            store.others.pop(uid, None)
         pages = [tuple(store.frames[at : at + 3]) for at in range(0, len(store.frames), 3)]
         for number, frames in enumerate(pages):
             self.report(JournalPage(attempt=work.attempt, number=number, frames=frames), ends=False)

@@ -11,6 +11,7 @@ from mapreduce_operator.core.events import (
     Announce,
     Command,
     Event,
+    FindJobs,
     Instant,
     JobStatus,
     Outcome,
@@ -54,6 +55,10 @@ class NotedObserver:
     def announced(self, uid: str, announcement: Announce) -> None:
         """Keep the announcement."""
         self.told.append(announcement)
+
+    def jobs_sought(self, uid: str, sought: FindJobs) -> None:
+        """Keep the question."""
+        self.told.append((uid, sought))
 
     def ended(self, uid: str, phase: Phase) -> None:
         """Keep the phase."""

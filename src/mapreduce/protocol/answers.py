@@ -42,8 +42,10 @@ class OpenOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Reserve the name, make the staging directory, open the journal, report what it holds."""
 
     attempt: AttemptId
-    live_jobs: tuple[str, ...]
-    """The uids of all jobs that live: a lock that holds another one is swept."""
+    live_jobs: tuple[str, ...] = ()
+    dead_jobs: tuple[str, ...] = ()
+    """Of the uids that `OutputContested` named: who lives, whose lock refuses the output; and who is
+    dead, whose lock and staging directory are swept."""
 
 
 class MakePlan(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -123,6 +123,14 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     summary: OutputSummary | None = None
 
 
+class OutputContested(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Other jobs left a lock or a staging directory at the output's name, and nothing was done: the master
+    finds out which of them live, and lets it be opened again."""
+
+    attempt: AttemptId
+    uids: tuple[str, ...]
+
+
 class Staged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The part is durable under the staging directory and journalled."""
 
@@ -181,6 +189,7 @@ Outcome = (
     | PlanFinished
     | JournalPage
     | Opened
+    | OutputContested
     | Staged
     | Published
     | Cleaned

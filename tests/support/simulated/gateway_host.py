@@ -112,7 +112,7 @@ class GatewayHost(SimulatedProcess):
         raise AssertionError(work)
 
     def _open(self, work: OpenOutput) -> Any:
-        found = self._output.open(work.live_jobs)
+        found = self._output.open(work.live_jobs, work.dead_jobs)
         pages = tuple(
             JournalPage(attempt=work.attempt, number=number, frames=frames) for number, frames in enumerate(found.pages)
         )

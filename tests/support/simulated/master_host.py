@@ -15,9 +15,10 @@ from mapreduce_operator.core.events import (
     Ended,
     Event,
     Exchanged,
+    FindJobs,
     Instant,
+    JobsFound,
     JobStatus,
-    LiveJobsListed,
     PublishStatus,
     Refuse,
     Reply,
@@ -79,7 +80,6 @@ class MasterHost:
         )
         self._previous_key = key
         self._core = Master(self._world.spec, context, self.epoch)
-        self.post(LiveJobsListed((self._world.spec.uid,)))
         self._relist(self.epoch)
         self._tick(self.epoch)
 
@@ -159,6 +159,9 @@ class MasterHost:
                 self._world.platform.start(command)
             case StopWorker():
                 self._world.platform.stop(command.name)
+            case FindJobs():
+                # Nobody else has a job here.
+                self._world.clock.after(0.01, partial(self.post, JobsFound((), command.uids)))
             case PublishStatus():
                 self.status = command.status
             case Ended():

@@ -35,18 +35,9 @@ def test_uids_differ() -> None:
     assert localjobs.new_uid() != localjobs.new_uid()
 
 
-def test_the_living_are_found_by_lock_and_by_staging_directory(tmp_path: Path) -> None:
-    own, locked, staging, dead = localjobs.new_uid(), localjobs.new_uid(), localjobs.new_uid(), dead_uid()
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / ".out.lock").write_text(locked + "\n")
-    (tmp_path / "a" / f".out.{staging}").mkdir()
-    (tmp_path / "a" / f".out.{dead}").mkdir()
-    (tmp_path / "a" / f".other.{localjobs.new_uid()}").mkdir()
-    assert set(localjobs.living(tmp_path, "a/out", own)) == {own, locked, staging}
-
-
-def test_where_nothing_was_left_only_the_job_itself_lives(tmp_path: Path) -> None:
-    assert localjobs.living(tmp_path, "missing/out", "own") == ("own",)
+def test_jobs_are_judged_by_their_processes() -> None:
+    living, dead = localjobs.new_uid(), dead_uid()
+    assert localjobs.judge([dead, living]) == ((living,), (dead,))
 
 
 def test_the_scratch_of_killed_jobs_is_swept_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,15 @@
 """One job writes an output: others are refused, the dead are swept, users' own files stay."""
 
+import contextlib
 import itertools
+from functools import partial
 
 import pytest
 
 from mapreduce import paths
 from mapreduce.errors import OutputError
 from mapreduce_worker.gateway import durable, reservation
-from mapreduce_worker.gateway.reservation import OutputExists, OutputReserved
+from mapreduce_worker.gateway.reservation import OutputContested, OutputExists, OutputReserved
 from mapreduce_worker.gateway.storage import Output
 from mapreduce_worker.gateway.store import PosixStore
 from tests.support.crash_store import Crashed, CrashStore, Disk
@@ -24,6 +26,40 @@ def test_of_two_jobs_the_second_is_refused_until_the_first_gives_the_name_back()
         second.open({"first", "second"})
     first.clean_failed()
     assert second.open({"first", "second"}).published is None
+
+
+def test_a_job_that_began_after_anybody_looked_is_not_taken_for_dead():
+    """Both know only of jobs that lived before either had made its lock."""
+    disk = Disk()
+    make_output(CrashStore(disk), uid="first").open({"first"})
+    with pytest.raises(OutputContested) as caught:
+        make_output(CrashStore(disk), uid="second").open({"second"})
+    assert caught.value.uids == ("first",)
+    assert reservation.holder(CrashStore(disk), PATH) == "first"
+    with pytest.raises(OutputReserved):
+        make_output(CrashStore(disk), uid="second").open({"first"})
+    assert f"{paths.staging(PATH, 'first')}/{paths.JOURNAL}" in disk.tree()
+
+
+def test_a_lock_that_appears_at_any_step_of_opening_is_not_taken_for_a_dead_ones():
+    robbed = 0
+    for step in itertools.count(1):
+        disk = Disk()
+        store = CrashStore(disk)
+        store.between[step] = partial(reserve_if_free, CrashStore(disk), "fast")
+        with contextlib.suppress(OutputContested, OutputReserved):
+            make_output(store, uid="slow").open()
+        holder = reservation.holder(CrashStore(disk), PATH)
+        robbed += holder == "fast"
+        assert (f".wc.slow/{paths.JOURNAL}" in "".join(disk.tree())) == (holder == "slow")
+        if store.between:
+            break
+    assert robbed
+
+
+def reserve_if_free(store: CrashStore, uid: str) -> None:
+    with contextlib.suppress(OutputContested):
+        reservation.reserve(store, PATH, uid)
 
 
 def test_opening_twice_is_harmless():
@@ -53,7 +89,7 @@ def test_the_lock_of_a_dead_job_is_swept_with_what_it_left():
     dead = make_output(CrashStore(disk), uid="dead")
     dead.open({"dead"})
     stage(dead, 0, b"a\t1\n")
-    make_output(CrashStore(disk), uid="next").open({"next"})
+    make_output(CrashStore(disk), uid="next").open((), {"dead"})
     assert reservation.holder(CrashStore(disk), PATH) == "next"
     assert {path.split("/")[1] for path in disk.tree()} == {".wc.lock", ".wc.next"}
 
@@ -68,7 +104,7 @@ def test_the_history_of_a_failed_job_stays_while_the_job_lives():
     second.open({"failed", "second"})
     assert history in disk.tree()
     second.clean_deleted()
-    make_output(CrashStore(disk), uid="third").open({"third"})
+    make_output(CrashStore(disk), uid="third").open((), {"failed", "second"})
     assert history not in disk.tree()
 
 
@@ -97,7 +133,7 @@ def test_a_copy_of_a_published_output_is_not_swept():
     with pytest.raises(OutputExists):
         make_output(store, uid="next").open({"next"})
     durable.remove_tree(store, PATH)
-    make_output(store, uid="next").open({"next"})
+    make_output(store, uid="next").open((), {"copy"})
     assert disk.below("results/.wc.copy")
 
 
@@ -121,9 +157,9 @@ def test_a_lock_that_was_made_anew_while_it_was_swept_goes_back():
     disk = Disk()
     reservation.reserve(CrashStore(disk), PATH, "dead", ())
     slow = CrashStore(disk)
-    slow.between[1] = lambda: reservation.reserve(CrashStore(disk), PATH, "fast", {"fast", "slow"})
+    slow.between[1] = lambda: reservation.reserve(CrashStore(disk), PATH, "fast", {"slow"}, {"dead"})
     with pytest.raises(OutputReserved):
-        reservation.reserve(slow, PATH, "slow", {"fast", "slow"})
+        reservation.reserve(slow, PATH, "slow", {"fast"}, {"dead"})
     assert reservation.holder(CrashStore(disk), PATH) == "fast"
     assert set(disk.tree()) == {LOCK}
 
@@ -150,12 +186,12 @@ def test_sweeping_may_crash_at_any_step(power):
         dead.open({"dead"})
         stage(dead, 0, b"a\t1\n")
         try:
-            make_output(CrashStore(disk, crash_at=step), uid="next").open({"next"})
+            make_output(CrashStore(disk, crash_at=step), uid="next").open((), {"dead"})
             break
         except Crashed:
             if power:
                 disk.lose_power()
-        make_output(CrashStore(disk), uid="next").open({"next"})
+        make_output(CrashStore(disk), uid="next").open((), {"dead"})
         assert reservation.holder(CrashStore(disk), PATH) == "next"
         assert {path.split("/")[1] for path in disk.tree()} == {".wc.lock", ".wc.next"}
 
@@ -167,7 +203,7 @@ DEEP = "theirs/a/b/wc"
 
 def opened(disk: Disk, uid: str = "uid-1", path: str = DEEP) -> Output:
     output = make_output(CrashStore(disk), uid=uid, path=path)
-    output.open({uid})
+    output.open((), {"dead"})
     return output
 
 

@@ -18,7 +18,7 @@ def run_job(store: CrashStore, uid: str, epoch: int = 1) -> bool:
     """Run a whole job; returns False where it was refused or failed."""
     output = make_output(store, uid=uid)
     try:
-        opening = output.open(LIVE)
+        opening = output.open(LIVE, {"dead"})
         if opening.published is None:
             output.append([opened_epoch(epoch)])
             for partition in range(2):
@@ -37,14 +37,14 @@ def run_and_tell(store: CrashStore, uid: str, well: dict[str, bool]) -> None:
 
 def open_and_tell(output: Output, opened: list[bool]) -> None:
     with contextlib.suppress(MapReduceError):
-        output.open(LIVE)
+        output.open(LIVE, {"dead"})
         opened.append(True)
 
 
 def disk_with_a_dead_lock(dead: bool) -> Disk:
     disk = Disk()
     if dead:
-        make_output(CrashStore(disk), uid="dead").open({"dead"})
+        make_output(CrashStore(disk), uid="dead").open()
     return disk
 
 
@@ -97,7 +97,7 @@ def test_a_gateway_that_was_replaced_at_any_step_does_not_damage_what_its_succes
         old.between[step] = partial(run_job, CrashStore(disk), "one", epoch=2)
         with contextlib.suppress(MapReduceError):
             output = make_output(old, uid="one")
-            output.open(LIVE)
+            output.open(LIVE, {"dead"})
             output.append([opened_epoch()])
             for partition in range(2):
                 stage(output, partition, f"one-{partition}\t1\n".encode())

@@ -7,10 +7,11 @@ from mapreduce.spec import Limits
 from mapreduce_operator.core import policies
 from mapreduce_operator.core.events import (
     Ended,
+    FindJobs,
     InputMissing,
     JobDeleted,
+    JobsFound,
     JobStatus,
-    LiveJobsListed,
     PhaseCounts,
     PublishStatus,
     SpecChanged,
@@ -35,7 +36,6 @@ def test_a_new_job_gets_its_finalizer_its_objects_and_a_core_that_knows_all_befo
             assert world.resumed == [False]
             assert world.core.told == [
                 SpecChanged(workers=2, suspend=False, active_deadline=0.0),
-                LiveJobsListed((UID,)),
                 WorkersListed(()),
             ]
             assert world.registry.get(UID) is not None
@@ -324,10 +324,22 @@ def test_a_write_that_met_a_newer_version_is_made_again_on_that_one():
         world = World(body())
         stale = dict(world.resource)
         world.api.put(JOB, world.resource | {"metadata": world.resource["metadata"] | {"labels": {"a": "b"}}})
-        job = Job(stale, world.shared(), lambda: (UID,))
+        job = Job(stale, world.shared(), world.find)
         await settled()
         assert world.resource["metadata"]["finalizers"] == [words.FINALIZER]
         assert world.resource["metadata"]["labels"] == {"a": "b"}
         await job.close()
+
+    asyncio.run(go())
+
+
+def test_who_else_lives_is_looked_up_when_it_is_asked_and_not_before():
+    async def go():
+        world = World(body())
+        world.exist = [(UID, "began-now")]
+        async with following(world) as job:
+            job.jobs_sought(UID, FindJobs(("began-now", "deleted")))
+            await settled()
+            assert world.core.told[-1] == JobsFound(("began-now",), ("deleted",))
 
     asyncio.run(go())

@@ -1,4 +1,3 @@
-from mapreduce_operator.core import events
 from tests.support.master_builder import JobUnderTest
 
 
@@ -67,12 +66,11 @@ def test_a_failed_attempt_is_announced_with_task_and_place():
     assert "a.txt:17" in told[0].message
 
 
-def test_a_job_without_the_list_of_live_jobs_says_what_it_waits_for():
-    job = JobUnderTest(knows_live_jobs=False)
+def test_a_job_that_does_not_know_whether_another_lives_says_so():
+    job = JobUnderTest()
+    job.store.others = {"other": "dead"}
     job.settle()
-    assert job.status.message == "waiting for the list of live jobs"
-    job.tell(events.LiveJobsListed(()))
-    assert job.run_to_the_end() == "Succeeded"
+    assert job.status.message == "finding out whether jobs that left something at the output live: other"
 
 
 def test_workers_that_cannot_start_are_told_in_the_condition_and_once_as_an_event():

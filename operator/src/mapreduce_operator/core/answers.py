@@ -203,8 +203,8 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
         case "load":
             return LoadProgram(attempt=attempt.id)
         case "open":
-            live = book.live_jobs or ()
-            return OpenOutput(attempt=attempt.id, live_jobs=tuple(sorted({*live, book.spec.uid})))
+            live, dead = sorted(book.live_jobs), sorted(book.dead_jobs)
+            return OpenOutput(attempt=attempt.id, live_jobs=tuple(live), dead_jobs=tuple(dead))
         case "plan":
             return MakePlan(attempt=attempt.id)
         case "publish":

@@ -185,7 +185,11 @@ class Book:
         self.grace_over = not self.context.resumed
         self.listed = False
         self.opened_once = False
-        self.live_jobs: tuple[str, ...] | None = None
+        self.sought: tuple[str, ...] = ()
+        """Jobs that left something at the output, of which it is being found out whether they live."""
+        self.live_jobs: set[str] = set()
+        self.dead_jobs: set[str] = set()
+        """What was found out about such jobs."""
         self.recovered: Recovered | None = None
         """What the journal's pages told so far."""
         self.to_stage: set[int] = set()

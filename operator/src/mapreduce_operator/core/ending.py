@@ -83,8 +83,7 @@ def _clean(book: Book, ending: Ending) -> None:
     if ending.mode == "failed":
         if not gateway.opened:
             # A gateway that was started again has to find the journal before it can end it.
-            if book.live_jobs is not None:
-                storage.give_once(book, gateway, "open")
+            storage.give_open(book, gateway)
             return
         if not book.journal.is_written(book.journal.last):
             return

@@ -130,10 +130,11 @@ class Ticked(msgspec.Struct, frozen=True):
     """Time went by. The runtime sends one at least every half second."""
 
 
-class LiveJobsListed(msgspec.Struct, frozen=True):
-    """The uids of every job that lives, for sweeping dead reservations."""
+class JobsFound(msgspec.Struct, frozen=True):
+    """Which of the jobs of a `FindJobs` live, by a look that began after it."""
 
-    uids: tuple[str, ...]
+    living: tuple[str, ...]
+    dead: tuple[str, ...]
 
 
 Event = (
@@ -148,7 +149,7 @@ Event = (
     | JobDeleted
     | SpecChanged
     | Ticked
-    | LiveJobsListed
+    | JobsFound
 )
 
 
@@ -202,6 +203,12 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class FindJobs(msgspec.Struct, frozen=True):
+    """Find out which of these jobs live, by a look that begins now; answered by `JobsFound`."""
+
+    uids: tuple[str, ...]
+
+
 class PublishStatus(msgspec.Struct, frozen=True):
     """The status changed. The shell may coalesce; a final one goes out at once."""
 
@@ -231,7 +238,7 @@ class StepDown(msgspec.Struct, frozen=True):
     message: str
 
 
-Command = StartWorker | StopWorker | Welcome | Reply | Refuse | PublishStatus | Announce | Ended | StepDown
+Command = StartWorker | StopWorker | Welcome | Reply | Refuse | FindJobs | PublishStatus | Announce | Ended | StepDown
 
 
 class Outcome(msgspec.Struct, frozen=True):

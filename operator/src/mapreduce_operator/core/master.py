@@ -31,7 +31,7 @@ from mapreduce_operator.core.events import (
     InputMissing,
     Instant,
     JobDeleted,
-    LiveJobsListed,
+    JobsFound,
     Outcome,
     Refuse,
     SpecChanged,
@@ -112,8 +112,8 @@ class Master:
                 ending.delete(book)
             case SpecChanged():
                 book.wanted = event
-            case LiveJobsListed():
-                book.live_jobs = event.uids
+            case JobsFound():
+                storage.judged(book, event)
             case InputMissing():
                 book.input_problem = Failure(event.reason, event.message)
                 if event.reason:

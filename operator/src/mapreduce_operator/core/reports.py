@@ -20,6 +20,7 @@ from mapreduce.protocol import (
     MapSucceeded,
     Opened,
     Outcome,
+    OutputContested,
     PlanFinished,
     PlanPageMade,
     ProgramLoaded,
@@ -193,6 +194,7 @@ _APPLY: Final[dict[type, Callable[[Book, Attempt, Any], None]]] = {
     PlanFinished: storage.plan_finished,
     JournalPage: storage.journal_page,
     Opened: storage.opened,
+    OutputContested: storage.contested,
     Published: storage.published,
     Cleaned: storage.cleaned,
 }

@@ -149,8 +149,8 @@ def _missing(book: Book) -> str:
         return "waiting for the list of the job's Pods"
     if book.output_gateway is None:
         return _missing_gateway(book)
-    if book.live_jobs is None and not book.opened_once:
-        return "waiting for the list of live jobs"
+    if book.sought:
+        return f"finding out whether jobs that left something at the output live: {', '.join(book.sought)}"
     if not book.grace_over:
         return "waiting for the workers to register again"
     if book.input_gateway is None:

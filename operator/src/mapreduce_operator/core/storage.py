@@ -12,9 +12,19 @@ from typing import Final
 
 from mapreduce.history import PlanMade, PlanPage
 from mapreduce.ids import Kind
-from mapreduce.protocol import Cleaned, JournalPage, Opened, PlanFinished, PlanPageMade, Published, Staged
+from mapreduce.protocol import (
+    Cleaned,
+    JournalPage,
+    Opened,
+    OutputContested,
+    PlanFinished,
+    PlanPageMade,
+    Published,
+    Staged,
+)
 from mapreduce_operator.core import attempts, failures, parts, rebuild, shape
 from mapreduce_operator.core.book import Book, Part, PlanDraft
+from mapreduce_operator.core.events import FindJobs, JobsFound
 from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker
@@ -29,8 +39,7 @@ def advance(book: Book) -> None:
     if gateway is None or not gateway.usable:
         return
     if not gateway.opened:
-        if book.live_jobs is not None:
-            give_once(book, gateway, "open")
+        give_open(book, gateway)
         return
     if not book.rebuilt:
         return
@@ -46,6 +55,12 @@ def give_once(book: Book, worker: Worker, kind: Kind) -> None:
     table = book.tasks[kind]
     if table.first_ready(book.now, book.journal.written) is not None and not table.live:
         attempts.give(book, worker, kind, 0)
+
+
+def give_open(book: Book, gateway: Worker) -> None:
+    """Let the output be opened, unless it is being found out who else lives."""
+    if not book.sought:
+        give_once(book, gateway, "open")
 
 
 def _plan(book: Book) -> None:
@@ -89,6 +104,23 @@ def opened(book: Book, attempt: Attempt, report: Opened) -> None:
         book.found_published = True
     else:
         rebuild.resume(book)
+
+
+def contested(book: Book, attempt: Attempt, report: OutputContested) -> None:
+    """Others left something at the output's name. Whoever is asked now answers for them as they are now; a list
+    that was made before may lack a job that began since."""
+    if not attempts.end(book, attempt):
+        return
+    attempts.put_back(book, "open", 0)
+    book.sought = report.uids
+    book.commands.append(FindJobs(report.uids))
+
+
+def judged(book: Book, found: JobsFound) -> None:
+    """It was found out which of the others live: the output can be opened, or is refused."""
+    book.live_jobs = (book.live_jobs - set(found.dead)) | set(found.living)
+    book.dead_jobs |= set(found.dead)
+    book.sought = ()
 
 
 def must_open_again(book: Book, gateway: Worker) -> None:

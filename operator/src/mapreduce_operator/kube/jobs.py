@@ -33,9 +33,10 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def uids(self) -> tuple[str, ...]:
-        """Return the uids of all jobs that exist."""
-        return tuple(self._jobs)
+    async def find(self) -> frozenset[str]:
+        """Return the uids of all jobs that exist, by a LIST that begins now; raises `ApiError`."""
+        bodies = await self._shared.api.list_in(words.PLURAL, self._namespaces)
+        return frozenset(str((body.get("metadata") or {}).get("uid")) for body in bodies)
 
     def namespace_of(self, uid: str) -> str | None:
         """Return the namespace of a job that exists."""
@@ -54,7 +55,7 @@ class Jobs:
             if job is not None:
                 self._forget(owner.uid)
         elif job is None:
-            self._jobs[owner.uid] = Job(body, self._shared, self.uids)
+            self._jobs[owner.uid] = Job(body, self._shared, self.find)
         else:
             job.seen(body, began)
 
@@ -81,9 +82,7 @@ class Jobs:
             seen = observe.seen(pod)
             if seen is not None:
                 pods_of[seen.job_uid].append(seen)
-        uids = self.uids()
         for uid in present & set(self._jobs):
-            self._jobs[uid].live_jobs(uids)
             self._jobs[uid].pods_listed(pods_of[uid], began)
 
     async def keep_listing(self) -> None:

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 import msgspec
@@ -24,10 +24,11 @@ from mapreduce_operator.core import policies
 from mapreduce_operator.core.events import (
     Announce,
     Event,
+    FindJobs,
     InputMissing,
     JobDeleted,
+    JobsFound,
     JobStatus,
-    LiveJobsListed,
     SpecChanged,
     WorkerChanged,
     WorkersListed,
@@ -80,11 +81,12 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
 class Job:
     """Follows one resource on the master's loop; also the `Observer` of its runtime."""
 
-    def __init__(self, body: JsonObject, shared: Shared, live: Callable[[], tuple[str, ...]]) -> None:
-        """`live` returns the uids of all jobs that exist."""
+    def __init__(self, body: JsonObject, shared: Shared, find: Callable[[], Awaitable[Collection[str]]]) -> None:
+        """`find` looks which jobs exist now, and returns their uids; it may raise `ApiError`."""
         self.owner = resource.owner(body)
         self._shared = shared
-        self._live = live
+        self._find = find
+        self._looks: set[asyncio.Task[None]] = set()
         self._body = body
         self._seen_at = shared.clock()
         self._first_seen = self._waits_since = self._seen_at
@@ -131,18 +133,15 @@ class Job:
             self._woken.set()
         self._post(WorkersListed(workers))
 
-    def live_jobs(self, uids: tuple[str, ...]) -> None:
-        """The uids of all jobs that exist."""
-        self._post(LiveJobsListed(uids))
-
     def existed_before(self, instant: float) -> bool:
         """Tell whether this job was known before an instant, so that a LIST since must have it."""
         return self._first_seen < instant
 
     async def close(self) -> None:
         """Stop following: the resource is gone, or this process ends."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in (self._task, *self._looks):
+            task.cancel()
+        await asyncio.gather(self._task, *self._looks, return_exceptions=True)
         await self._stop_runtime()
         await self._publisher.close()
 
@@ -156,6 +155,12 @@ class Job:
     def announced(self, uid: str, announcement: Announce) -> None:
         """Tell people what happened."""
         self._publisher.announce(announcement)
+
+    def jobs_sought(self, uid: str, sought: FindJobs) -> None:
+        """Look which of the other jobs at the output live."""
+        look = asyncio.get_running_loop().create_task(self._look_for(sought.uids))
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
 
     def ended(self, uid: str, phase: Phase) -> None:
         """The core has nothing left to do."""
@@ -253,7 +258,6 @@ class Job:
         self._shared.registry.add(self._runtime)
         if wanted is not None:
             self._post(wanted)
-        self.live_jobs(self._live())
         self.pods_listed([seen for pod in listed if (seen := observe.seen(pod))], began)
         self._tell_missing(missing)
         if wanted is None:
@@ -265,6 +269,18 @@ class Job:
         """While the job waits for a claim or a ConfigMap, see whether it has come."""
         if self._missing.reason and self._parsed is not None:
             self._tell_missing(await inputs.find_volumes(self._shared.api, self._parsed))
+
+    async def _look_for(self, uids: tuple[str, ...]) -> None:
+        """Tell which of these jobs exist by a LIST that begins now: an older one may lack a job that was made since."""
+        present: Collection[str] | None = None
+        while present is None:
+            try:
+                present = await self._find()
+            except ApiError as error:
+                _log.warning("the jobs could not be listed: %s", error)
+                await asyncio.sleep(RETRY)
+        living = tuple(uid for uid in uids if uid in present)
+        self._post(JobsFound(living, tuple(uid for uid in uids if uid not in present)))
 
     def _tell_missing(self, missing: Missing) -> None:
         if missing != self._missing:

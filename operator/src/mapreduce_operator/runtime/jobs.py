@@ -25,6 +25,7 @@ from mapreduce_operator.core.events import (
     Disconnected,
     Ended,
     Event,
+    FindJobs,
     Instant,
     JobStatus,
     Outcome,
@@ -72,6 +73,9 @@ class Observer(Protocol):
 
     def announced(self, uid: str, announcement: Announce) -> None:
         """Something happened that is worth a line."""
+
+    def jobs_sought(self, uid: str, sought: FindJobs) -> None:
+        """Find out which of these jobs live, and post `JobsFound`."""
 
     def ended(self, uid: str, phase: Phase) -> None:
         """Nothing is left to do for the job."""
@@ -205,6 +209,8 @@ class JobRuntime:
                 self._observer.status_changed(self.uid, command.status)
             case Announce():
                 self._observer.announced(self.uid, command)
+            case FindJobs():
+                self._observer.jobs_sought(self.uid, command)
             case Ended():
                 self._observer.ended(self.uid, command.phase)
             case StepDown():

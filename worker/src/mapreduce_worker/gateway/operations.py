@@ -22,6 +22,7 @@ from mapreduce.protocol import (
     MakePlan,
     Opened,
     OpenOutput,
+    OutputContested,
     PlanFinished,
     PlanPageMade,
     Published,
@@ -35,6 +36,7 @@ from mapreduce_worker.gateway.failures import PartUnreadable
 from mapreduce_worker.gateway.formats import EngineFormats, warm_up
 from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.gateway.part_fetch import PartFetcher
+from mapreduce_worker.gateway.reservation import OutputContested as Contested
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage, Watch
 from mapreduce_worker.gateway.store import PosixStore
 from mapreduce_worker.settings import Settings
@@ -110,7 +112,10 @@ class Operations:
 
     def _open_output(self, work: OpenOutput) -> Reported:
         output = self.output()
-        opening = output.open(work.live_jobs)
+        try:
+            opening = output.open(work.live_jobs, work.dead_jobs)
+        except Contested as contested:
+            return Reported(work.attempt, (OutputContested(attempt=work.attempt, uids=contested.uids),))
         pages = [JournalPage(attempt=work.attempt, number=n, frames=page) for n, page in enumerate(opening.pages)]
         published = opening.published is not None
         opened = Opened(attempt=work.attempt, pages=len(pages), published=published, summary=opening.published)

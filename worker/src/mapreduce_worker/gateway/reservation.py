@@ -1,9 +1,10 @@
 """Who may write an output: a lock file that holds the uid of the one job that does.
 
-The lock is made exclusively, so of two jobs one wins before either has planned anything. A lock
-whose job no longer lives is swept, with what that job left in its staging directory. Two sweepers
-may meet, and a volume may make the lock and its content in two steps; so a lock is looked at again
-after it was made, and once more before publishing.
+The lock is made exclusively, so of two jobs one wins before either has planned anything. A lock whose
+job is known to be dead is swept, with what that job left in its staging directory. Dead is only who
+was found dead after its lock was seen: a list of the living is old as soon as it is made, and lacks the
+job that made its lock since. Two sweepers may meet, and a volume may make the lock and its content in
+two steps; so a lock is looked at again after it was made, and once more before publishing.
 Neighbours: `storage.py`, which reserves first and releases last.
 """
 
@@ -30,19 +31,30 @@ class OutputReserved(OutputError):
     """Another job that lives holds the output's name."""
 
 
+class OutputContested(OutputError):
+    """Others left something at the output's name; nothing was done. `uids`: it must be found out who of them lives."""
+
+    def __init__(self, output: str, uids: Collection[str]) -> None:
+        self.uids = tuple(sorted(uids))
+        super().__init__(f"other jobs left something at {output!r}: {', '.join(self.uids)}")
+
+
 class OutputExists(OutputError):
     """Something stands under the output's name."""
 
 
-def reserve(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> None:
+def reserve(
+    store: Store, output: str, uid: str, live_jobs: Collection[str] = (), dead_jobs: Collection[str] = ()
+) -> None:
     """Take the output's name for the job `uid`, durably; again if it has it already.
 
-    Raises `OutputReserved` where a job of `live_jobs` has it.
+    Raises `OutputReserved` where a job of `live_jobs` has it, `OutputContested` where one has it that is
+    neither of these nor of `dead_jobs`.
     """
     if not _UID.fullmatch(uid):
         raise OutputError(f"the job's uid {uid!r} cannot be part of a file name")
     lock = paths.lock(output)
-    made = _finish_sweep(store, output, uid, live_jobs)
+    made = _finish_sweep(store, output, uid, dead_jobs)
     for _ in range(_TRIES):
         owner = holder(store, output)
         if owner == uid:
@@ -53,8 +65,10 @@ def reserve(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> 
             made = _try_create(store, lock, uid, made)
         elif owner in live_jobs:
             raise OutputReserved(f"another job (uid {owner}) is writing to {output!r}")
+        elif owner and owner not in dead_jobs:
+            raise OutputContested(output, [owner])
         else:
-            made = max(made, _sweep(store, output, uid, live_jobs))
+            made = max(made, _sweep(store, output, uid, dead_jobs))
     raise OutputReserved(f"other jobs are taking the name {output!r} at this moment")
 
 
@@ -100,22 +114,28 @@ def remove_made(store: Store, output: str, made: int) -> None:
         store.sync(directory)
 
 
-def sweep_orphans(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> None:
-    """Remove the staging directories that dead jobs left beside this output."""
+def left_beside(store: Store, output: str, uid: str) -> tuple[str, ...]:
+    """Return the uids of the other jobs that left a lock or a staging directory at this output."""
     parent, name = posixpath.split(output)
+    if store.kind(parent) != "directory":
+        return ()
     prefix = f".{name}."
-    for entry in store.list(parent):
-        owner = entry.name.removeprefix(prefix)
-        if entry.kind == "directory" and entry.name.startswith(prefix) and owner != uid and owner not in live_jobs:
+    named = {entry.name.removeprefix(prefix) for entry in store.list(parent) if entry.name.startswith(prefix)}
+    owners = {owner for owner in named if _left_staging(store, output, owner)}
+    return tuple(sorted((owners | {holder(store, output) or ""}) - {uid, ""}))
+
+
+def sweep_orphans(store: Store, output: str, uid: str, dead_jobs: Collection[str]) -> None:
+    """Remove the staging directories that dead jobs left beside this output."""
+    for owner in left_beside(store, output, uid):
+        if owner in dead_jobs:
             remove_staging(store, output, owner)
 
 
 def remove_staging(store: Store, output: str, owner: str) -> None:
     """Remove a dead job's staging directory, if it is one: a user's own hidden folder stays."""
-    if not _UID.fullmatch(owner):
-        return
     staging = paths.staging(output, owner)
-    if store.kind(staging) == "directory" and _is_staging(store, staging, owner):
+    if _left_staging(store, output, owner):
         durable.remove_tree(store, staging, last=(paths.JOURNAL, paths.MANIFEST))
 
 
@@ -130,6 +150,12 @@ def published_by(store: Store, directory: str) -> str | None:
         return None
     uid = manifest.get("uid")
     return uid if isinstance(uid, str) else None
+
+
+def _left_staging(store: Store, output: str, owner: str) -> bool:
+    """Tell whether the job `owner` has a staging directory for this output."""
+    staging = paths.staging(output, owner)
+    return bool(_UID.fullmatch(owner)) and store.kind(staging) == "directory" and _is_staging(store, staging, owner)
 
 
 def _is_staging(store: Store, staging: str, owner: str) -> bool:
@@ -149,17 +175,17 @@ def _try_create(store: Store, lock: str, uid: str, made: int) -> int:
     return made
 
 
-def _sweep(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> int:
+def _sweep(store: Store, output: str, uid: str, dead_jobs: Collection[str]) -> int:
     """Take a dead job's lock away by a rename, which only one of several sweepers wins; return what it had made."""
     try:
         store.rename(paths.lock(output), _aside(output, uid))
     except NotThere:
         return 0
-    return _finish_sweep(store, output, uid, live_jobs)
+    return _finish_sweep(store, output, uid, dead_jobs)
 
 
-def _finish_sweep(store: Store, output: str, uid: str, live_jobs: Collection[str]) -> int:
-    """Look at the lock that was taken away: of a live job it goes back, of a dead one it goes.
+def _finish_sweep(store: Store, output: str, uid: str, dead_jobs: Collection[str]) -> int:
+    """Look at the lock that was taken away: of a dead job it goes, of any other it goes back.
 
     Returns how many directories the dead one had made: they are ours now.
     """
@@ -168,7 +194,7 @@ def _finish_sweep(store: Store, output: str, uid: str, live_jobs: Collection[str
     if data is None:
         return 0
     owner, made = _owner(data), _made(data)
-    if owner in live_jobs and owner != uid:
+    if owner and owner != uid and owner not in dead_jobs:
         # A third job may be faster: the live one will see before it publishes that it has lost its name.
         with contextlib.suppress(AlreadyThere):
             store.create(paths.lock(output), data)
@@ -189,9 +215,10 @@ def _content(uid: str, made: int) -> bytes:
 
 
 def _owner(data: bytes) -> str:
-    """Return the uid in a lock's bytes, empty unless they are whole (the newline is the end)."""
+    """Return the uid in a lock's bytes, empty unless they are whole (the newline is the end) and name a job."""
     text = data.decode("utf-8", "replace")
-    return text[:-1].partition("\t")[0] if text.endswith("\n") else ""
+    uid = text[:-1].partition("\t")[0] if text.endswith("\n") else ""
+    return uid if _UID.fullmatch(uid) else ""
 
 
 def _made(data: bytes) -> int:

@@ -24,7 +24,7 @@ from mapreduce_worker.engine.data_file import Style
 from mapreduce_worker.gateway import data_files, durable, publishing, reservation
 from mapreduce_worker.gateway.data_files import OutputOptions, Planned
 from mapreduce_worker.gateway.journal import Journal
-from mapreduce_worker.gateway.reservation import OutputExists, OutputReserved
+from mapreduce_worker.gateway.reservation import OutputContested, OutputExists, OutputReserved
 from mapreduce_worker.gateway.store import Store
 
 
@@ -110,21 +110,25 @@ class Output:
 
     # --- open -----------------------------------------------------------------------------
 
-    def open(self, live_jobs: Collection[str]) -> Opening:
+    def open(self, live_jobs: Collection[str] = (), dead_jobs: Collection[str] = ()) -> Opening:
         """Reserve the name and open the journal, or find that all is published.
 
-        Finishes a publication that was broken off after its last file was durable. Raises
-        `OutputExists`, `OutputReserved`, `CorruptionError` (the journal).
+        Finishes a publication that was broken off after its last file was durable. What jobs of
+        `dead_jobs` left is swept. Raises `OutputExists`, `OutputReserved`, `OutputContested` where
+        others of whom nothing is known left something, `CorruptionError` (the journal).
         """
         self._journal = None
         summary = self.published()
         if summary is not None:
             return Opening(published=summary)
-        reservation.reserve(self._store, self.path, self.uid, live_jobs)
+        others = reservation.left_beside(self._store, self.path, self.uid)
+        if unknown := set(others) - set(live_jobs) - set(dead_jobs):
+            raise OutputContested(self.path, unknown)
+        reservation.reserve(self._store, self.path, self.uid, live_jobs, dead_jobs)
         if self._store.kind(self.path) is not None:
             reservation.release(self._store, self.path, self.uid)
             raise OutputExists(f"{self.path!r} exists already; remove it or choose another output")
-        reservation.sweep_orphans(self._store, self.path, self.uid, live_jobs)
+        reservation.sweep_orphans(self._store, self.path, self.uid, dead_jobs)
         if publishing.is_complete(self._store, self.staging):
             return Opening(published=publishing.finish(self._store, self._target()))
         durable.make_directories(self._store, self.staging)
