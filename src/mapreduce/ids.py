@@ -7,19 +7,24 @@ taken for one from after it.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 Kind = Literal["map", "reduce", "load", "open", "plan", "stage", "publish", "clean"]
 
+Epoch = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+"""The bounds hold for messages: who keeps these numbers in columns relies on them."""
+Amount = Annotated[int, msgspec.Meta(ge=0, le=1 << 45)]
+"""Bytes or records of one attempt: the sum over every task of a job fits in 64 bits."""
+
 
 class TaskId(msgspec.Struct, frozen=True, array_like=True, order=True):
     """One task of a job. `index` counts from 0 within (step, kind)."""
 
-    step: int
+    step: Annotated[int, msgspec.Meta(ge=0, le=1000)]
     kind: Kind
-    index: int
+    index: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
 
     def __str__(self) -> str:
         """Return `map-17`, or `s1-map-17` for a step after the first."""
@@ -31,8 +36,8 @@ class AttemptId(msgspec.Struct, frozen=True, array_like=True, order=True):
     """One execution of a task: `number` counts from 0 within (task, epoch)."""
 
     task: TaskId
-    epoch: int
-    number: int
+    epoch: Epoch
+    number: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 
     def __str__(self) -> str:
         """Return `map-17.e3.0`, usable as a file name."""

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from mapreduce.history import Frame
-from mapreduce.ids import AttemptId
+from mapreduce.ids import Amount, AttemptId, Epoch
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.program import Shape
 from mapreduce.protocol.sessions import MapOutput
@@ -20,8 +20,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """
 
     attempt: AttemptId
-    records: int = 0
-    size: int = 0
+    records: Amount = 0
+    size: Amount = 0
     waiting: bool = False
     marks: int = 0
 
@@ -44,7 +44,7 @@ class MapSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The attempt's map output is on the worker's disk under its final name."""
 
     output: MapOutput
-    records: int
+    records: Amount
 
 
 class ReduceSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -52,8 +52,8 @@ class ReduceSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     attempt: AttemptId
     checksum: str
-    rows: int
-    size: int
+    rows: Amount
+    size: Amount
     consumed: str
     """Digest over the (map index, checksum) pairs it read: see `digests.consumed`."""
     counters: dict[str, int] = {}
@@ -65,9 +65,9 @@ class MapPartSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     attempt: AttemptId
     checksum: str
-    rows: int
-    size: int
-    records: int
+    rows: Amount
+    size: Amount
+    records: Amount
     counters: dict[str, int] = {}
 
 
@@ -138,9 +138,9 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     partition: int
     source: AttemptId
     checksum: str
-    rows: int
-    size: int
-    records: int = 0
+    rows: Amount
+    size: Amount
+    records: Amount = 0
     counters: dict[str, int] = {}
     """Of the attempt that made it, as they are journalled with the part."""
 
@@ -209,7 +209,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """worker → master: everything that is so now, and what is new."""
 
-    epoch: int
+    epoch: Epoch
     seen: int
     """The last answer number that was handled; 0 before the first."""
     running: tuple[Progress, ...] = ()

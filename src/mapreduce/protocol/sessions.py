@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from mapreduce.ids import AttemptId
+from mapreduce.ids import Amount, AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.spec import JobSpec, Limits, Timing
 
@@ -18,14 +18,14 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     attempt: AttemptId
     checksum: str
-    rows: int
-    size: int
+    rows: Amount
+    size: Amount
     key_type: KeyType
     """Empty when the map output holds no row."""
     key_at: str = ""
     """`file:offset` of the record that gave the first key."""
     partition_sizes: bytes = b""
-    records: int = 0
+    records: Amount = 0
     """Input records that were read."""
     counters: dict[str, int] = {}
     """What the user's code counted."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, MapOutput
-from mapreduce_operator.core import attempts, maps, shape
+from mapreduce_operator.core import attempts, credible, maps, shape
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
@@ -57,16 +57,12 @@ def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:
     index = attempt_id.task.index
     if outputs.is_current(attempt_id, worker.number) or attempt_id in worker.attempts:
         return
-    wanted = (
-        not book.map_only
-        and attempt_id.task.kind == "map"
-        and attempt_id.task.step == outputs.step
-        and 0 <= index < outputs.count
-    )
+    wanted = not book.map_only and attempt_id.task.kind == "map" and credible.attempt(book, attempt_id)
     if wanted and book.tasks["map"].is_in(index, TaskState.SUCCEEDED) and index not in outputs.orphans:
         wanted = False
     if not wanted:
-        attempts.discard(book, worker, attempt_id)
+        if credible.attempt(book, attempt_id):
+            attempts.discard(book, worker, attempt_id)
         return
     shape.learn(book, has_reduce=True)
     book.record(

@@ -11,7 +11,7 @@ from typing import Literal
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, Outcome, ReduceSucceeded, Report
-from mapreduce_operator.core import adoption, attempts, failures, reports
+from mapreduce_operator.core import adoption, attempts, credible, failures, reports
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Exchanged, Refuse, StepDown
 from mapreduce_operator.core.tasks import Attempt
@@ -92,7 +92,8 @@ def _apply_reports(book: Book, worker: Worker, new: tuple[Report, ...]) -> set[A
             worker.kept_back = True
             break
         worker.applied = report.number
-        reports.apply(book, worker, report.outcome)
+        if credible.report(book, worker, report.outcome, attempt_id):
+            reports.apply(book, worker, report.outcome)
     return named
 
 

@@ -95,7 +95,8 @@ def _begin_session(book: Book, worker: Worker, event: WorkerRegistered) -> None:
     worker.boot = body.boot
     worker.address = event.address
     worker.directory = body.directory
-    worker.slots = body.slots
+    # A worker that claims more would be given every task.
+    worker.slots = min(body.slots, book.spec.slots) if worker.role == "worker" else body.slots
     worker.free = 0
     worker.heard = book.now
     worker.answered = worker.seen = 0

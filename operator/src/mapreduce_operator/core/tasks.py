@@ -138,6 +138,10 @@ class TaskTable:
         self.again += number > 0
         return AttemptId(self.id(index), epoch, number)
 
+    def given(self, index: int) -> int:
+        """Return how many attempts of a task got a name in this epoch."""
+        return self._numbers[index]
+
     def add_live(self, attempt: Attempt) -> None:
         """Note an attempt that counts."""
         self.live.setdefault(attempt.id.task.index, {})[attempt.id] = attempt
