@@ -15,7 +15,9 @@ import mapreduce
 
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "On this machine": {
+        "init": ("mapreduce_cli.newjob:init", "Make a folder with a new job: program, test, resource, README."),
         "run": ("mapreduce_cli.run:run", "Run a job on this machine."),
+        "validate": ("mapreduce_cli.cluster.validate:validate", "Check a program or a resource before it is run."),
     },
     "Jobs on a cluster": {
         "submit": ("mapreduce_cli.cluster.submit:submit", "Run a job on the cluster."),

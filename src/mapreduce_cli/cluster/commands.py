@@ -58,6 +58,17 @@ def _options() -> list[click.Parameter]:
     ]
 
 
+def pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Read values of the form NAME=VALUE: the callback of an option that may be repeated."""
+    pairs = {}
+    for text in values:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
 def _guarded(function: Callable[..., None], asked: Asked, options: dict[str, Any]) -> None:
     """Run a command; whatever it raises on purpose becomes text and an exit status."""
     before = signal.signal(signal.SIGTERM, _interrupt)

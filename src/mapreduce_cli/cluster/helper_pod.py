@@ -25,10 +25,10 @@ from mapreduce_cli.cluster import transfer, waiting
 from mapreduce_cli.cluster.lookup import events_of
 from mapreduce_cli.cluster.problems import Broken, NotFound, Problem, Refused
 from mapreduce_cli.cluster.refs import Ref, job
-from mapreduce_cli.cluster.session import Session
 
 if TYPE_CHECKING:
     from mapreduce_cli.cluster.api import Api
+    from mapreduce_cli.cluster.session import Session
 
 Json = dict[str, Any]
 

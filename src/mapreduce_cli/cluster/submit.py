@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from mapreduce_cli import options, programs, terminal
 from mapreduce_cli.cluster import creation, following, jobs, manifests, request, volumes
-from mapreduce_cli.cluster.commands import Asked, command
+from mapreduce_cli.cluster.commands import Asked, command, pairs
 from mapreduce_cli.cluster.manifests import Manifests
 from mapreduce_cli.cluster.problems import Refused
 from mapreduce_cli.cluster.request import Platform
@@ -30,16 +30,6 @@ patterns with *, ?, [] and **. An output path that ends with a slash gets the jo
 _FOR_RESOURCES: Final = {"source", "name", "wait", "dry_run", "namespace", "context", "kubeconfig", "as_json"}
 
 
-def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for text in values:
-        name, separator, value = text.partition("=")
-        if not separator or not name:
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
-        pairs[name] = value
-    return pairs
-
-
 @command("submit", epilog=_EPILOG)
 @click.argument("source", metavar="PROGRAM|FILE.yaml")
 @click.option("--input", "inputs", metavar="PLACE", multiple=True, help="What to read; may be repeated, on one volume.")
@@ -54,7 +44,7 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 @click.option("--memory", metavar="SIZE", type=options.Size(), help="Memory of each worker, such as 1Gi.")
 @click.option("--cpu", metavar="CPUS", default="", help="CPU that each worker asks for, such as 500m.")
 @click.option(
-    "--env", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="A variable for the program; may be repeated."
+    "--env", metavar="NAME=VALUE", multiple=True, callback=pairs, help="A variable for the program; may be repeated."
 )
 @click.option("--deadline", metavar="SECONDS", type=click.IntRange(min=1), help="The longest that it may take.")
 @click.option("--ttl", metavar="SECONDS", type=click.IntRange(min=0), help="Delete the job this long after its end.")
