@@ -31,6 +31,7 @@ from mapreduce_worker.engine import failure as engine_failure
 from mapreduce_worker.engine import map_output, map_part, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine.options import of_job
 from mapreduce_worker.engine.part import PartResult
+from mapreduce_worker.gateway import data_files
 from mapreduce_worker.gateway import failures as gateway_failures
 from mapreduce_worker.gateway.formats import EngineFormats
 from mapreduce_worker.gateway.reservation import OutputContested
@@ -48,7 +49,14 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
     """Run the job to its end; raises `UsageError`, `JobFailed` or `KeyboardInterrupt`."""
     show = show or display()
     store = PosixStore(root)
-    output = Output(store, EngineFormats(store, child=False), uid=spec.uid, path=spec.output, partitions=spec.reducers)
+    output = Output(
+        store,
+        EngineFormats(store, child=False),
+        uid=spec.uid,
+        path=spec.output,
+        partitions=spec.reducers,
+        options=data_files.of_job(spec),
+    )
     scratch = localjobs.make_scratch(spec.uid)
     try:
         _open(output)
@@ -208,7 +216,7 @@ class _Sequential:
         )
 
     def _source(self, part: FileRange, _position: int) -> tuple[int, Iterator[bytes]]:
-        return ranges.read_range(self._root, part)
+        return ranges.read_range(self._root, part, self._spec.max_record_bytes)
 
     def _check_key_type(self, attempt: AttemptId, made: MapOutput) -> None:
         if made.key_type in ("", self._key_type):

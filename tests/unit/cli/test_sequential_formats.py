@@ -45,7 +45,8 @@ def write_texts(root: Path) -> None:
 
 def run(root: Path, source: bytes = COUNT, **fields: Any) -> tuple[OutputSummary, dict[str, bytes]]:
     """Run a job and return its summary and its data files."""
-    job = {"uid": "u1", "name": "job", "inputs": ("in",), "output": "out", "reducers": 3, "split_size": 7} | fields
+    job: dict[str, Any] = {"uid": "u1", "name": "job", "inputs": ("in",), "output": "out"}
+    job |= {"reducers": 3, "split_size": 7} | fields
     summary = sequential.run(JobSpec(program=Program("job.py", source), **job), root, Silent())
     files = {path.name: path.read_bytes() for path in (root / job["output"]).iterdir() if path.is_file()}
     manifest = json.loads(files["_manifest.json"])

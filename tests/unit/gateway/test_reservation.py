@@ -9,7 +9,8 @@ import pytest
 from mapreduce import paths
 from mapreduce.errors import OutputError
 from mapreduce_worker.gateway import durable, reservation
-from mapreduce_worker.gateway.reservation import OutputContested, OutputExists, OutputReserved
+from mapreduce_worker.gateway.reservation import OutputContested, OutputReserved
+from mapreduce_worker.gateway.standing import OutputExists
 from mapreduce_worker.gateway.storage import Output
 from mapreduce_worker.gateway.store import PosixStore
 from tests.support.crash_store import Crashed, CrashStore, Disk

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from mapreduce.errors import MapReduceError
-from mapreduce_worker.gateway import reservation
+from mapreduce_worker.gateway import standing
 from mapreduce_worker.gateway.storage import Output
 from tests.support.crash_store import CrashStore, Disk
 from tests.support.outputs import PATH, attempt, make_output, opened_epoch, stage
@@ -55,7 +55,7 @@ def steps_of_a_job(dead: bool) -> int:
 
 
 def published_by(disk: Disk) -> str | None:
-    uid = reservation.published_by(CrashStore(disk), PATH)
+    uid = standing.published_by(CrashStore(disk), PATH)
     if uid is not None:
         assert disk.below(PATH)["output.tsv"] == f"{uid}-0\t1\n{uid}-1\t1\n".encode()
     return uid

@@ -5,7 +5,7 @@ Neighbours: `records`, `json_lines` (the readers), `decompression`; `map_task` i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Final
 
 from mapreduce.plan import ListedFile, compression
@@ -32,6 +32,15 @@ def read(file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOp
     `RecordRefused` for a record that cannot be read, `InputUnreadable` for a compressed file that is damaged or
     cut short, and what the chunks raise.
     """
+    try:
+        yield from _read(file, offset, chunks, options)
+    finally:
+        # Whatever ended it, a file that is half read must not stay open.
+        if isinstance(chunks, Generator):
+            chunks.close()
+
+
+def _read(file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[FileBatch]:
     reader = _READERS[options.format]
     suffix = compression(file.path)
     if suffix is None:

@@ -14,7 +14,8 @@ from mapreduce.protocol import ErrorInfo
 from mapreduce_worker.engine import failure
 from mapreduce_worker.gateway.planner import PlanTooLarge
 from mapreduce_worker.gateway.publishing import Abandoned
-from mapreduce_worker.gateway.reservation import OutputExists, OutputReserved
+from mapreduce_worker.gateway.reservation import OutputReserved
+from mapreduce_worker.gateway.standing import OutputExists
 from mapreduce_worker.gateway.store import PathRefused, StoreError
 
 

@@ -1,7 +1,8 @@
 """From staged parts to the output's final name.
 
 `prepare` puts everything that will be published into the staging directory, durable, the marker
-`_SUCCESS` last. `finish` takes away what is not to be published and renames the directory. Whoever
+`_SUCCESS` last. `finish` takes away what is not to be published, puts an older output aside if that is to be
+replaced (`swapping.py`), and renames the directory. Whoever
 finds the marker may finish; whoever does not finds everything that it needs to prepare again.
 Neighbours: `storage.py`, the only caller; `merge_process.py`, which merges.
 """
@@ -19,9 +20,9 @@ from mapreduce.errors import CorruptionError, SystemFault
 from mapreduce.history import Frame, HistoryEvent, render
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import OutputSummary
-from mapreduce_worker.gateway import data_files, durable, reservation
+from mapreduce_worker.gateway import data_files, durable, reservation, standing, swapping
 from mapreduce_worker.gateway.data_files import OutputOptions, Planned, Written
-from mapreduce_worker.gateway.reservation import OutputExists
+from mapreduce_worker.gateway.standing import OutputExists
 from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store
 
 if TYPE_CHECKING:
@@ -66,11 +67,6 @@ class _Manifest(msgspec.Struct):
     counters: dict[str, int] = {}
 
 
-def is_complete(store: Store, staging: str) -> bool:
-    """Tell whether the marker stands: everything else was durable before it."""
-    return store.kind(posixpath.join(staging, paths.SUCCESS)) == "file"
-
-
 def prepare(store: Store, formats: Formats, target: Target, content: Content, watch: Watch) -> OutputSummary:
     """Write output, history, manifest and marker into the staging directory, each one durable."""
     mark = str(content.attempt)
@@ -94,14 +90,18 @@ def finish(store: Store, target: Target) -> OutputSummary:
         if entry.name not in published:
             durable.remove_tree(store, posixpath.join(target.staging, entry.name))
     store.sync(target.staging)
+    if target.options.overwrite == "replace":
+        swapping.put_aside(store, target.path, target.uid)
     try:
         store.rename(target.staging, target.path)
     except (AlreadyThere, NotThere) as error:
         # Another gateway of this job may have been faster.
-        if reservation.published_by(store, target.path) != target.uid:
+        swapping.settle(store, target.path, target.uid, forward=True)
+        if standing.published_by(store, target.path) != target.uid:
             raise OutputExists(f"{target.path!r} was made by someone else while the job ran") from error
         durable.remove_tree(store, target.staging)
     store.sync(posixpath.dirname(target.path))
+    swapping.settle(store, target.path, target.uid, forward=True)
     reservation.release(store, target.path, target.uid)
     return result
 

@@ -16,11 +16,9 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-import msgspec
-
 from mapreduce import paths
 from mapreduce.errors import OutputError
-from mapreduce_worker.gateway import durable
+from mapreduce_worker.gateway import durable, standing, swapping
 from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store, StoreError
 
 _TRIES: Final = 16
@@ -37,10 +35,6 @@ class OutputContested(OutputError):
     def __init__(self, output: str, uids: Collection[str]) -> None:
         self.uids = tuple(sorted(uids))
         super().__init__(f"other jobs left something at {output!r}: {', '.join(self.uids)}")
-
-
-class OutputExists(OutputError):
-    """Something stands under the output's name."""
 
 
 def reserve(
@@ -120,36 +114,30 @@ def left_beside(store: Store, output: str, uid: str) -> tuple[str, ...]:
     if store.kind(parent) != "directory":
         return ()
     prefix = f".{name}."
-    named = {entry.name.removeprefix(prefix) for entry in store.list(parent) if entry.name.startswith(prefix)}
-    owners = {owner for owner in named if _left_staging(store, output, owner)}
-    return tuple(sorted((owners | {holder(store, output) or ""}) - {uid, ""}))
+    entries = [entry for entry in store.list(parent) if entry.kind == "directory" and entry.name.startswith(prefix)]
+    owners = {entry.name.removeprefix(prefix).removesuffix(swapping.SUFFIX) for entry in entries}
+    left = {owner for owner in owners if _left_staging(store, output, owner) or _left_aside(store, output, owner)}
+    return tuple(sorted((left | {holder(store, output) or ""}) - {uid, ""}))
 
 
 def sweep_orphans(store: Store, output: str, uid: str, dead_jobs: Collection[str]) -> None:
-    """Remove the staging directories that dead jobs left beside this output."""
+    """Finish what dead jobs were replacing, and remove the staging directories that they left beside this output."""
     for owner in left_beside(store, output, uid):
         if owner in dead_jobs:
             remove_staging(store, output, owner)
 
 
 def remove_staging(store: Store, output: str, owner: str) -> None:
-    """Remove a dead job's staging directory, if it is one: a user's own hidden folder stays."""
+    """Remove a dead job's staging directory, if it is one: a user's own hidden folder stays.
+
+    Before that, what the job was replacing is finished: the staging directory may be all there is of the output.
+    """
+    if not _UID.fullmatch(owner):
+        return
+    swapping.settle(store, output, owner, forward=True)
     staging = paths.staging(output, owner)
     if _left_staging(store, output, owner):
         durable.remove_tree(store, staging, last=(paths.JOURNAL, paths.MANIFEST))
-
-
-def published_by(store: Store, directory: str) -> str | None:
-    """Return the uid in the manifest of a directory; None where there is no such manifest."""
-    if store.kind(directory) != "directory":
-        return None
-    data = durable.read_if_there(store, posixpath.join(directory, paths.MANIFEST))
-    try:
-        manifest = msgspec.json.decode(data or b"{}", type=dict[str, object])
-    except msgspec.DecodeError:
-        return None
-    uid = manifest.get("uid")
-    return uid if isinstance(uid, str) else None
 
 
 def _left_staging(store: Store, output: str, owner: str) -> bool:
@@ -158,11 +146,16 @@ def _left_staging(store: Store, output: str, owner: str) -> bool:
     return bool(_UID.fullmatch(owner)) and store.kind(staging) == "directory" and _is_staging(store, staging, owner)
 
 
+def _left_aside(store: Store, output: str, owner: str) -> bool:
+    """Tell whether the job `owner` was replacing an older output and has not come to the end of it."""
+    return bool(_UID.fullmatch(owner)) and standing.published_by(store, paths.replaced(output, owner)) is not None
+
+
 def _is_staging(store: Store, staging: str, owner: str) -> bool:
     """Tell by its content: a journal, our manifest, or no more than a history."""
     names = {entry.name for entry in store.list(staging)}
     if paths.MANIFEST in names:
-        return published_by(store, staging) == owner
+        return standing.published_by(store, staging) == owner
     return paths.JOURNAL in names or names <= {paths.HISTORY, paths.MADE}
 
 

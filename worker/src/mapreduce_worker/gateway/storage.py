@@ -21,11 +21,12 @@ from mapreduce.history import Frame, HistoryEvent, render
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import OutputSummary
 from mapreduce_worker.engine.data_file import Style
-from mapreduce_worker.gateway import data_files, durable, publishing, reservation
+from mapreduce_worker.gateway import data_files, durable, publishing, reservation, standing, swapping
 from mapreduce_worker.gateway.data_files import OutputOptions, Planned
 from mapreduce_worker.gateway.journal import Journal
-from mapreduce_worker.gateway.reservation import OutputContested, OutputExists, OutputReserved
-from mapreduce_worker.gateway.store import Store
+from mapreduce_worker.gateway.reservation import OutputContested, OutputReserved
+from mapreduce_worker.gateway.standing import OutputExists
+from mapreduce_worker.gateway.store import PathRefused, Store
 
 
 class PartFacts(msgspec.Struct, frozen=True):
@@ -125,11 +126,16 @@ class Output:
         if unknown := set(others) - set(live_jobs) - set(dead_jobs):
             raise OutputContested(self.path, unknown)
         reservation.reserve(self._store, self.path, self.uid, live_jobs, dead_jobs)
-        if self._store.kind(self.path) is not None:
-            reservation.release(self._store, self.path, self.uid)
-            raise OutputExists(f"{self.path!r} exists already; remove it or choose another output")
+        swapping.settle(self._store, self.path, self.uid, forward=True)
         reservation.sweep_orphans(self._store, self.path, self.uid, dead_jobs)
-        if publishing.is_complete(self._store, self.staging):
+        if (summary := self.published()) is not None:
+            return Opening(published=summary)
+        try:
+            standing.require_room(self._store, self.path, self._options.overwrite)
+        except OutputExists:
+            reservation.release(self._store, self.path, self.uid)
+            raise
+        if standing.is_complete(self._store, self.staging):
             return Opening(published=publishing.finish(self._store, self._target()))
         durable.make_directories(self._store, self.staging)
         self._store.sync(posixpath.dirname(self.staging))
@@ -141,11 +147,12 @@ class Output:
     def published(self) -> OutputSummary | None:
         """Return what was published if the final directory carries this job's uid.
 
-        A lock that outlived the rename is removed.
+        A lock, and an older output, that outlived the rename are removed.
         """
-        if reservation.published_by(self._store, self.path) != self.uid:
+        if standing.published_by(self._store, self.path) != self.uid:
             return None
         self._store.sync(posixpath.dirname(self.path))
+        swapping.settle(self._store, self.path, self.uid, forward=True)
         reservation.release(self._store, self.path, self.uid)
         return publishing.summary(self._store, self.path, self.path)
 
@@ -248,10 +255,10 @@ class Output:
             return summary
         if reservation.holder(self._store, self.path) != self.uid:
             raise OutputReserved(f"the reservation of {self.path!r} was taken by another job")
-        if self._store.kind(self.path) is not None:
+        if self._options.overwrite == "refuse" and self._store.kind(self.path) is not None:
             raise OutputExists(f"{self.path!r} was made by someone else while the job ran")
         target = self._target()
-        if not publishing.is_complete(self._store, self.staging):
+        if not standing.is_complete(self._store, self.staging):
             journal = self._opened()
             content = publishing.Content(
                 frames=journal.read(),
@@ -276,20 +283,30 @@ class Output:
 
     def clean_failed(self) -> None:
         """Keep only the history, in the staging directory, and give the name back."""
-        if self.published() is not None:
+        if self._is_out_of_reach() or self.published() is not None:
             return
+        swapping.settle(self._store, self.path, self.uid, forward=False)
         self._keep_history()
         reservation.release(self._store, self.path, self.uid)
 
     def clean_deleted(self) -> None:
-        """Remove all that an unfinished job made. An output that was published stays."""
+        """Remove all that an unfinished job made. An output that was published stays, and one that it would replace."""
         self._journal = None
-        if self.published() is not None:
+        if self._is_out_of_reach() or self.published() is not None:
             return
+        swapping.settle(self._store, self.path, self.uid, forward=False)
         made = self._made_before()
         durable.remove_tree(self._store, self.staging, last=(paths.JOURNAL, paths.MADE, paths.MANIFEST))
         reservation.release(self._store, self.path, self.uid)
         reservation.remove_made(self._store, self.path, made)
+
+    def _is_out_of_reach(self) -> bool:
+        """Tell whether the output's path is refused: where nothing may be written there is nothing to clean."""
+        try:
+            self._store.kind(self.path)
+        except PathRefused:
+            return True
+        return False
 
     def _made_before(self) -> int:
         """Return how many directories a failed job, which gave its lock back, had made."""

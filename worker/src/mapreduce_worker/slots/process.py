@@ -184,7 +184,8 @@ class Runner:
     def _source(self, fetched: FetchedInput | None) -> Source:
         if fetched is None:
             root = Path(self._prepare.root_input)
-            return lambda part, position: ranges.read_range(root, part)
+            limit = self._options.max_record_bytes
+            return lambda part, position: ranges.read_range(root, part, limit)
         return lambda part, position: _fetched_range(fetched, position)
 
     def _progress(self, attempt: AttemptId) -> Callable[[int, int], None]:
