@@ -60,6 +60,19 @@ def display() -> Display:
     return Bars() if sys.stderr.isatty() else Lines()
 
 
+class Silent:
+    """Shows nothing: a program reads the result."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show nothing."""
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """There is nothing to leave behind."""
+
+
 class Rate:
     """Records and bytes per second since the first map began to count."""
 

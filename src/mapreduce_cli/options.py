@@ -1,0 +1,144 @@
+"""The options that describe a job, wherever it runs: `run` here, `submit` on a cluster.
+
+`of_job` decorates a command with them; `JobOptions` is what they say, as one value. Neighbours:
+`run.py` and `cluster/`, which turn them into a `JobSpec` or a resource; `programs.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+import click
+import msgspec
+
+from mapreduce.errors import UsageError
+from mapreduce.spec import MIB, Compression, EncodingErrors, InputFormat, Merge, OutputFormat
+from mapreduce_cli import sizes
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+DEFAULT_REDUCERS: Final = 8
+MAX_RECORD_BYTES: Final = 64 * MIB
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes such as 16MiB."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes; at least one."""
+        try:
+            size = sizes.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if size < 1:
+            self.fail("at least one byte is needed", param, ctx)
+        return size
+
+
+class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the options say. `split_size` 0: from the input; sizes in bytes."""
+
+    reducers: int = DEFAULT_REDUCERS
+    split_size: int = 0
+    format: InputFormat = "text"
+    encoding_errors: EncodingErrors = "strict"
+    max_record: int = MAX_RECORD_BYTES
+    output_format: OutputFormat = "tsv"
+    merge: Merge = "sorted"
+    compress: Compression = "none"
+    overwrite: bool = False
+    max_failed_tasks: int = 0
+    params: dict[str, str] = {}
+    files: tuple[str, ...] = ()
+
+
+_CHOICES: Final = (
+    ("--format", ("text", "jsonl", "wholefile"), "text", "What a record is: a line, a line's JSON value, or a file."),
+    (
+        "--encoding-errors",
+        ("strict", "replace", "bytes"),
+        "strict",
+        "Bytes that are not UTF-8; bytes: records as bytes.",
+    ),
+    ("--output-format", ("tsv", "jsonl"), "tsv", "How the output is written."),
+    ("--merge", ("sorted", "none"), "sorted", "One file in the order of the keys, or a file a reducer."),
+    ("--compress", ("none", "gzip", "zstd"), "none", "Compression of the output."),
+)
+
+
+def of_job(command: FunctionT) -> FunctionT:
+    """Give a command the options of a job; it gets them as keywords, for `read`."""
+    options: list[Callable[[FunctionT], FunctionT]] = [
+        click.option(
+            "--reducers",
+            metavar="N",
+            type=int,
+            default=DEFAULT_REDUCERS,
+            show_default=True,
+            help="Partitions of the keys.",
+        ),
+        click.option(
+            "--split-size",
+            metavar="SIZE",
+            type=Size(),
+            help="Input of one map task.  [default: from the input]",
+        ),
+        click.option(
+            "--param",
+            "params",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="A parameter of the program; may be repeated.",
+        ),
+        click.option(
+            "--files", metavar="PATH", multiple=True, help="A module or data file beside the program; may be repeated."
+        ),
+        *(
+            click.option(name, type=click.Choice(words), default=default, show_default=True, help=text)
+            for name, words, default, text in _CHOICES
+        ),
+        click.option(
+            "--max-record", metavar="SIZE", type=Size(), default="64Mi", show_default=True, help="The longest record."
+        ),
+        click.option("--overwrite", is_flag=True, help="Replace an output of an earlier job at the end."),
+        click.option(
+            "--max-failed-tasks",
+            metavar="N",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Tasks that may fail for good and be left out.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read(given: dict[str, Any]) -> JobOptions:
+    """Return the options as one value; raises `UsageError` for what contradicts itself."""
+    if given["reducers"] < 1:
+        raise UsageError(
+            f"--reducers {given['reducers']}: a job with a reduce needs at least one reducer; for a map-only job leave "
+            "reduce out of the program instead"
+        )
+    if given["format"] == "jsonl" and given["encoding_errors"] == "bytes":
+        raise UsageError(
+            "--encoding-errors bytes gives records without decoding them, so it cannot be used with --format jsonl"
+        )
+    read_on = {"params": _params(given["params"]), "split_size": given["split_size"] or 0}
+    return msgspec.convert(given | read_on, JobOptions)
+
+
+def _params(texts: Iterable[str]) -> dict[str, str]:
+    params: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name.isidentifier():
+            raise UsageError(f"--param {text}: write NAME=VALUE, with a name like least or max_size")
+        if name in params:
+            raise UsageError(f"--param {name} is given twice")
+        params[name] = value
+    return params

@@ -1,0 +1,90 @@
+"""How `mapreduce run` tells its result: as text for people, or as one JSON document for programs.
+
+Every method that tells of an end without output returns the exit status. Neighbours: `run.py`
+(calls it), `failures.py` (reasons, hints, statuses).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import msgspec
+
+from mapreduce.errors import UsageError
+from mapreduce.protocol import OutputSummary
+from mapreduce_cli import failures, sizes
+
+INTERRUPTED = "interrupted: every process was ended, and nothing was published"
+
+
+class Text:
+    """Text: results on stdout, errors on stderr."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+
+    def refused(self, error: UsageError) -> int:
+        """Tell that nothing was started."""
+        click.echo(f"mapreduce: refused: {error}", err=True)
+        return failures.REFUSED
+
+    def failed(self, failure: failures.JobFailed, typed: Mapping[str, str]) -> int:
+        """Tell how the job failed; `typed`: for each path of the job, what the user typed for it."""
+        failures.show(failure, typed)
+        return failure.status
+
+    def interrupted(self) -> int:
+        """Tell that the user, or a signal, ended it."""
+        click.echo(f"mapreduce: {INTERRUPTED}", err=True)
+        return failures.INTERRUPTED
+
+    def succeeded(self, summary: OutputSummary, seconds: float) -> None:
+        """Tell where the output is."""
+        records, size = sizes.count(summary.records), sizes.render(summary.size)
+        place = f"{self._output}, {summary.files} files"
+        if summary.files == 1 and (names := data_files(self._output)):
+            place = os.path.join(self._output, names[0])
+        click.echo(f"{place}: {records} records, {size}, in {seconds:.1f} s")
+
+
+class Json:
+    """One JSON document on stdout: `output` with `seconds`, or `error`; the exit status tells which."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+
+    def refused(self, error: UsageError) -> int:
+        """Tell that nothing was started."""
+        return self._error(failures.REFUSED, "Refused", str(error))
+
+    def failed(self, failure: failures.JobFailed, typed: Mapping[str, str]) -> int:
+        """Tell how the job failed; paths are those of the job."""
+        more = {"where": failure.where, "traceback": failure.traceback, "notes": failure.notes}
+        return self._error(failure.status, failure.reason, failure.message, **more)
+
+    def interrupted(self) -> int:
+        """Tell that the user, or a signal, ended it."""
+        return self._error(failures.INTERRUPTED, "Interrupted", INTERRUPTED)
+
+    def succeeded(self, summary: OutputSummary, seconds: float) -> None:
+        """Tell what was published, and where."""
+        output = msgspec.to_builtins(summary) | {"path": self._output, "data": data_files(self._output)}
+        _print({"output": output, "seconds": round(seconds, 3)})
+
+    def _error(self, status: int, reason: str, message: str, **more: Any) -> int:
+        _print(
+            {"error": {"reason": reason, "message": message} | {name: value for name, value in more.items() if value}}
+        )
+        return status
+
+
+def data_files(output: str) -> list[str]:
+    """Return the names of the files that hold the records of a published output, in their order."""
+    return sorted(name for name in os.listdir(output) if not name.startswith("_"))
+
+
+def _print(document: dict[str, Any]) -> None:
+    click.echo(msgspec.json.encode(document).decode())
