@@ -37,13 +37,16 @@ EventWord = Literal[
     "Staged",
     "Charged",
     "WorkerLost",
+    "Suspended",
+    "Resumed",
     "Publishing",
     "JobFailed",
 ]
 """Assigned/Started/Finished/Failed/Cancelled/Lost: of an attempt. Held: a map output announced
 at a registration (proof that its map finished). Lost also says that a finished map output is
 gone (`reason` tells). Consumed: which map outputs a reduce read (digest). Staged: a part is
-durable under the staging directory. Charged: a budget was used. WorkerLost: a worker is gone."""
+durable under the staging directory. Charged: a budget was used. WorkerLost: a worker is gone.
+Suspended, Resumed: all workers and gateways were stopped; what is staged stays."""
 
 Budget = Literal["", "user", "disruption", "segments"]
 

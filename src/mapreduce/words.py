@@ -66,7 +66,9 @@ REASONS: Final[dict[str, str]] = {
     "Cancelled": "The master no longer needs the attempt.",
     "InternalError": "A defect of the operator; the message has details.",
     "Unready": "Not all workers have registered yet.",
+    "NotNeeded": "The worker had nothing left to do, and was stopped.",
     # what goes well
+    "Scaled": "The job has more, or fewer, workers than before.",
     "Planned": "The input is divided into splits.",
     "Running": "Tasks are running.",
     "Succeeded": "The output is published.",

@@ -39,12 +39,12 @@ def test_whatever_fails_the_output_is_right_and_the_history_is_sound(seeds):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_schedule_without_faults_ends_well(seed):
-    play(seed, Faults(workers=False, gateways=False, master=False, network=False, slots=False))
+    play(seed, Faults(workers=False, gateways=False, master=False, network=False, slots=False, user=False))
 
 
 @pytest.mark.parametrize("first", range(4))
 def test_nothing_that_finished_runs_again_when_only_the_operator_dies(first):
-    only_the_master = Faults(workers=False, gateways=False, network=False, slots=False)
+    only_the_master = Faults(workers=False, gateways=False, network=False, slots=False, user=False)
     for seed in range(first, 40, 4):
         world = play(seed, only_the_master)
         # Without a reduce, a map has finished for good only when its part is staged, which `play` checks.

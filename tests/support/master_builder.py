@@ -57,6 +57,8 @@ class JobUnderTest:
     def __init__(
         self, *, maps: int = 2, limits: Limits | None = None, resumed: bool = False, **changes: object
     ) -> None:
+        self.first_event: Event | None = changes.pop("first_event", None)  # type: ignore[assignment]  # by name
+        """What a master is told before anything else."""
         self.has_reduce = bool(changes.pop("has_reduce", True))
         if limits is not None:
             changes["limits"] = limits
@@ -103,6 +105,8 @@ class JobUnderTest:
         self.ended = None
         for process in self.processes.values():
             process.cut_off()
+        if self.first_event is not None:
+            self.tell(self.first_event)
         self.tell(events.Ticked())
 
     def restart_master(self) -> None:

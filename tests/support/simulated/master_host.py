@@ -80,6 +80,7 @@ class MasterHost:
         )
         self._previous_key = key
         self._core = Master(self._world.spec, context, self.epoch)
+        self.post(self._world.wanted)
         self._relist(self.epoch)
         self._tick(self.epoch)
 

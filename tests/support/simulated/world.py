@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from mapreduce import history
+from mapreduce_operator.core.events import SpecChanged
 from tests.support import history_checker
 from tests.support.crash_store import Disk
 from tests.support.simulated.clock import Clock
@@ -33,6 +34,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     master: bool = True
     network: bool = True
     slots: bool = True
+    user: bool = True
+    """The user scales the job, and suspends and resumes it."""
 
 
 class World:
@@ -45,6 +48,7 @@ class World:
         self._faults = faults
         self.toy = Toy.draw(chance)
         self.spec = self.toy.spec(chance.randint(1, 4), chance.randint(1, 2), chance.random() < 0.5)
+        self.wanted = SpecChanged(workers=self.spec.workers, suspend=False, active_deadline=0.0)
         self.longest_task = chance.choice([0.5, 3.0, 25.0])
         self.slots_die = faults.slots and chance.random() < 0.5
         self.network = Network(self.clock, self._weather())
@@ -54,6 +58,9 @@ class World:
         self.master = MasterHost(self)
         self.story: list[str] = []
         self._plan_faults()
+        if faults.user and chance.random() < 0.05:
+            self.wanted = msgspec.structs.replace(self.wanted, suspend=True)
+            self.clock.after(chance.uniform(0.5, 20.0), lambda: self._want(suspend=False))
 
     def note(self, line: str) -> None:
         """Add a line to the story."""
@@ -103,6 +110,8 @@ class World:
             kinds += [self._restart_master]
         if self._faults.network:
             kinds += [self._cut_from_master, self._cut_two_workers]
+        if self._faults.user:
+            kinds += [self._scale, self._suspend]
         if kinds:
             # Most jobs are short: a narrow window makes most faults hit them.
             window = chance.choice([12.0, 30.0, TROUBLE_ENDS])
@@ -146,7 +155,20 @@ class World:
         self.network.cut(one, other)
         self.clock.after(self.clock.chance.uniform(2.0, 40.0), self.network.heal)
 
+    def _scale(self) -> None:
+        self._want(workers=self.clock.chance.randint(1, 4))
+
+    def _suspend(self) -> None:
+        self._want(suspend=True)
+        self.clock.after(self.clock.chance.uniform(0.5, 20.0), lambda: self._want(suspend=False))
+
+    def _want(self, **changes: object) -> None:
+        self.wanted = msgspec.structs.replace(self.wanted, **changes)
+        self.note(f"FAULT the user wants {self.wanted}")
+        self.master.post(self.wanted)
+
     def _peace(self) -> None:
+        self._want(suspend=False)
         self.network.heal()
         self.network.weather = CALM
         self.slots_die = False

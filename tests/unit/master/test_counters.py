@@ -136,3 +136,22 @@ def test_what_a_map_counted_is_replaced_not_added():
     assert (counted.get(3), list(counted.indices())) == ({"a": 5}, [3])
     counted.put(3, {})
     assert (counted.get(3), list(counted.indices())) == ({}, [])
+
+
+def test_maps_that_need_not_run_again_after_all_count_as_before():
+    job = JobUnderTest(maps=2, reducers=1, workers=1)
+    job.held.add("stage")
+    job.until_reducing()
+    worker, attempt = job.running("reduce")[0]
+    job.finish(worker, attempt)
+    job.start_at_once = False
+    job.gateway.mute = True
+    job.gateway.do_storage(job.store, set())
+    job.kill(worker)
+    assert job.status.counters == {}
+    job.gateway.mute, job.start_at_once = False, True
+    job.held.clear()
+    assert job.run_to_the_end() == "Succeeded"
+    assert set(job.store.staged_times.values()) == {1}
+    assert (job.status.counters, job.status.maps.succeeded) == ({"maps": 2, "reduces": 1}, 2)
+    assert len([event for event in job.history("Assigned") if event.task.kind == "map"]) == 2

@@ -97,6 +97,7 @@ class Recovered(msgspec.Struct):
     has_reduce: bool | None = None
     failure: Failure | None = None
     started_wall: float | None = None
+    active_wall: float | None = None
     failures: list[TaskFailure] = []
 
 
@@ -127,6 +128,8 @@ class Book:
         """What the user wants now."""
         self.active_since = 0.0
         """Since when the job is active, on the clock of `Instant.mono`; a resume begins anew."""
+        self.pending_since = 0.0
+        self.resumes = 0
         self.ended = False
         self.deposed = False
         """A worker has seen a higher epoch: somebody else runs this job now."""
@@ -228,7 +231,9 @@ class Book:
 
     def wants(self, role: Role) -> bool:
         """Tell whether somebody in that role still has something to do."""
-        return self.ending is None or (role == "gateway" and not self.ending.cleaned)
+        if self.ending is None:
+            return self.state is not JobState.SUSPENDED
+        return role == "gateway" and not self.ending.cleaned
 
     @property
     def map_only(self) -> bool:

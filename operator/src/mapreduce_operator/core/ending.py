@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from mapreduce_operator.core import answers, attempts, status, storage
+from mapreduce_operator.core import attempts, fleet, status, storage
 from mapreduce_operator.core.book import Book, Ending, Failure
-from mapreduce_operator.core.events import Ended, StopWorker
-from mapreduce_operator.core.workers import Worker
+from mapreduce_operator.core.events import Ended
 
 CLEAN_SECONDS: Final = 60.0
 
@@ -53,7 +52,7 @@ def _end(book: Book, mode: Literal["failed", "deleted"]) -> None:
                 attempts.cancel(book, attempt, "Cancelled")
                 attempts.put_back(book, attempt.id.task.kind, attempt.id.task.index)
     for worker in book.registry.alive("worker"):
-        _stop(book, worker)
+        fleet.stop(book, worker, "the job is over")
 
 
 def advance(book: Book) -> None:
@@ -65,7 +64,7 @@ def advance(book: Book) -> None:
         _clean(book, ending)
         return
     for worker in book.registry.alive():
-        _stop(book, worker)
+        fleet.stop(book, worker, "the job is over")
     book.ended = True
     status.publish(book)
     phases: Final[dict[str, Literal["Succeeded", "Failed", "Deleted"]]] = {
@@ -89,10 +88,3 @@ def _clean(book: Book, ending: Ending) -> None:
             return
     if not gateway.attempts:
         storage.give_once(book, gateway, "clean")
-
-
-def _stop(book: Book, worker: Worker) -> None:
-    answers.finish(book, worker)
-    book.registry.move(worker, "lost")
-    book.registry.bury(worker)
-    book.commands.append(StopWorker(name=worker.name, uid=worker.uid, reason="the job is over"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapreduce_operator.core import attempts, failures, maps, naming, parts, policies, storage
+from mapreduce_operator.core import answers, attempts, failures, maps, naming, parts, policies, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import (
     Refuse,
@@ -39,8 +39,21 @@ def lay_seats(book: Book) -> None:
     """Make the seats that the job asks for."""
     for index in range(2 if book.spec.separate_input else 1):
         book.registry.lay("gateway", index, book.next_incarnation)
-    for index in range(book.spec.workers):
-        book.registry.lay("worker", index, book.next_incarnation)
+    lay_worker_seats(book)
+
+
+def lay_worker_seats(book: Book) -> None:
+    """Make as many seats for workers as are wanted; whoever loses its seat drains."""
+    for index in range(book.wanted.workers):
+        if ("worker", index) not in book.registry.seats:
+            book.registry.lay("worker", index, book.next_incarnation)
+    for role, index in list(book.registry.seats):
+        if role == "worker" and index >= book.wanted.workers:
+            book.registry.take_away(role, index)
+    for worker in book.registry.alive("worker"):
+        if worker.surplus and worker.usable:
+            book.registry.take_seat(worker)
+    book.wake_all()
 
 
 def fill_seats(book: Book) -> None:
@@ -97,7 +110,8 @@ def listed(book: Book, event: WorkersListed) -> None:
 def _send_the_surplus_away(book: Book) -> None:
     """Who registered before the first LIST may have a seat that a newer one has too."""
     for worker in book.registry.alive():
-        if worker.state is not WorkerState.DRAINING and not book.registry.take_seat(worker):
+        drains = worker.state is WorkerState.DRAINING or worker.surplus
+        if not drains and not book.registry.take_seat(worker):
             lose(book, worker, "WorkerLost", "its place is taken")
 
 
@@ -145,11 +159,15 @@ def _note_seen(book: Book, worker: Worker, seen: WorkerSeen) -> None:
 
 
 def _stranger(book: Book, seen: WorkerSeen) -> Worker | None:
-    """Somebody of an older epoch: takes its seat if that is free, may end in peace, or has to go."""
+    """Somebody of an older epoch: takes its seat if that is free, may end in peace, or has to go.
+
+    One that is too many since the job was scaled down may hold what is needed: it drains.
+    """
     place = naming.read(seen.name)
     if seen.state == "gone" or place is None:
         return None
-    free = (place.role, place.index) in book.registry.vacant and book.context.resumed and book.wants(place.role)
+    free = (place.role, place.index) in book.registry.vacant or is_surplus(book, place)
+    free = free and book.context.resumed and book.wants(place.role)
     if not free and seen.state != "ending":
         book.commands.append(StopWorker(name=seen.name, uid=seen.uid, reason="its place is taken"))
         return None
@@ -157,7 +175,13 @@ def _stranger(book: Book, seen: WorkerSeen) -> Worker | None:
     worker.began = book.now
     if seen.state != "ending":
         book.registry.take_seat(worker)
+    worker.surplus = is_surplus(book, place)
     return worker
+
+
+def is_surplus(book: Book, place: Place) -> bool:
+    """Tell whether a worker's place is beyond those that are wanted."""
+    return place.role == "worker" and place.index >= book.wanted.workers
 
 
 def not_started(book: Book, event: WorkerNotStarted) -> None:
@@ -241,6 +265,22 @@ def lose(book: Book, worker: Worker, reason: str, message: str = "", *, oom: boo
         if book.producers.is_in(partition, TaskState.STAGING):
             parts.lose(book, partition, reason)
     maps.lose(book, book.outputs.held_by(worker.number), worker, reason)
+
+
+def stop(book: Book, worker: Worker, reason: str) -> None:
+    """Stop somebody who has nothing left to do; what it ran and held is nobody's business any more."""
+    answers.finish(book, worker)
+    book.registry.move(worker, "lost")
+    book.registry.bury(worker)
+    worker.reason, worker.message = "NotWanted", reason
+    book.commands.append(StopWorker(name=worker.name, uid=worker.uid, reason=reason))
+
+
+def let_go(book: Book, worker: Worker) -> None:
+    """Stop a worker that drained: nobody needs what it holds."""
+    stop(book, worker, "nothing is left for it to do")
+    book.record("WorkerLost", worker=worker, reason="NotNeeded", message="it drained")
+    maps.lose(book, book.outputs.held_by(worker.number), worker, "NotNeeded")
 
 
 def _release(book: Book, worker: Worker, reason: str) -> None:

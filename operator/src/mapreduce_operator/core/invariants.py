@@ -169,7 +169,7 @@ def _sessions_lead_to_the_living(book: Book) -> Iterator[str]:
 
 def _slots_are_counted(book: Book) -> Iterator[str]:
     workers = list(book.registry.alive("worker"))
-    if book.registry.ready != sum(1 for worker in workers if worker.usable):
+    if book.registry.ready != sum(1 for worker in workers if worker.takes_work):
         yield f"{book.registry.ready} workers are said to be ready"
     for worker in workers:
         if worker.free > 0 and worker.number not in book.registry.maybe_free:

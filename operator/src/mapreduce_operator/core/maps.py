@@ -98,6 +98,17 @@ def run_again(book: Book, index: int) -> None:
     count(book, index, -1)
 
 
+def conclude(book: Book) -> None:
+    """Every part is staged: maps that were to run again need not, and what they counted before counts."""
+    table = book.tasks["map"]
+    for index in range(table.count):
+        if table.is_in(index, TaskState.WAITING) or table.is_in(index, TaskState.RUNNING):
+            attempts.cancel_all(book, "map", index, "Cancelled")
+            table.move(index, "succeeded")
+            count(book, index, 1)
+            book.outputs.orphans.add(index)
+
+
 def count(book: Book, index: int, sign: int) -> None:
     """Add a map's input to what is done, and its counters to the sums, or take them off."""
     book.done_records += sign * book.records[index]

@@ -22,6 +22,7 @@ from mapreduce_operator.core import (
     scheduling,
     status,
     storage,
+    wishes,
 )
 from mapreduce_operator.core.book import Book, Failure, MasterContext
 from mapreduce_operator.core.events import (
@@ -42,6 +43,7 @@ from mapreduce_operator.core.events import (
     WorkerRegistered,
     WorkersListed,
 )
+from mapreduce_operator.core.states import JobState
 
 __all__ = ["Master", "MasterContext"]
 
@@ -111,7 +113,7 @@ class Master:
             case JobDeleted():
                 ending.delete(book)
             case SpecChanged():
-                book.wanted = event
+                wishes.changed(book, event)
             case JobsFound():
                 storage.judged(book, event)
             case InputMissing():
@@ -143,12 +145,13 @@ def _settle(book: Book) -> None:
         phases.advance(book)
         if book.over:
             ending.advance(book)
-        else:
+        elif book.state is not JobState.SUSPENDED:
             storage.advance(book)
             scheduling.advance(book)
         if before == (book.state, book.over, book.grace_over, book.ended, book.failure):
             break
     if not book.ended:
+        wishes.release(book)
         fleet.fill_seats(book)
         answers.send(book)
         status.publish(book)

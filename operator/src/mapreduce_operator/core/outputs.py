@@ -8,6 +8,7 @@ log from v on. Neighbours: `maps.py` (outputs come and go), `answers.py` (deltas
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -32,6 +33,8 @@ class MapOutputs:
         self.number = array("I", bytes(4 * count))
         self.checksum = [""] * count
         """Kept when an output is lost: what runs again must be the same."""
+        self._held: Counter[int] = Counter()
+        """How many outputs each holder has."""
         self.orphans: set[int] = set()
         """Maps that count as succeeded, though nobody holds their output."""
         self._log = array("I")
@@ -47,6 +50,8 @@ class MapOutputs:
     def put(self, output: MapOutput, holder: int) -> None:
         """Note that a worker holds an output."""
         index = output.attempt.task.index
+        self._held[self.holder[index]] -= 1
+        self._held[holder] += 1
         self.holder[index] = holder
         self.epoch[index] = output.attempt.epoch
         self.number[index] = output.attempt.number
@@ -62,8 +67,13 @@ class MapOutputs:
 
     def lose(self, index: int) -> None:
         """Note that nobody holds the output of a map any more."""
+        self._held[self.holder[index]] -= 1
         self.holder[index] = NOBODY
         self._log.append(index)
+
+    def holds(self, holder: int) -> bool:
+        """Tell whether a worker holds the output of any map."""
+        return self._held[holder] > 0
 
     def held_by(self, holder: int) -> list[int]:
         """Return the maps whose output a worker holds."""

@@ -6,7 +6,7 @@ Neighbours: `storage.py`, `scheduling.py` (who act within a phase), `ending.py`.
 
 from __future__ import annotations
 
-from mapreduce_operator.core import ending, policies, rebuild, scheduling, status
+from mapreduce_operator.core import ending, maps, policies, rebuild, scheduling, status, wishes
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import JobState, WorkerState
 
@@ -20,8 +20,10 @@ def advance(book: Book) -> None:
     elif book.found_published:
         ending.publish(book)
     else:
-        _grace(book)
-        _next_phase(book)
+        wishes.advance(book)
+        if book.state is not JobState.SUSPENDED:
+            _grace(book)
+            _next_phase(book)
 
 
 def _grace(book: Book) -> None:
@@ -43,7 +45,9 @@ def _next_phase(book: Book) -> None:
         book.move("planned")
         book.announce("Normal", "Running", f"{book.outputs.count} maps, {book.tasks['reduce'].count or 'no'} reduces")
     if book.state in (JobState.MAPPING, JobState.REDUCING) and book.producers.done:
+        maps.conclude(book)
         book.move("parts_done")
+        book.announce("Normal", "Running", "every part is staged; the output is being published")
         book.publish_sequence = book.record("Publishing", awaited=True)
         book.journal.closed = True
     if book.state is JobState.MAPPING and book.grace_over and book.tasks["map"].done:
@@ -52,7 +56,10 @@ def _next_phase(book: Book) -> None:
 
 
 def _may_map(book: Book) -> bool:
-    """The plan is in the journal, and it is known what the program is."""
+    """The plan is in the journal, the journal is open, and it is known what the program is."""
+    gateway = book.output_gateway
+    if gateway is None or not gateway.opened:
+        return False
     if book.header is None or not book.journal.is_written(max(1, book.draft_sequence)):
         return False
     return scheduling.program_known(book)
@@ -60,13 +67,13 @@ def _may_map(book: Book) -> bool:
 
 def check_deadline(book: Book) -> None:
     """Give up a job that does not get to run, or that takes longer than its user allows."""
-    if book.over:
+    if book.over or book.state is JobState.SUSPENDED:
         return
     limit = book.wanted.active_deadline
     if 0 < limit <= book.at.mono - book.active_since and book.state is not JobState.PUBLISHING:
         book.fail("DeadlineExceeded", policies.active_too_long(limit))
     if book.state not in (JobState.PENDING, JobState.PLANNING):
         return
-    verdict = policies.before_running(book.now, book.spec.limits, status.waiting_for(book))
+    verdict = policies.before_running(book.now - book.pending_since, book.spec.limits, status.waiting_for(book))
     if verdict is not None:
         book.fail(verdict.reason, verdict.message)

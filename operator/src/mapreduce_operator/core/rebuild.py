@@ -60,6 +60,9 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
     match entry.event:
         case "EpochOpened":
             found.started_wall = entry.wall if found.started_wall is None else found.started_wall
+            found.active_wall = entry.wall if found.active_wall is None else found.active_wall
+        case "Resumed":
+            found.active_wall = entry.wall
         case "Charged" if entry.budget == "user" and task is not None:
             found.charged[task] = found.charged.get(task, 0) + 1
             found.last_error[task] = (entry.message, entry.worker)
@@ -116,10 +119,10 @@ def resume(book: Book) -> None:
 
 
 def _first_time(book: Book, found: Recovered) -> None:
-    if found.started_wall is not None:
+    book.started_wall = found.started_wall or book.started_wall
+    if found.active_wall is not None and not book.resumes:
         # The time between two masters counts; only the wall clock knows it.
-        book.active_since = book.at.mono - max(0.0, book.at.wall - found.started_wall)
-        book.started_wall = found.started_wall
+        book.active_since = book.at.mono - max(0.0, book.at.wall - found.active_wall)
     book.last_failures = [*found.failures, *book.last_failures][-KEPT_FAILURES:]
     if found.failure is not None:
         book.fail(found.failure.reason, found.failure.message)

@@ -10,7 +10,7 @@ import msgspec
 
 from mapreduce.program import Program
 from mapreduce.protocol import VERSION, JobContext, Register, Registered
-from mapreduce_operator.core import adoption, failures, naming, storage
+from mapreduce_operator.core import adoption, failures, fleet, naming, storage
 from mapreduce_operator.core.book import Book, Failure
 from mapreduce_operator.core.events import Refuse, Welcome, WorkerRegistered
 from mapreduce_operator.core.workers import Worker
@@ -40,7 +40,7 @@ def registered(book: Book, event: WorkerRegistered) -> None:
 
 def _problem(book: Book, event: WorkerRegistered, worker: Worker | None) -> Failure | None:
     if not book.wants(event.body.role):
-        return Failure("JobEnded", "the job is over")
+        return Failure("JobEnded", "the job is over" if book.over else "the job is suspended")
     if worker is None and not _may_be_ours(book, event):
         return Failure("NotWanted", f"{event.worker} is no worker of this job")
     if worker is not None and (not worker.alive or worker.uid not in ("", event.uid)):
@@ -65,7 +65,9 @@ def _wanted_engine(book: Book, offered: str) -> str:
 def _may_be_ours(book: Book, event: WorkerRegistered) -> bool:
     """After a restart, before the platform was listed, every worker of an older epoch is welcome."""
     place = naming.read(event.worker)
-    if place is None or (place.role, place.index) not in book.registry.seats or place.role != event.body.role:
+    if place is None or place.role != event.body.role:
+        return False
+    if (place.role, place.index) not in book.registry.seats and not fleet.is_surplus(book, place):
         return False
     return book.context.resumed and not book.listed and place.epoch < book.epoch
 
@@ -74,6 +76,7 @@ def _newcomer(book: Book, name: str, place: naming.Place) -> Worker:
     worker = book.registry.add(name, place)
     worker.began = book.now
     book.registry.take_seat(worker)
+    worker.surplus = fleet.is_surplus(book, place)
     return worker
 
 

@@ -44,7 +44,7 @@ def _load(book: Book) -> None:
 
 def is_free(book: Book, worker: Worker) -> bool:
     """Tell whether a worker can get an attempt."""
-    return worker.free > 0 and worker.usable and worker.rest_until <= book.now
+    return worker.free > 0 and worker.takes_work and worker.rest_until <= book.now
 
 
 def _idle(book: Book) -> list[tuple[int, int]]:
@@ -107,7 +107,7 @@ def waiting_reduces(book: Book) -> Iterator[Attempt]:
     """Yield the reduce attempts that wait for segments, on workers that could run a map instead."""
     for live in book.tasks["reduce"].live.values():
         for attempt in live.values():
-            if attempt.waiting and attempt.worker.usable:
+            if attempt.waiting and attempt.worker.takes_work:
                 yield attempt
 
 
@@ -116,7 +116,7 @@ def being_preempted(book: Book) -> int:
     return sum(
         1
         for worker in book.registry.alive("worker")
-        if worker.usable
+        if worker.takes_work
         for attempt in worker.attempts.values()
         if attempt.cancel
     )

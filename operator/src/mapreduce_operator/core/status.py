@@ -48,7 +48,7 @@ def make(book: Book) -> JobStatus:
         completion_wall=book.completed_wall,
         maps=_counts(book, "map"),
         reduces=_counts(book, "reduce"),
-        workers_desired=book.spec.workers,
+        workers_desired=book.wanted.workers,
         workers_ready=ready,
         records=book.done_records,
         size=book.done_size,
@@ -79,14 +79,21 @@ def _counts(book: Book, kind: Kind) -> PhaseCounts:
 
 
 def _set_conditions(book: Book, ready: int) -> None:
-    desired = book.spec.workers
-    if not book.over:
+    desired = book.wanted.workers
+    suspended = book.state is JobState.SUSPENDED
+    if suspended:
+        _set(book, "WorkersReady", False, "Suspended", "the job is suspended")
+    elif not book.over:
         enough = ready >= desired
         reason, message = ("Running", "") if enough else _missing_worker(book)
         told = f"{ready} of {desired} workers are registered"
         _set(book, "WorkersReady", enough, reason or "Unready", f"{told}; {message}" if message else told)
     elif "WorkersReady" in book.conditions:
         _set(book, "WorkersReady", False, "JobEnded", "the job is over, and its workers are stopped")
+    if suspended:
+        _set(book, "Suspended", True, "Suspended", "no Pod of the job runs, until spec.suspend is false")
+    elif "Suspended" in book.conditions:
+        _set(book, "Suspended", False, "Resumed", "the job goes on")
     if book.state is JobState.SUCCEEDED:
         _set(book, "Complete", True, "Succeeded", "the output is published")
     if book.state is JobState.FAILED and book.failure is not None:
@@ -94,7 +101,7 @@ def _set_conditions(book: Book, ready: int) -> None:
 
 
 def _set(
-    book: Book, kind: Literal["Complete", "Failed", "WorkersReady"], holds: bool, reason: str, message: str
+    book: Book, kind: Literal["Complete", "Failed", "WorkersReady", "Suspended"], holds: bool, reason: str, message: str
 ) -> None:
     """Change a condition; `since` moves only when its status does."""
     before = book.conditions.get(kind)
@@ -108,6 +115,8 @@ def _set(
 
 def waiting_for(book: Book) -> str:
     """Return why the job does not move, or nothing if nobody knows of a reason."""
+    if book.state is JobState.SUSPENDED:
+        return "the job is suspended"
     if book.input_problem.reason:
         return f"{book.input_problem.reason}: {book.input_problem.message}"
     reason, message = _missing_worker(book)

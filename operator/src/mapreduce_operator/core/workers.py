@@ -82,6 +82,8 @@ class Worker:
         self.parked: Parked | None = None
         self.prompt = False
         """The next answer must not wait."""
+        self.surplus = False
+        """The job was scaled down: it gets no more work, and goes when nobody needs it."""
         self.kept_back = False
         """It reported what could not be applied yet."""
         self.rest_until = 0.0
@@ -98,6 +100,11 @@ class Worker:
     def usable(self) -> bool:
         """Whether it has a session and may get work."""
         return self.state is WorkerState.REGISTERED and bool(self.session)
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether it may get another task."""
+        return self.usable and not self.surplus
 
     @property
     def alive(self) -> bool:
@@ -169,11 +176,15 @@ class Registry:
         """Yield the workers that are not lost, oldest first."""
         return (worker for worker in tuple(self._alive.values()) if role is None or worker.role == role)
 
+    def leaving(self) -> list[Worker]:
+        """Return the workers that are too many, and go as soon as nobody needs them."""
+        return [worker for worker in self.alive("worker") if worker.surplus]
+
     @property
     def ready(self) -> int:
         """How many workers (not gateways) can get work."""
         if self._ready is None:
-            self._ready = sum(1 for worker in self.alive("worker") if worker.usable)
+            self._ready = sum(1 for worker in self.alive("worker") if worker.takes_work)
         return self._ready
 
     # --- sessions -----------------------------------------------------------------------
@@ -203,6 +214,14 @@ class Registry:
         self.seats[role, index] = Seat(incarnation)
         self.vacant.add((role, index))
 
+    def take_away(self, role: Role, index: int) -> None:
+        """Remove a seat; whoever has it is too many."""
+        worker = self.seats.pop((role, index)).worker
+        self.vacant.discard((role, index))
+        if worker is not None:
+            worker.surplus = True
+            self._ready = None
+
     def at(self, role: Role, index: int) -> Worker | None:
         """Return who has a seat now."""
         seat = self.seats.get((role, index))
@@ -214,6 +233,9 @@ class Registry:
         if key in self.vacant:
             self.vacant.discard(key)
             self.seats[key].worker = worker
+            worker.surplus = False
+            self.maybe_free.add(worker.number)
+            self._ready = None
         return self.at(*key) is worker
 
     def leave_seat(self, worker: Worker) -> None:
