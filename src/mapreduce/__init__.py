@@ -6,8 +6,23 @@ Import it as `import mapreduce as mr`; see `mapreduce.api.Job`, and `mapreduce.t
 from mapreduce import testing
 from mapreduce.api import Job
 from mapreduce.errors import MapReduceError
-from mapreduce.reducers import Sum
+from mapreduce.reducers import Count, Mean, Sum
+from mapreduce.selection import Collect, First, Max, Min, Top, Unique
 
-__all__ = ["Job", "MapReduceError", "Sum", "__version__", "testing"]
+__all__ = [
+    "Collect",
+    "Count",
+    "First",
+    "Job",
+    "MapReduceError",
+    "Max",
+    "Mean",
+    "Min",
+    "Sum",
+    "Top",
+    "Unique",
+    "__version__",
+    "testing",
+]
 
 __version__ = "0.1.0"

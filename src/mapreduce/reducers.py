@@ -1,9 +1,10 @@
-"""Reducers that come with the package: what `reduce = mr.Sum()` names.
+"""Reducers that come with the package: what `reduce = mr.Sum()` names. Here are those that add up numbers.
 
 A built-in reducer is four small functions over an accumulator. The engine folds values into
 accumulators where they are produced (the combiner), carries accumulators to the reducers in
 their packed form, merges them there, and finishes once. The result must not depend on how the
-values were divided among accumulators.
+values were divided among accumulators, which are merged in the order of their values.
+Neighbour: `selection` (the reducers that choose among values).
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import Any, ClassVar
 
+from mapreduce import values
+
 
 class Reducer:
     """The base of the built-in reducers; `acc` is any value that the value codec carries."""
 
     keys_only: ClassVar[bool] = False
     """What map yields or returns are keys, not pairs."""
+    folds: ClassVar[bool] = True
+    """Values are folded into accumulators; if not, they travel as they are, and the reducer is called with them."""
+    few_numbers: ClassVar[bool] = False
+    """An accumulator is a few numbers, whatever the values are: nobody needs to weigh it."""
 
     def start(self, value: Any) -> Any:
         """Return the accumulator of one value."""
@@ -44,13 +51,42 @@ class Reducer:
         """
         return acc
 
-    def __call__(self, key: Any, values: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    def weigh(self, acc: Any) -> int:
+        """Return about how many bytes an accumulator takes, beyond those of a number."""
+        return len(values.encode(acc))
+
+    def __call__(self, key: Any, group: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Reduce plain values, as a user's own `reduce` would: what the reference runs."""
-        rest = iter(values)
+        rest = iter(group)
         acc = self.start(next(rest))
         for value in rest:
             acc = self.add(acc, value)
         yield key, self.finish(acc)
+
+
+class Count(Reducer):
+    """How often each key was yielded: with it, map yields or returns keys alone.
+
+    def map(self, line):
+        return line.split()
+
+    reduce = mr.Count()
+    """
+
+    keys_only = True
+    few_numbers = True
+
+    def start(self, value: Any) -> int:
+        """Return 1, whatever the value is."""
+        return 1
+
+    def add(self, acc: int, value: Any) -> int:
+        """Return one more."""
+        return acc + 1
+
+    def merge(self, acc: int, other: int) -> int:
+        """Return the sum."""
+        return acc + other
 
 
 class Sum(Reducer):
@@ -60,6 +96,8 @@ class Sum(Reducer):
     non-overlapping float partials…] (Shewchuk, "Adaptive Precision Floating-Point
     Arithmetic", 1997, as in `math.fsum`).
     """
+
+    few_numbers = True
 
     def start(self, value: Any) -> Any:
         """Return the accumulator of one number; raises `TypeError` for anything else."""
@@ -109,6 +147,46 @@ class Sum(Reducer):
             return [0, *_descending([*partials, *_as_floats(whole)])]
         except OverflowError:
             return _canonical_slowly(sum((Fraction(value) for value in partials), Fraction(whole)))
+
+
+class Mean(Reducer):
+    """The mean of the values, a float: computed exactly, and rounded once. An accumulator is [count, sum]."""
+
+    few_numbers = True
+    _sum: ClassVar[Sum] = Sum()
+
+    def start(self, value: Any) -> Any:
+        """Return the accumulator of one number; raises `TypeError` for anything else."""
+        if not isinstance(value, (int, float)):
+            raise TypeError(f"Mean takes numbers, not {type(value).__name__}: {value!r:.80}")
+        return [1, self._sum.start(value)]
+
+    def add(self, acc: Any, value: Any) -> Any:
+        """Return the accumulator with one more number."""
+        if type(value) is int and type(acc[1]) is int:
+            return [acc[0] + 1, acc[1] + value]
+        return self.merge(acc, self.start(value))
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        """Return the accumulator of both."""
+        return [acc[0] + other[0], self._sum.merge(acc[1], other[1])]
+
+    def finish(self, acc: Any) -> float:
+        """Return the float nearest to the exact mean; NaN and infinities as a sum would give them."""
+        count, total = acc
+        if isinstance(total, list):
+            if not all(map(math.isfinite, total[1:])):
+                return float(self._sum.finish(total))
+            total = sum((Fraction(value) for value in total[1:]), Fraction(total[0]))
+        try:
+            # Exact, as both are integers or a fraction; rounding comes last.
+            return float(total / count)
+        except OverflowError:
+            return math.inf if total > 0 else -math.inf
+
+    def canonical(self, acc: Any) -> Any:
+        """Return the count, and the sum in the form in which it travels."""
+        return [acc[0], self._sum.canonical(acc[1])]
 
 
 def _as_floats(whole: int) -> list[float]:

@@ -2,7 +2,7 @@
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import mapreduce as mr
 from mapreduce.errors import CorruptionError
@@ -40,6 +40,7 @@ def parts_of(folder, file, split_size, job=Words):
     return paths, made
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(anything, anything), max_size=4), max_size=20), st.integers(1, 5))
 def test_keys_of_any_type_come_in_the_order_of_the_input(records, splits):
     job = emitter(None)

@@ -23,6 +23,7 @@ from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import blocks, durable, failure, formats, map_output, merging, tables
 from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.fold_table import FoldTable
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.options import TaskOptions
@@ -81,11 +82,11 @@ class MapRun:
         self._mapper: Callable[[Any], Any] = self._job.map
         self._table = self._make_table(options.flush_bytes, options.memory)
 
-    def _make_table(self, flush_bytes: int, memory: int) -> tables.FoldTable | tables.GroupTable:
+    def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | tables.GroupTable:
         job = self._job
-        if isinstance(job.reduce, Reducer) and job.combine is None:
+        if isinstance(job.reduce, Reducer) and job.reduce.folds and job.combine is None:
             # An accumulator takes about three times what it counts for, and sorting again as much.
-            return tables.FoldTable(job.reduce, self._guard, min(flush_bytes, memory // 6), self._spill)
+            return FoldTable(job.reduce, self._guard, min(flush_bytes, memory // 6), self._spill)
         limit = memory // 3
         flush = self._flush if job.combine is not None else self._spill
         return tables.GroupTable(self._guard, flush_bytes, limit, self._spill, flush)
@@ -145,7 +146,7 @@ class MapRun:
             add_key(key)
             add_value(value)
         ordered = [blocks.in_order(*part) for part in parts]
-        if isinstance(self._table, tables.FoldTable):
+        if isinstance(self._table, FoldTable):
             return [[blocks.of_objects(*part)] if part[0] else [] for part in ordered]
         return [[Block(*tables.flat(part))] if part[0] else [] for part in ordered]
 
@@ -191,7 +192,7 @@ class MapRun:
     def _final_parts(self) -> Iterable[Iterable[Block]]:
         rows = self._table.take()
         job = self._job
-        if isinstance(self._table, tables.FoldTable):
+        if isinstance(self._table, FoldTable):
             rest = self._divide(rows)
             if not self._runs:
                 return rest

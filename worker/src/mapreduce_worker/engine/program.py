@@ -28,10 +28,11 @@ def load(program: Program, scratch: Path) -> type[Job]:
 
 def shape(job_class: type[Job]) -> Shape:
     """Return what the master needs to know of a job."""
+    reduce = job_class.reduce
     return Shape(
         class_name=job_class.__name__,
         has_reduce=job_class.reduce is not None,
-        has_combine=job_class.combine is not None or isinstance(job_class.reduce, Reducer),
+        has_combine=job_class.combine is not None or (isinstance(reduce, Reducer) and reduce.folds),
     )
 
 
@@ -111,6 +112,11 @@ def _check(job_class: type[Job]) -> None:
             raise ProgramError(f"{name}.{method} is the class {value.__name__}: write {method} = mr.{value.__name__}()")
         if value is not None and not callable(value):
             raise ProgramError(f"{name}.{method} must be a method or a built-in reducer, not {type(value).__name__}")
+    if isinstance(job_class.reduce, Reducer) and job_class.reduce.keys_only and job_class.combine is not None:
+        raise ProgramError(
+            f"{name} has combine, but mr.{type(job_class.reduce).__name__}() counts keys, and combines by itself: "
+            "leave combine out"
+        )
 
 
 def _check_without_reduce(job_class: type[Job]) -> None:

@@ -19,10 +19,10 @@ import msgspec
 
 from mapreduce import keys, values
 from mapreduce.api import Job
-from mapreduce.errors import CorruptionError
+from mapreduce.errors import CorruptionError, UserError
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
-from mapreduce.reducers import Reducer, Sum
+from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import blocks, durable, emitted, failure, map_output, merging, part
 from mapreduce_worker.engine.blocks import MAX_ROWS, Block
 from mapreduce_worker.engine.instance import Instance, Progress
@@ -104,7 +104,9 @@ class ReduceRun:
         self._told = time.monotonic()
         self._user = Instance(job_class, options, _no_record, progress)
         self._job = self._user.job
-        self._folds = isinstance(self._job.reduce, Reducer) and self._job.combine is None
+        reducer = self._job.reduce
+        self._built_in = isinstance(reducer, Reducer)
+        self._folds = isinstance(reducer, Reducer) and reducer.folds and self._job.combine is None
 
     def combine_runs(self, rows: Iterable[Block]) -> Iterable[Block]:
         """Shrink merged runs on their way to a scratch file, where that changes nothing."""
@@ -116,7 +118,7 @@ class ReduceRun:
         Returns what was counted.
         """
         self._user.setup()
-        if in_memory and self._folds and type(self._job.reduce) is Sum:
+        if in_memory and self._folds and self._job.reduce.few_numbers:
             written = self._sum(sources, writer)
         else:
             written = self._reduce(merging.merge(sources), writer)
@@ -125,7 +127,7 @@ class ReduceRun:
         return counters
 
     def _sum(self, sources: Iterable[Iterable[Block]], writer: part.Writer) -> int:
-        """Add up in a dictionary: sums are exact, so they need no order but that of the output."""
+        """Add up in a dictionary: nothing needs an order but the output, and accumulators are small."""
         sums: dict[bytes, Any] = {}
         get, merge = sums.get, self._job.reduce.merge
         for block in chain.from_iterable(sources):
@@ -167,7 +169,7 @@ class ReduceRun:
     def _reduced(self, rows: Iterable[Block]) -> Iterator[tuple[bytes, bytes]]:
         """Yield (encoded group key, packed pair) for everything that the reducer yields."""
         decode_key = None
-        call = self._fold if self._folds else self._job.reduce
+        call = self._fold if self._folds else self._reduce_values if self._built_in else self._job.reduce
         for encoded, group in groupby(self._stream(rows), _first):
             if decode_key is None:
                 decode_key = self._decoder()
@@ -203,7 +205,16 @@ class ReduceRun:
 
     def _fold(self, key: Any, accs: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
         reducer: Reducer = self._job.reduce
-        yield key, reducer.finish(reduce(reducer.merge, accs))
+        try:
+            yield key, reducer.finish(reduce(reducer.merge, accs))
+        except TypeError as error:
+            raise UserError(str(error)) from error
+
+    def _reduce_values(self, key: Any, group: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+        try:
+            yield from self._job.reduce(key, group)
+        except TypeError as error:
+            raise UserError(str(error)) from error
 
 
 def _no_record() -> None:

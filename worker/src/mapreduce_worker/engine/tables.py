@@ -1,9 +1,9 @@
 """Pairs to rows: what a map attempt holds in memory, and how it is emptied.
 
-Two tables: `FoldTable` for built-in reducers holds one accumulator a key; `GroupTable` holds the
-packed values of each key, for everybody else. Both are dictionaries over the user's own key
-objects where this is safe, so that a key is encoded once and not once a pair. `KeyGuard` sees to
-the safety: to a dictionary True, 1 and 1.0 are one key, and every NaN is another.
+Two tables: `fold_table.FoldTable` holds one accumulator a key, for built-in reducers that fold;
+`GroupTable` holds the packed values of each key, for everybody else. Both are dictionaries over the
+user's own key objects where this is safe, so that a key is encoded once and not once a pair. `KeyGuard`
+sees to the safety: to a dictionary True, 1 and 1.0 are one key, and every NaN is another.
 
 When a table is full it calls `spill` with its rows and starts anew; a spill may come in
 the middle of a record. What comes out must not depend on when that happens: see `map_task`.
@@ -12,19 +12,15 @@ the middle of a record. What comes out must not depend on when that happens: see
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import Any, Final
 
 from mapreduce import keys, values
-from mapreduce.errors import MixedKeyError, UnsupportedKeyError, UserError
+from mapreduce.errors import MixedKeyError, UnsupportedKeyError
 from mapreduce.keys import KeyType
-from mapreduce.reducers import Reducer, Sum
 from mapreduce_worker.engine import failure
 
 PAIR_BYTES: Final = 64
 """Added to the encoded bytes of each pair, or of each key of a fold: its place in the table."""
-MAX_ROOM: Final = 8192
-"""New keys of a fold between two looks at its size, at most."""
 KEY_MEMORY: Final = 300
 """About what a key takes in Python's memory, besides its bytes: object, dictionary, list."""
 VALUE_MEMORY: Final = 48
@@ -63,7 +59,7 @@ class KeyGuard:
         if actual != self.key_type:
             if self.key_type:
                 raise MixedKeyError(
-                    f"key {_short(key)} is {actual}, but the first key, at {self.key_at}, is {self.key_type}"
+                    f"key {short(key)} is {actual}, but the first key, at {self.key_at}, is {self.key_type}"
                 )
             self._adopt(key, actual)
         return self.encode(key) if self._encoded else key
@@ -98,103 +94,6 @@ class KeyGuard:
         if self._encoded:
             return list(held)
         return list(map(str.encode if self.fast is str else self.encode, held))
-
-
-class FoldTable:
-    """One accumulator a key. Its rows do not depend on when it spills: accumulators merge exactly."""
-
-    def __init__(self, reducer: Reducer, guard: KeyGuard, limit: int, spill: Callable[[Rows], None]) -> None:
-        """Spill when encoded keys and `PAIR_BYTES` a key reach `limit`."""
-        self._reducer = reducer
-        self._guard = guard
-        self._limit = limit
-        self._spill = spill
-        self._sums: dict[Any, int] = {}
-        self._accs: dict[Any, Any] = {}
-        self._held = 0
-        self._weighed = 0
-        self._room = 0
-        self._is_sum = type(reducer) is Sum
-
-    def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
-        """Map records and fold every pair; what the mapper raises comes through."""
-        if self._is_sum:
-            self._consume_sums(mapper, records)
-        else:
-            for record in records:
-                for key, value in mapper(record) or ():
-                    self._fold(key, value)
-
-    def _consume_sums(self, mapper: Mapper, records: Iterable[Any]) -> None:
-        # The innermost loop of most jobs: every name is local, `one` spares the common constant
-        # value a look at its type, and most new keys only count `room` down.
-        kind: Any = self._guard.fast
-        sums, one, room = self._sums, 1, self._room
-        get, has_text = sums.get, kind in (str, bytes)
-        for record in records:
-            for key, value in mapper(record) or ():
-                if type(key) is kind and (value is one or type(value) is int):
-                    known = get(key)
-                    if known is None:
-                        room -= 1
-                        if room < 0 or not has_text or not key.isascii():
-                            room = self._welcome(key, room)
-                        sums[key] = value
-                    else:
-                        sums[key] = known + value
-                else:
-                    self._room = room
-                    self._fold(key, value)
-                    room, kind = self._room, self._guard.fast
-                    has_text = kind in (str, bytes)
-        self._room = room
-
-    def _fold(self, key: Any, value: Any) -> None:
-        held = self._guard.admit(key)
-        if self._is_sum and type(value) is int:
-            known = self._sums.get(held)
-            if known is None:
-                self._room = self._welcome(held, self._room - 1)
-            self._sums[held] = value if known is None else known + value
-            return
-        try:
-            if held in self._accs:
-                self._accs[held] = self._reducer.add(self._accs[held], value)
-                return
-            acc = self._reducer.start(value)
-        except TypeError as error:
-            raise UserError(f"key {_short(key)}: {error}") from error
-        self._room = self._welcome(held, self._room - 1)
-        self._held += self._guard.weigh_one(held) + PAIR_BYTES
-        self._accs[held] = acc
-
-    def _welcome(self, held: Any, room: int) -> int:
-        """Check a new key, which is not in the table yet; return how many more may come before the next look."""
-        self._guard.weigh_one(held)
-        return room if room >= 0 else self._settle()
-
-    def _settle(self) -> int:
-        """Weigh the keys that are new among the sums, and spill a full table."""
-        new = len(self._sums) - self._weighed
-        self._held += self._guard.weigh(list(islice(reversed(self._sums), new))) + PAIR_BYTES * new
-        self._weighed += new
-        if self._held >= self._limit:
-            with failure.own_work():
-                self._spill(self.take())
-        return min(MAX_ROOM, (self._limit - self._held) // (2 * PAIR_BYTES))
-
-    def take(self) -> Rows:
-        """Remove and return all rows, with canonical accumulators."""
-        encoded, accs = self._guard.encoded(self._sums), list(self._sums.values())
-        if self._accs:
-            merged: dict[bytes, Any] = dict(zip(encoded, accs, strict=True))
-            for key, acc in zip(self._guard.encoded(self._accs), self._accs.values(), strict=True):
-                merged[key] = self._reducer.merge(merged[key], acc) if key in merged else acc
-            encoded, accs = list(merged), list(map(self._reducer.canonical, merged.values()))
-        self._sums.clear()
-        self._accs.clear()
-        self._held = self._weighed = 0
-        return encoded, accs
 
 
 class GroupTable:
@@ -291,6 +190,7 @@ def check_key(key: Any, key_type: KeyType, expected: bytes) -> bool:
         return False
 
 
-def _short(key: object) -> str:
+def short(key: object) -> str:
+    """Return a key as a message shows it."""
     text = repr(key)
     return text if len(text) <= 80 else f"{text[:80]}…"

@@ -1,0 +1,169 @@
+"""The built-in reducers that choose among values: Min, Max, Top, First; or keep them: Unique, Collect.
+
+Where two values are equal, the one that comes first in the order of the input wins, so that the result
+does not depend on how values are divided. Neighbours: `reducers` (the base), `ordering`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from mapreduce import values
+from mapreduce.ordering import rank, same_kind
+from mapreduce.reducers import Reducer
+
+_SCALARS: Final = frozenset({str, int, float, bool, bytes, type(None)})
+_DIRECT: Final = frozenset({str, int, bytes})
+"""Types whose own order is that of `ordering`."""
+
+
+def _carried(value: Any) -> Any:
+    """Return the value as it would arrive at a reduce: a copy that user code cannot change any more."""
+    return value if type(value) in _SCALARS else values.decode(values.encode(value))
+
+
+def _weigh(value: Any) -> int:
+    kind = type(value)
+    if kind in (str, bytes):
+        return len(value)
+    return 0 if kind in _SCALARS else len(values.encode(value))
+
+
+class First(Reducer):
+    """The first of the values, in the order of the input."""
+
+    def start(self, value: Any) -> Any:
+        """Return the value."""
+        return _carried(value)
+
+    def add(self, acc: Any, value: Any) -> Any:
+        """Return what came before."""
+        return acc
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        """Return what came before."""
+        return acc
+
+    def weigh(self, acc: Any) -> int:
+        """Return the bytes of a long value."""
+        return _weigh(acc)
+
+
+class _Extreme(First):
+    """The base of Min and Max; an accumulator is the best value so far."""
+
+    def start(self, value: Any) -> Any:
+        """Return the value; raises `TypeError` for one that has no order."""
+        carried = _carried(value)
+        rank(carried)
+        return carried
+
+    def add(self, acc: Any, value: Any) -> Any:
+        """Return the better one."""
+        if type(value) is type(acc) and (
+            type(acc) in _DIRECT or (type(acc) is float and value == value and acc == acc)
+        ):
+            return value if self._is_better(value, acc) else acc
+        return self.merge(acc, self.start(value))
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        """Return the better one; raises `TypeError` for values of two kinds."""
+        same_kind(acc, other, type(self).__name__)
+        return other if self._is_better(rank(other), rank(acc)) else acc
+
+    def _is_better(self, other: Any, acc: Any) -> bool:
+        raise NotImplementedError
+
+
+class Min(_Extreme):
+    """The smallest of the values; NaN only if there is nothing else."""
+
+    def _is_better(self, other: Any, acc: Any) -> bool:
+        return bool(other < acc)
+
+
+class Max(_Extreme):
+    """The largest of the values; NaN is larger than any number."""
+
+    def _is_better(self, other: Any, acc: Any) -> bool:
+        return bool(other > acc)
+
+
+class Top(Reducer):
+    """The `n` largest of the values as a list, the largest first; equal ones in the order of the input."""
+
+    def __init__(self, n: int = 10) -> None:
+        """Keep `n` values a key."""
+        if type(n) is not int or n < 1:
+            raise ValueError(f"Top(n) takes how many values to keep, 1 or more, not {n!r:.80}")
+        self.n = n
+
+    def start(self, value: Any) -> Any:
+        """Return the accumulator of one value; raises `TypeError` for one that has no order."""
+        carried = _carried(value)
+        rank(carried)
+        return [carried]
+
+    def add(self, acc: Any, value: Any) -> Any:
+        """Return the accumulator with one more value."""
+        last = acc[-1]
+        if len(acc) == self.n and type(value) is type(last) and type(value) in _DIRECT and not value > last:
+            return acc
+        return self._with(acc, self.start(value)[0])
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        """Return the accumulator of both; raises `TypeError` for values of two kinds."""
+        for value in other:
+            acc = self._with(acc, value)
+        return acc
+
+    def _with(self, acc: list[Any], value: Any) -> list[Any]:
+        same_kind(acc[0], value, "Top")
+        if len(acc) == self.n and not rank(value) > rank(acc[-1]):
+            return acc
+        at = bisect_right(acc, _Descending(value), key=_Descending)
+        return [*acc[:at], value, *acc[at : self.n - 1]] if at < self.n else acc
+
+    def weigh(self, acc: Any) -> int:
+        """Return the bytes of the values that are kept."""
+        return sum(map(_weigh, acc)) + 8 * len(acc)
+
+
+class _Descending:
+    """A value that sorts before smaller ones."""
+
+    __slots__ = ("_rank",)
+
+    def __init__(self, value: Any) -> None:
+        self._rank = rank(value)
+
+    def __lt__(self, other: _Descending) -> bool:
+        return self._rank > other._rank
+
+
+class Collect(Reducer):
+    """All values as a list, in the order of the input. They must fit into a slot's memory."""
+
+    folds = False
+
+    def __call__(self, key: Any, group: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """Yield the key with all its values."""
+        yield key, list(group)
+
+
+class Unique(Reducer):
+    """The distinct values as a list, in the order in which each came first. They must fit into a slot's memory.
+
+    Two values are one if they are encoded alike: 1, 1.0 and True are three.
+    """
+
+    folds = False
+
+    def __call__(self, key: Any, group: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """Yield the key with its distinct values."""
+        found: dict[bytes, Any] = {}
+        for value in group:
+            found.setdefault(values.encode(value), value)
+        yield key, list(found.values())

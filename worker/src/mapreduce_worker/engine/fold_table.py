@@ -1,0 +1,207 @@
+"""Pairs, or keys alone, to one accumulator a key: the table of a map attempt whose reducer folds.
+
+The loops in here are the innermost of most jobs. All names in them are local, and what most pairs need is
+done at the speed of the interpreter's own dictionary. Neighbours: `tables` (the other table, and
+`KeyGuard`), `map_task`, `mapreduce.reducers`.
+"""
+
+from __future__ import annotations
+
+from collections import _count_elements  # type: ignore[attr-defined]  # `Counter.update` without its ceremony
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, Final
+
+from mapreduce.errors import UserError
+from mapreduce.reducers import Reducer, Sum
+from mapreduce_worker.engine import failure
+from mapreduce_worker.engine.tables import PAIR_BYTES, KeyGuard, Mapper, Rows, short
+
+MAX_ROOM: Final = 8192
+"""New keys between two looks at the table's size, at most."""
+CHUNK: Final = 4096
+"""Keys that are counted at once."""
+_ABSENT: Final = object()
+
+
+class FoldTable:
+    """One accumulator a key. Its rows do not depend on when it spills: accumulators merge exactly."""
+
+    def __init__(self, reducer: Reducer, guard: KeyGuard, limit: int, spill: Callable[[Rows], None]) -> None:
+        """Spill when encoded keys and `PAIR_BYTES` a key reach `limit`."""
+        self._reducer = reducer
+        self._guard = guard
+        self._limit = limit
+        self._spill = spill
+        self._sums: dict[Any, int] = {}
+        self._accs: dict[Any, Any] = {}
+        self._held = 0
+        self._weighed = 0
+        self._room = 0
+        self._is_sum = type(reducer) is Sum
+
+    def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
+        """Map records and fold every pair; what the mapper raises comes through."""
+        if self._reducer.keys_only:
+            self._consume_keys(mapper, records)
+        elif self._is_sum:
+            self._consume_sums(mapper, records)
+        else:
+            self._consume_folds(mapper, records)
+
+    # --- keys alone ---------------------------------------------------------------------
+
+    def _consume_keys(self, mapper: Callable[[Any], Any], records: Iterable[Any]) -> None:
+        for record in records:
+            found = mapper(record)
+            if type(found) is list and len(found) <= CHUNK:
+                self._count(found)
+            elif found is not None:
+                keys = _iterator(found)
+                while chunk := list(islice(keys, CHUNK)):
+                    self._count(chunk)
+
+    def _count(self, chunk: list[Any]) -> None:
+        """Count keys: all at once, if they are what dictionary keys may be."""
+        kind: Any = self._guard.fast
+        if set(map(type, chunk)) != {kind}:
+            self._count_carefully(chunk)
+            return
+        sums = self._sums
+        before = len(sums)
+        _count_elements(sums, chunk)
+        if new := len(sums) - before:
+            self._room -= new
+            if self._room < 0 or kind is not bytes:
+                # Also sees that each has an encoding.
+                self._guard.weigh(list(islice(reversed(sums), new)))
+            if self._room < 0:
+                self._room = self._settle()
+
+    def _count_carefully(self, chunk: list[Any]) -> None:
+        sums = self._sums
+        for key in chunk:
+            held = self._guard.admit(key)
+            known = sums.get(held)
+            if known is None:
+                self._room = self._welcome(held, self._room - 1)
+            sums[held] = 1 if known is None else known + 1
+
+    # --- sums ---------------------------------------------------------------------------
+
+    def _consume_sums(self, mapper: Mapper, records: Iterable[Any]) -> None:
+        # The innermost loop of most jobs: every name is local, `one` spares the common constant
+        # value a look at its type, and most new keys only count `room` down.
+        kind: Any = self._guard.fast
+        sums, one, room = self._sums, 1, self._room
+        get, has_text = sums.get, kind in (str, bytes)
+        for record in records:
+            for key, value in mapper(record) or ():
+                if type(key) is kind and (value is one or type(value) is int):
+                    known = get(key)
+                    if known is None:
+                        room -= 1
+                        if room < 0 or not has_text or not key.isascii():
+                            room = self._welcome(key, room)
+                        sums[key] = value
+                    else:
+                        sums[key] = known + value
+                else:
+                    self._room = room
+                    self._fold(key, value)
+                    room, kind = self._room, self._guard.fast
+                    has_text = kind in (str, bytes)
+        self._room = room
+
+    # --- any other accumulator ----------------------------------------------------------
+
+    def _consume_folds(self, mapper: Mapper, records: Iterable[Any]) -> None:
+        kind: Any = self._guard.fast
+        accs, add, few = self._accs, self._reducer.add, self._reducer.few_numbers
+        get = accs.get
+        for record in records:
+            for key, value in mapper(record) or ():
+                acc = get(key, _ABSENT) if type(key) is kind else _ABSENT
+                if acc is _ABSENT:
+                    self._fold(key, value)
+                    kind = self._guard.fast
+                    continue
+                try:
+                    new = add(acc, value)
+                except TypeError as error:
+                    raise UserError(f"key {short(key)}: {error}") from error
+                if new is not acc:
+                    accs[key] = new
+                    if not few:
+                        self._reweigh(acc, new)
+
+    def _fold(self, key: Any, value: Any) -> None:
+        held = self._guard.admit(key)
+        if self._is_sum and type(value) is int:
+            known = self._sums.get(held)
+            if known is None:
+                self._room = self._welcome(held, self._room - 1)
+            self._sums[held] = value if known is None else known + value
+            return
+        try:
+            acc = self._accs.get(held, _ABSENT)
+            new = self._reducer.start(value) if acc is _ABSENT else self._reducer.add(acc, value)
+        except TypeError as error:
+            raise UserError(f"key {short(key)}: {error}") from error
+        if acc is _ABSENT:
+            self._room = self._welcome(held, self._room - 1)
+            self._held += self._guard.weigh_one(held) + PAIR_BYTES
+            self._accs[held] = new
+            if not self._reducer.few_numbers:
+                self._reweigh(0, new)
+        elif new is not acc:
+            self._accs[held] = new
+            if not self._reducer.few_numbers:
+                self._reweigh(acc, new)
+
+    def _reweigh(self, old: Any, new: Any) -> None:
+        """Note that an accumulator has another size now; spill a full table."""
+        weigh = self._reducer.weigh
+        self._held += weigh(new) - (weigh(old) if old else 0)
+        if self._held >= self._limit:
+            self._room = self._settle()
+
+    def _welcome(self, held: Any, room: int) -> int:
+        """Check a new key, which is not in the table yet; return how many more may come before the next look."""
+        self._guard.weigh_one(held)
+        return room if room >= 0 else self._settle()
+
+    def _settle(self) -> int:
+        """Weigh the keys that are new among the sums, and spill a full table."""
+        new = len(self._sums) - self._weighed
+        self._held += self._guard.weigh(list(islice(reversed(self._sums), new))) + PAIR_BYTES * new
+        self._weighed += new
+        if self._held >= self._limit:
+            with failure.own_work():
+                self._spill(self.take())
+        return min(MAX_ROOM, (self._limit - self._held) // (2 * PAIR_BYTES))
+
+    def take(self) -> Rows:
+        """Remove and return all rows, with canonical accumulators."""
+        encoded, accs = self._guard.encoded(self._sums), list(self._sums.values())
+        if self._accs:
+            merged: dict[bytes, Any] = dict(zip(encoded, accs, strict=True))
+            for key, acc in zip(self._guard.encoded(self._accs), self._accs.values(), strict=True):
+                merged[key] = self._reducer.merge(merged[key], acc) if key in merged else acc
+            encoded, accs = list(merged), list(map(self._reducer.canonical, merged.values()))
+        self._sums.clear()
+        self._accs.clear()
+        self._held = self._weighed = 0
+        return encoded, accs
+
+
+def _iterator(found: Any) -> Any:
+    """Return an iterator over the keys that map gave; raises `UserError` for what are no keys."""
+    if not isinstance(found, (str, bytes)):
+        try:
+            return iter(found)
+        except TypeError:
+            pass
+    raise UserError(
+        f"map gave {short(found)}: with a reducer that counts keys it yields keys, or returns a list of them"
+    )
