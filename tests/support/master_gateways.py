@@ -6,6 +6,8 @@ It does at once what it is asked for, in memory. Neighbours: `master_fakes.py` (
 
 from __future__ import annotations
 
+import msgspec
+
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.protocol import (
@@ -16,6 +18,7 @@ from mapreduce.protocol import (
     Cleaned,
     CleanUp,
     ErrorInfo,
+    Exchange,
     JournalPage,
     MakePlan,
     Opened,
@@ -64,6 +67,13 @@ class FakeGateway(FakeProcess):
         self.open = False
         self.frames: dict[int, Frame] = {}
         self.refuse_to: dict[str, ErrorInfo] = {}
+        self.trouble = ""
+        """Why it cannot write the journal now."""
+        self.lost = False
+        """The journal that it had open is gone."""
+
+    def exchange(self) -> Exchange:
+        return msgspec.structs.replace(super().exchange(), journal_trouble=self.trouble, journal_lost=self.lost)
 
     def new_epoch(self) -> None:
         self.open, self.written = False, 0
@@ -92,7 +102,7 @@ class FakeGateway(FakeProcess):
             self.request = 0
 
     def _append(self, store: Store, held: set[str]) -> None:
-        if not self.open or "journal" in held:
+        if not self.open or self.trouble or self.lost or "journal" in held:
             return
         while self.written + 1 in self.frames:
             self.written += 1
@@ -139,7 +149,7 @@ class FakeGateway(FakeProcess):
         pages = [tuple(store.frames[at : at + 3]) for at in range(0, len(store.frames), 3)]
         for number, frames in enumerate(pages):
             self.report(JournalPage(attempt=work.attempt, number=number, frames=frames), ends=False)
-        self.open = True
+        self.open, self.lost = True, False
         self.written = store.written(work.attempt.epoch)
         self.report(Opened(attempt=work.attempt, pages=len(pages)))
 

@@ -222,6 +222,10 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """It was told to stop: it takes no more work, and serves what it holds."""
     journal_written: int = 0
     """Gateway: the highest journal sequence of this epoch that is durable."""
+    journal_trouble: str = ""
+    """Gateway: why frames cannot be written now; it tries again."""
+    journal_lost: bool = False
+    """Gateway: the journal that it had open is gone, or another's: the output must be opened again."""
     held_from: int = 0
     held: tuple[MapOutput, ...] = ()
     """What `Register` had no room for: held outputs from number `held_from` on, as many as fit."""

@@ -22,6 +22,7 @@ from mapreduce.protocol import (
     StagePart,
 )
 from mapreduce_worker.gateway.core import GatewayCore, operations
+from mapreduce_worker.gateway.journal import LOST
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
 from tests.support.crash_store import Crashed, CrashStore
 from tests.support.simulated import toy
@@ -83,7 +84,7 @@ class GatewayHost(SimulatedProcess):
         try:
             return operations.Appended(command.epoch, self._output.append(command.frames))
         except MapReduceError as error:
-            return operations.AppendBroke(command.epoch, str(error))
+            return operations.AppendBroke(command.epoch, str(error), lost=isinstance(error, LOST))
 
     def _operate(self, work: Any) -> Any:
         try:

@@ -108,6 +108,13 @@ class PlanDraft(msgspec.Struct):
     pages: list[tuple[Split, ...]]
 
 
+class JournalTrouble(msgspec.Struct, frozen=True):
+    """The journal cannot be written, and since when on the clock of `Book.now`."""
+
+    message: str
+    since: float
+
+
 class Book:
     """The state of one job. Times are of `now`, the master's own clock (see `Master.handle`)."""
 
@@ -201,6 +208,8 @@ class Book:
         self.input_problem = Failure("", "")
         self.announced: set[tuple[str, str]] = set()
         self.last_failures: list[TaskFailure] = []
+        self.journal_trouble: JournalTrouble | None = None
+        """Why the output's gateway cannot write the journal now."""
         self.summary: OutputSummary | None = None
         self.found_published = False
         self.conditions: dict[str, Condition] = {}

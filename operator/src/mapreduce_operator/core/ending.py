@@ -84,7 +84,8 @@ def _clean(book: Book, ending: Ending) -> None:
             # A gateway that was started again has to find the journal before it can end it.
             storage.give_open(book, gateway)
             return
-        if not book.journal.is_written(book.journal.last):
+        journal = book.journal
+        if not (journal.is_written(journal.last) or journal.torn or book.journal_trouble):
             return
     if not gateway.attempts:
         storage.give_once(book, gateway, "clean")

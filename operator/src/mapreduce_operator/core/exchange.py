@@ -11,7 +11,7 @@ from typing import Literal
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, Outcome, ReduceSucceeded, Report
-from mapreduce_operator.core import adoption, attempts, credible, failures, reports
+from mapreduce_operator.core import adoption, attempts, credible, failures, reports, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Exchanged, Refuse, StepDown
 from mapreduce_operator.core.tasks import Attempt
@@ -56,7 +56,12 @@ def _note_journal(book: Book, worker: Worker, body: Exchange, *, first: bool) ->
     the frames that it lacks are gone here too, so nothing can ever be written behind the gap."""
     if worker.role != "gateway" or not worker.opened or worker.index != 0:
         return
+    storage.note_journal_trouble(book, body.journal_trouble)
+    if body.journal_lost:
+        storage.close(book, worker)
+        return
     if first and body.journal_written < book.journal.written and not book.found_published:
+        book.journal.torn = True
         book.fail("StorageFailed", "the job's journal on the output's volume lost what had been written to it")
     book.journal.acknowledge(body.journal_written)
 

@@ -32,6 +32,8 @@ class Journal:
         self.written = 0
         self.closed = False
         """Set by `Publishing`: it is the last event of the history."""
+        self.torn = False
+        """Frames that were written are lost, so that no other can be written behind them."""
         self._awaited = 0
         self._pending: deque[tuple[Frame, int, float]] = deque()
 

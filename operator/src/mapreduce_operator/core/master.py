@@ -109,6 +109,7 @@ class Master:
             case Ticked():
                 fleet.expire(book)
                 phases.check_deadline(book)
+                storage.check_journal(book)
                 answers.beat(book)
             case JobDeleted():
                 ending.delete(book)

@@ -81,6 +81,14 @@ def active_too_long(limit: float) -> str:
     return f"the job was active for longer than the {limit:g} s that it may take"
 
 
+def journal_given_up(elapsed: float, message: str, limits: Limits) -> Verdict | None:
+    """Judge a journal that could not be written for `elapsed` seconds: it has as long as any other storage task."""
+    tries = range(1, limits.disruptions_in_a_row + 1)
+    if elapsed < sum(pause(count, STORAGE_PAUSES) for count in tries):
+        return None
+    return Verdict("fail", "StorageFailed", f"the journal cannot be written: {message}")
+
+
 def to_preempt(waiting_maps: int, free_slots: int, being_preempted: int, waiting_reduces: int) -> int:
     """Return how many more waiting reduce attempts must make room, so that every map that waits
     has a slot, or no reduce is left that only waits."""

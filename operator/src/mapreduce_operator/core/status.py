@@ -39,7 +39,7 @@ def make(book: Book) -> JobStatus:
     """Return the status as it is now."""
     ready = book.registry.ready
     moves = book.state in (JobState.MAPPING, JobState.REDUCING) and ready > 0
-    waits = "" if book.over else _missing_gateway(book) if moves else waiting_for(book)
+    waits = "" if book.over else _missing_gateway(book) or _store_trouble(book) if moves else waiting_for(book)
     _set_conditions(book, ready)
     return JobStatus(
         phase=_PHASES[book.state],
@@ -146,6 +146,8 @@ def _missing_gateway(book: Book) -> str:
 
 def _store_trouble(book: Book) -> str:
     """What the store said when it failed; the task is tried again after a pause."""
+    if book.journal_trouble is not None:
+        return f"the journal cannot be written: {book.journal_trouble.message}"
     kinds: tuple[Kind, ...] = ("open", "plan", "publish")
     for kind in kinds:
         if book.tasks[kind].paused and book.last_failures:

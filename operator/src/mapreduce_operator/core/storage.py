@@ -22,8 +22,8 @@ from mapreduce.protocol import (
     Published,
     Staged,
 )
-from mapreduce_operator.core import attempts, failures, parts, rebuild, shape
-from mapreduce_operator.core.book import Book, Part, PlanDraft
+from mapreduce_operator.core import attempts, failures, parts, policies, rebuild, shape
+from mapreduce_operator.core.book import Book, JournalTrouble, Part, PlanDraft
 from mapreduce_operator.core.events import FindJobs, JobsFound
 from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt
@@ -127,6 +127,34 @@ def must_open_again(book: Book, gateway: Worker) -> None:
     """The output gateway has nothing open any more: the next one, or the next start of it, opens."""
     if gateway.index == 0 and book.tasks["open"].is_in(0, TaskState.SUCCEEDED):
         book.tasks["open"].move(0, "output_lost")
+
+
+def close(book: Book, gateway: Worker) -> None:
+    """The journal that the gateway had open is gone, or another's. To open it again tells what is left of it: the
+    job goes on, or fails if frames that were written are missing."""
+    gateway.opened = False
+    gateway.journal_sent = 0
+    must_open_again(book, gateway)
+
+
+def note_journal_trouble(book: Book, message: str) -> None:
+    """Note why the journal cannot be written now, or that it can."""
+    before = book.journal_trouble
+    if not message:
+        book.journal_trouble = None
+        return
+    book.journal_trouble = JournalTrouble(message, before.since if before is not None else book.now)
+    book.announce_once("Warning", "StorageFailed", f"the journal cannot be written: {message}")
+
+
+def check_journal(book: Book) -> None:
+    """Give up a job whose journal could not be written for too long."""
+    trouble = book.journal_trouble
+    if trouble is None:
+        return
+    verdict = policies.journal_given_up(book.now - trouble.since, trouble.message, book.spec.limits)
+    if verdict is not None:
+        book.fail(verdict.reason, verdict.message)
 
 
 # --- plan -------------------------------------------------------------------------------------

@@ -130,12 +130,14 @@ class ExchangeBook:
 
     # --- messages -----------------------------------------------------------------------
 
-    def exchange(
+    def exchange(  # noqa: PLR0913 - the fields of one message
         self,
         *,
         free_slots: int = 0,
         locations_seen: int = 0,
         journal_written: int = 0,
+        journal_trouble: str = "",
+        journal_lost: bool = False,
         held_from: int = 0,
         held: tuple[MapOutput, ...] = (),
     ) -> Exchange:
@@ -148,6 +150,8 @@ class ExchangeBook:
             free_slots=free_slots,
             locations_seen=locations_seen,
             journal_written=journal_written,
+            journal_trouble=journal_trouble,
+            journal_lost=journal_lost,
             held_from=held_from,
             held=held,
         )

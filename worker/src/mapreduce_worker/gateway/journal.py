@@ -16,12 +16,20 @@ from typing import Final
 from mapreduce import history
 from mapreduce.errors import CorruptionError, ProtocolError, SystemFault
 from mapreduce.history import Frame, HistoryEvent
-from mapreduce_worker.gateway.store import Store
+from mapreduce_worker.gateway.store import NotThere, Store
 
 PAGE: Final = 1 << 20
 """Bytes of frames that are read, and reported to the master, at a time."""
 
 _HEAD: Final = struct.Struct(">II")
+
+
+class JournalReplaced(SystemFault):
+    """Another gateway has written to the journal that this one had open."""
+
+
+LOST: Final = (NotThere, JournalReplaced)
+"""Errors of an append after which trying again cannot help: the output must be opened again."""
 
 
 class Journal:
@@ -121,7 +129,7 @@ class Journal:
         """Cut the beginning of an append that failed; anything else behind our last frame is another gateway's."""
         tail = self._store.read(self._path, self._length, len(self._attempted) + 1)
         if not self._attempted.startswith(tail):
-            raise SystemFault("another gateway writes this journal: this one was replaced")
+            raise JournalReplaced("another gateway writes this journal: this one was replaced")
         if tail:
             self._store.truncate(self._path, self._length)
 

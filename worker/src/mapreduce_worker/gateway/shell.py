@@ -38,6 +38,7 @@ from mapreduce_worker.gateway.core.operations import (
 )
 from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.gateway.input_server import input_routes
+from mapreduce_worker.gateway.journal import LOST
 from mapreduce_worker.gateway.operations import Operations
 from mapreduce_worker.settings import Settings
 from mapreduce_worker.ticketing import TicketBook
@@ -147,7 +148,7 @@ class Gateway:
             event = Appended(command.epoch, through)
         except MapReduceError as error:
             _log.error("the journal cannot be written: %s", error)
-            event = AppendBroke(command.epoch, str(error))
+            event = AppendBroke(command.epoch, str(error), lost=isinstance(error, LOST))
         self._loop.post(event)
 
     def _begun(self) -> Operations:

@@ -70,6 +70,8 @@ class GatewayCore:
         self._frames: dict[int, Frame] = {}
         self._appending = False
         self._append_after = 0.0
+        self._trouble = ""
+        self._lost = False
         self._exchange_after = 0.0
         self._news = False
         self._commands: list[Command] = []
@@ -110,9 +112,8 @@ class GatewayCore:
 
     def _fence(self) -> None:
         """A newer master began: what an older one asked for ends, and its frames are not written any more."""
-        self._open = False
-        self._written = 0
-        self._frames.clear()
+        self._close_journal()
+        self._trouble, self._lost = "", False
         for operation in list(self._operations.values()):
             self._cancel(operation)
 
@@ -173,6 +174,7 @@ class GatewayCore:
         current = event.attempt.epoch == self._line.book.epoch
         if isinstance(outcome, Opened) and current:
             self._open = not outcome.published
+            self._trouble, self._lost = "", False
             self._written = max(self._written, event.journal_written)
         elif isinstance(outcome, Published):
             self._open = False
@@ -205,6 +207,7 @@ class GatewayCore:
         self._appending = False
         if event.epoch != self._line.book.epoch:
             return
+        self._trouble = ""
         self._written = max(self._written, event.through)
         self._frames = {number: frame for number, frame in self._frames.items() if number > self._written}
         self._news = True
@@ -212,7 +215,24 @@ class GatewayCore:
 
     def _append_broke(self, event: AppendBroke, now: float) -> None:
         self._appending = False
-        self._append_after = now + APPEND_RETRY
+        if event.epoch != self._line.book.epoch:
+            return
+        if event.lost:
+            self._close_journal()
+            self._lost = True
+        else:
+            self._append_after = now + APPEND_RETRY
+            if event.message == self._trouble:
+                return
+        self._trouble = event.message
+        self._news = True
+        self._line.tell()
+
+    def _close_journal(self) -> None:
+        """Write no more until the output is opened again; what waited comes again from the master."""
+        self._open = False
+        self._written = 0
+        self._frames.clear()
 
     def _append(self, now: float) -> None:
         """Write the frames that follow what is written without a gap."""
@@ -288,7 +308,9 @@ class GatewayCore:
             return
         if serial := self._line.next_exchange(now):
             self._news = False
-            self._line.exchange(serial, journal_written=self._written)
+            self._line.exchange(
+                serial, journal_written=self._written, journal_trouble=self._trouble, journal_lost=self._lost
+            )
 
     def _do(self, command: Command) -> None:
         self._commands.append(command)

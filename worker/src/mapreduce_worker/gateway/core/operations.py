@@ -60,10 +60,11 @@ class Appended(msgspec.Struct, frozen=True):
 
 
 class AppendBroke(msgspec.Struct, frozen=True):
-    """The frames of `AppendFrames` could not all be written now."""
+    """The frames of `AppendFrames` could not all be written now; `lost`: nor ever, it is gone or another's."""
 
     epoch: int
     message: str = ""
+    lost: bool = False
 
 
 Event = (
