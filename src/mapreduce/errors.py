@@ -48,6 +48,14 @@ class RecordError(UserError):
     """A record of the input cannot be decoded; names file and offset."""
 
 
+class RecordMalformedError(RecordError):
+    """A line of the input is not JSON."""
+
+
+class RecordTooLongError(RecordError):
+    """A record of the input has more bytes than the job allows."""
+
+
 class CombineError(UserError):
     """A combiner broke its contract: it must keep the key."""
 

@@ -111,11 +111,11 @@ def test_a_job_without_reduce_keeps_the_order_of_the_input(tmp_path, merge):
 @pytest.mark.parametrize(
     ("name", "content", "fields", "reason", "where"),
     [
-        ("a.gz", compress(".gz", b"word\n" * 99)[:-5], {}, "InputUnreadable", "a.gz:"),
-        ("a.zst", compress(".zst", b"word\n" * 99)[:-5], {}, "InputUnreadable", "a.zst:"),
-        ("a.gz", b"", {}, "InputUnreadable", "a.gz:0"),
-        ("a.jsonl", b'1\n{"a" 1}\n', {"format": "jsonl"}, "RecordUndecodable", "a.jsonl:2"),
-        ("a.txt", b"ab\nabcdef\n", {"max_record_bytes": 5}, "RecordUndecodable", "a.txt:3"),
+        ("a.gz", compress(".gz", b"word\n" * 99)[:-5], {}, "InputDamaged", "a.gz:"),
+        ("a.zst", compress(".zst", b"word\n" * 99)[:-5], {}, "InputDamaged", "a.zst:"),
+        ("a.gz", b"", {}, "InputDamaged", "a.gz:0"),
+        ("a.jsonl", b'1\n{"a" 1}\n', {"format": "jsonl"}, "RecordMalformed", "a.jsonl:2"),
+        ("a.txt", b"ab\nabcdef\n", {"max_record_bytes": 5}, "RecordTooLong", "a.txt:3"),
         ("a.txt", b"a\xff", {"format": "wholefile"}, "RecordUndecodable", "a.txt:0"),
     ],
 )

@@ -12,7 +12,7 @@ from mapreduce.plan import ListedFile, Suffix
 from mapreduce.spec import MIB, InputFormat
 from mapreduce_worker.engine import formats
 from mapreduce_worker.engine.decompression import CHUNK, Stream
-from mapreduce_worker.engine.failure import InputUnreadable, RecordRefused, describe
+from mapreduce_worker.engine.failure import InputDamaged, RecordRefused, describe
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support.compressed import SKIPPED, compress
 
@@ -31,10 +31,10 @@ def records(name: str, data: bytes, input_format: InputFormat = "text", *, piece
 
 
 def refused(name: str, data: bytes, piece: int = 1 << 20) -> tuple[str, str]:
-    with pytest.raises(InputUnreadable) as caught:
+    with pytest.raises(InputDamaged) as caught:
         records(name, data, piece=piece)
     info = describe(caught.value)
-    assert (info.kind, info.reason) == ("refused", "InputUnreadable")
+    assert (info.kind, info.reason) == ("refused", "InputDamaged")
     return info.where, info.message
 
 

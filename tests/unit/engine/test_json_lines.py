@@ -29,12 +29,12 @@ def values(*chunks: bytes, offset: int = 0, errors: EncodingErrors = "strict", l
     return [value for batch in json_lines.read("f.jsonl", offset, iter(chunks), options) for value in batch.records]
 
 
-def refused(*chunks: bytes, offset: int = 0, errors: EncodingErrors = "strict") -> tuple[str, str]:
+def refused(*chunks: bytes, offset: int = 0, reason: str = "RecordMalformed") -> tuple[str, str]:
     """Return where and why; the job fails at once, as the line will be bad tomorrow too."""
     with pytest.raises(RecordRefused) as caught:
-        values(*chunks, offset=offset, errors=errors)
+        values(*chunks, offset=offset)
     info = describe(caught.value)
-    assert (info.kind, info.reason) == ("refused", "RecordUndecodable")
+    assert (info.kind, info.reason) == ("refused", reason)
     return info.where, info.message
 
 
@@ -100,7 +100,7 @@ def test_the_records_before_a_bad_line_are_yielded():
 
 
 def test_a_byte_that_is_no_utf8_is_named_or_replaced():
-    where, message = refused(b'1\n["\xc3\xa4\xff"]\n')
+    where, message = refused(b'1\n["\xc3\xa4\xff"]\n', reason="RecordUndecodable")
     assert where == "f.jsonl:2"
     assert "byte 0xff at offset 6 of f.jsonl" in message
     assert values(b'1\n["\xc3\xa4\xff"]\n', errors="replace") == [1, ["ä\ufffd"]]
@@ -110,7 +110,7 @@ def test_a_mark_of_byte_order_is_dropped_at_the_beginning_only_and_counted_in_of
     bom = b"\xef\xbb\xbf"
     assert values(bom + b"1\n2\n") == [1, 2]
     assert refused(b"1\n" + bom + b"2\n")[0] == "f.jsonl:2"
-    assert "byte 0xff at offset 4 of" in refused(bom + b'"\xff"\n')[1]
+    assert "byte 0xff at offset 4 of" in refused(bom + b'"\xff"\n', reason="RecordUndecodable")[1]
 
 
 def test_a_line_that_is_too_long_is_refused_before_it_is_read():

@@ -154,7 +154,7 @@ def test_a_record_that_is_too_long_is_refused(monkeypatch, tmp_path):
         with pytest.raises(RecordRefused, match="longer than 10 bytes") as caught:
             b"".join(ranges.read_range(tmp_path, FileRange(file, start, file.size), 10)[1])
         info = describe(caught.value)
-        assert (info.kind, info.reason, info.where) == ("refused", "RecordUndecodable", "input.txt:3")
+        assert (info.kind, info.reason, info.where) == ("refused", "RecordTooLong", "input.txt:3")
     with pytest.raises(RecordRefused, match="longer than 10 bytes"):
         texts("f", 0, [b"x" * 6, b"x" * 6], limit=10)
 

@@ -97,7 +97,7 @@ def test_a_record_that_is_too_long_ends_the_job_and_is_told_with_file_and_offset
     file = listed(tmp_path, "a.txt", b"ok\n" + b"x" * 30 + b"\n")
     error = answer(InputFiles(tmp_path, [""], 10), FileRange(file, 1, file.size))[-1]
     assert isinstance(error, ErrorInfo)
-    assert (error.kind, error.reason, error.where) == ("refused", "RecordUndecodable", "a.txt:3")
+    assert (error.kind, error.reason, error.where) == ("refused", "RecordTooLong", "a.txt:3")
 
 
 @pytest.mark.parametrize("path", ["other/b.txt", "secret.txt", "in/.hidden", "in/later.txt", "in/../secret.txt"])

@@ -14,7 +14,7 @@ from typing import Any, Final
 import zstandard
 
 from mapreduce.plan import Suffix
-from mapreduce_worker.engine.failure import InputUnreadable
+from mapreduce_worker.engine.failure import InputDamaged
 
 CHUNK: Final = 1 << 20
 """Bytes in one chunk, at most."""
@@ -38,7 +38,7 @@ class Stream:
         return self
 
     def __next__(self) -> bytes:
-        """Return the next chunk; raises `InputUnreadable`, and what the file's own chunks raise."""
+        """Return the next chunk; raises `InputDamaged`, and what the file's own chunks raise."""
         return next(self._output)
 
     def taken(self) -> int:
@@ -91,11 +91,11 @@ class Stream:
             return decompress(*arguments)
         except (zlib.error, zstandard.ZstdError) as error:
             message = f"{self._name} is damaged near byte {self._at}: it cannot be decompressed ({error})"
-            raise InputUnreadable(message, f"{self._name}:{self._at}") from error
+            raise InputDamaged(message, f"{self._name}:{self._at}") from error
 
-    def _cut_short(self) -> InputUnreadable:
+    def _cut_short(self) -> InputDamaged:
         message = f"{self._name} is cut short: its {self._at} bytes end in the middle of compressed data"
-        return InputUnreadable(message, f"{self._name}:{self._at}")
+        return InputDamaged(message, f"{self._name}:{self._at}")
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -23,6 +23,8 @@ from mapreduce.errors import (
     MixedKeyError,
     ProgramError,
     RecordError,
+    RecordMalformedError,
+    RecordTooLongError,
     SystemFault,
     UnsupportedKeyError,
     UserError,
@@ -45,6 +47,8 @@ _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (MixedKeyError, "MixedKeys"),
     (UnsupportedKeyError, "UnsupportedKey"),
     (ValueEncodingError, "ValueNotEncodable"),
+    (RecordMalformedError, "RecordMalformed"),
+    (RecordTooLongError, "RecordTooLong"),
     (RecordError, "RecordUndecodable"),
     (CombineError, "CombinerChangedKey"),
 )
@@ -77,6 +81,10 @@ class InputNotFound(_InputFault):
 
 class InputUnreadable(_InputFault):
     """An input file cannot be read, or must not be."""
+
+
+class InputDamaged(_InputFault):
+    """A compressed input file is damaged, or cut short."""
 
 
 class InputChanged(_InputFault):

@@ -29,7 +29,7 @@ def read(file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOp
     """Yield the records of the bytes that begin at `offset` of a file; chunks may end anywhere.
 
     Of a compressed file the chunks are all its bytes, and offsets are those of the decompressed text. Raises
-    `RecordRefused` for a record that cannot be read, `InputUnreadable` for a compressed file that is damaged or
+    `RecordRefused` for a record that cannot be read, `InputDamaged` for a compressed file that is damaged or
     cut short, and what the chunks raise.
     """
     try:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mapreduce.errors import RecordError
+from mapreduce.errors import RecordMalformedError
 from mapreduce_worker.engine import records
 from mapreduce_worker.engine.failure import RecordRefused
 from mapreduce_worker.engine.options import TaskOptions
@@ -67,7 +67,7 @@ def _wrong(name: str, offset: int, line: bytes, mark: int, error: Exception) -> 
     reason, column = _explain(line, error)
     message = f"the line at offset {offset} of {name} is not valid JSON: {reason}, in column {column}"
     told = RecordRefused(f"{name}:{offset}", message)
-    told.__cause__ = RecordError(message)
+    told.__cause__ = RecordMalformedError(message)
     return told
 
 

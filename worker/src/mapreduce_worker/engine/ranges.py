@@ -15,7 +15,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from mapreduce.errors import RecordError
+from mapreduce.errors import RecordTooLongError
 from mapreduce.plan import FileRange, ListedFile
 from mapreduce.spec import MIB
 from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUnreadable, RecordRefused
@@ -267,5 +267,5 @@ def too_long(name: str, offset: int, limit: int) -> RecordRefused:
     """Return the error for a record, which begins at `offset`, of more than `limit` bytes."""
     message = f"the record at byte {offset} of {name} is longer than {limit} bytes, which is the limit (maxRecordBytes)"
     error = RecordRefused(f"{name}:{offset}", message)
-    error.__cause__ = RecordError(message)
+    error.__cause__ = RecordTooLongError(message)
     return error
