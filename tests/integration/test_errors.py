@@ -55,12 +55,11 @@ class Job(mr.Job):
     reduce = mr.Sum()
 """
 
-NO_REDUCE = """
+NO_MAP = """
 import mapreduce as mr
 
 class Job(mr.Job):
-    def map(self, line):
-        yield line, 1
+    reduce = mr.Sum()
 """
 
 
@@ -87,9 +86,9 @@ def fails(folder: Path, *arguments: object, status: int, says: tuple[str, ...]) 
         ("x = 1\n", ("has no job",)),
         (WORD_COUNT + "\n\nclass Other(WordCount): pass\n", ("WordCount", "Other", r"job\.py:")),
         ("import no_such_module\n" + WORD_COUNT, ("no_such_module",)),
-        (NO_REDUCE, ("Job has no reduce",)),
+        (NO_MAP, ("Job has no map",)),
     ],
-    ids=["syntax error", "no job", "two jobs", "import fails", "no reduce"],
+    ids=["syntax error", "no job", "two jobs", "import fails", "no map"],
 )
 def test_a_program_that_cannot_be_loaded_is_refused(
     tmp_path: Path, source: str, says: tuple[str, ...], mode: tuple[str, ...]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import pathlib
 import subprocess
+import tarfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -134,6 +136,23 @@ class Namespace(msgspec.Struct, frozen=True):
             "p.parent.mkdir(parents=True, exist_ok=True); p.write_bytes(sys.stdin.buffer.read())"
         )
         self.kubectl("exec", "-i", pod, "--", "python3", "-c", program, path, stdin=content)
+
+    def write_all(self, pod: str, files: dict[str, bytes]) -> None:
+        """Write many files on the claim that a shell Pod holds, at once."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for path, content in files.items():
+                entry = tarfile.TarInfo(path)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+        self.kubectl("exec", "-i", pod, "--", "tar", "-x", "-C", "/data", stdin=archive.getvalue())
+
+    def read_all(self, pod: str, folder: str) -> dict[str, bytes]:
+        """Read every file below a folder of the claim that a shell Pod holds, by its path in the folder."""
+        archive = self.kubectl("exec", pod, "--", "tar", "-c", "-C", f"/data/{folder}", ".")
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            entries = [(entry.name.removeprefix("./"), tar.extractfile(entry)) for entry in tar if entry.isfile()]
+            return {name: file.read() for name, file in entries if file is not None}
 
     def read(self, pod: str, path: str) -> bytes:
         """Read a file from the claim that a shell Pod holds."""
