@@ -15,6 +15,8 @@ import msgspec
 from mapreduce import tsv
 
 _encode = msgspec.json.Encoder().encode
+# Made once: `json.dumps` makes one a call where it is given options.
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _DIRECT = (str, int, bool, type(None))
 
 
@@ -34,9 +36,9 @@ def field(value: Any) -> bytes:
         return _encode(value)
     plain = tsv.plain(value)
     try:
-        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _json(plain)
     except ValueError:
-        text = json.dumps(_named(plain), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _json(_named(plain))
     return text.encode()
 
 

@@ -10,6 +10,8 @@ import base64
 import json
 from typing import Any
 
+# Made once: `json.dumps` makes one a call where it is given options.
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -38,7 +40,7 @@ def field(value: Any) -> str:
         return str(value)
     if kind is bytes:
         return base64.b64encode(value).decode()
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    return _json(plain(value))
 
 
 def _needs_escape(text: str) -> bool:
