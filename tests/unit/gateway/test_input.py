@@ -12,6 +12,7 @@ from mapreduce_worker.engine import ranges
 from mapreduce_worker.engine.ranges import list_files
 from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.gateway.input_server import frames, joined
+from tests.support.compressed import compress
 
 
 def answer(files: Path | InputFiles, *asked: FileRange) -> list[tuple[RangeHead, bytes] | ErrorInfo]:
@@ -98,6 +99,25 @@ def test_a_record_that_is_too_long_ends_the_job_and_is_told_with_file_and_offset
     error = answer(InputFiles(tmp_path, [""], 10), FileRange(file, 1, file.size))[-1]
     assert isinstance(error, ErrorInfo)
     assert (error.kind, error.reason, error.where) == ("refused", "RecordTooLong", "a.txt:3")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.gz"])
+def test_a_file_that_shrinks_while_it_is_sent_is_told_in_the_place_of_the_rest(tmp_path, name):
+    file = listed(tmp_path, name, bytes(3 * ranges.CHUNK))
+    sent = frames(InputFiles(tmp_path, [""]), Split(0, (FileRange(file, 0, file.size),)))
+    begun = next(sent) + next(sent)
+    os.truncate(tmp_path / name, 2 * ranges.CHUNK)
+    *rest, last = sent
+    assert len(begun) + sum(map(len, rest)) < file.size
+    assert last[:4] == b"\xff" * 4
+    error = protocol.decode(last[4:], ErrorInfo)
+    assert (error.kind, error.reason, error.where) == ("refused", "InputChanged", f"{name}:{2 * ranges.CHUNK}")
+
+
+def test_a_compressed_file_is_sent_as_it_stands(tmp_path):
+    content = compress(".gz", b"one\ntwo\n") + b"not\nlooked at"
+    file = listed(tmp_path, "a.gz", content)
+    assert answer(InputFiles(tmp_path, [""], 3), FileRange(file, 0, file.size)) == [(head(0, 0), content)]
 
 
 @pytest.mark.parametrize("path", ["other/b.txt", "secret.txt", "in/.hidden", "in/later.txt", "in/../secret.txt"])
