@@ -50,6 +50,8 @@ class FakeProcess:
         self.alive = True
         self.ending = False
         """The platform has told it to stop."""
+        self.draining = False
+        """It says that it was told to stop."""
         self.session = ""
         self.request = 0
         self.epoch = 0
@@ -116,6 +118,7 @@ class FakeProcess:
             free_slots=self.slots - len(self.active),
             locations_seen=self.locations_seen,
             journal_written=self.written,
+            draining=self.draining,
             held_from=self.held_seen,
             held=self.announced[self.held_seen :][: self.page],
         )

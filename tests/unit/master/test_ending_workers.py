@@ -63,3 +63,28 @@ def test_a_reduce_that_finishes_on_it_is_staged_from_it():
     job.finish(worker, attempt)
     assert job.store.staged[0].source == attempt
     assert job.run_to_the_end() == "Succeeded"
+
+
+def test_its_own_word_is_enough():
+    job = JobUnderTest(maps=1, workers=2).until_mapping()
+    worker, attempt = job.running("map")[0]
+    worker.draining = True
+    worker.request = 0
+    job.settle()
+    assert job.asked_for[-1].index == worker.index
+    assert attempt in worker.active
+    assert [str(other) for runner, other in job.running("map") if runner is not worker] == ["map-0.e1.1"]
+    assert job.run_to_the_end() == "Succeeded"
+
+
+def test_the_word_of_a_worker_that_registers_with_the_next_master_counts_too():
+    job = JobUnderTest(maps=3, workers=2).until_mapping()
+    job.work()
+    job.pass_time(2)
+    worker = job.workers[0]
+    worker.draining = True
+    job.restart_master()
+    given = len(worker.known)
+    job.pass_time(1)
+    assert job.run_to_the_end() == "Succeeded"
+    assert len(worker.known) == given

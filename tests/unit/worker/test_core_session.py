@@ -3,7 +3,17 @@
 import msgspec
 
 from mapreduce.protocol import MAX_BODY, MapOutput, MapSucceeded, encode
-from mapreduce_worker.core.events import Answered, Exit, MapDone, Refused, SessionOpened, Terminated, Ticked, Unanswered
+from mapreduce_worker.core.events import (
+    Answered,
+    Exit,
+    MapDone,
+    MapPartDone,
+    Refused,
+    SessionOpened,
+    Terminated,
+    Ticked,
+    Unanswered,
+)
 from mapreduce_worker.core.held import HELD_ROOM
 from tests.support.worker_messages import Driven, map_attempt, map_output, registered, run_map
 
@@ -229,5 +239,42 @@ def test_a_stopping_worker_finishes_what_a_slot_has():
     worker = _opened()
     worker.answer(run_map(0))
     worker.tell(Terminated())
+    worker.answer()
     worker.tell(MapDone(map_attempt(0), map_output(map_attempt(0)), 5))
     assert len(worker.sent[-1].body.reports) == 1
+
+
+def test_a_worker_that_is_told_to_stop_says_so_at_once():
+    worker = _opened()
+    worker.answer(run_map(0))
+    assert not worker.sent[-1].body.draining
+    before = len(worker.sent)
+    worker.tell(Terminated())
+    assert [sent.body.draining for sent in worker.sent[before:]] == [True]
+
+
+def test_a_stopping_worker_serves_what_it_holds_until_a_second_before_it_is_killed():
+    worker = _opened()
+    worker.answer(run_map(0))
+    worker.tell(MapDone(map_attempt(0), map_output(map_attempt(0)), 5))
+    worker.answer()
+    worker.tell(Terminated(grace=10.0))
+    assert worker.tell(Ticked(), after=8.75) == []
+    assert worker.tell(Ticked(), after=0.25) == [Exit(0, "the worker was told to stop")]
+
+
+def test_a_stopping_worker_that_runs_and_holds_nothing_leaves_at_once():
+    worker = _opened()
+    worker.tell(Terminated())
+    assert worker.tell(Ticked()) == [Exit(0, "the worker was told to stop")]
+
+
+def test_a_part_is_served_until_the_master_does_not_need_it_any_more():
+    worker = _opened()
+    worker.answer(msgspec.structs.replace(run_map(0), makes_part=True))
+    worker.tell(MapPartDone(attempt=map_attempt(0), checksum="x", rows=1, size=1, records=1))
+    worker.answer()
+    worker.tell(Terminated())
+    assert worker.tell(Ticked()) == []
+    worker.answer(discard=(map_attempt(0),))
+    assert worker.tell(Ticked()) == [Exit(0, "the worker was told to stop")]

@@ -66,3 +66,8 @@ def test_a_token_from_a_descriptor_is_read_once():
     os.close(writer)
     source = settings.token_source(settings.read(LEAST | {"MAPREDUCE_TOKEN_FD": str(reader)}))
     assert (source(), source()) == ("token", "token")
+
+
+def test_the_time_between_sigterm_and_the_end_is_ten_seconds_unless_it_is_told():
+    assert settings.read(LEAST).grace == 10.0
+    assert settings.read(LEAST | {"MAPREDUCE_GRACE": "25"}).grace == 25.0

@@ -85,7 +85,9 @@ class Agent:
         self._client, self._fetcher, self._pool, self._book = tools
         self._program: Program | None = None
         self._fetches: dict[AttemptId, set[asyncio.Task[None]]] = {}
-        self._loop: CoreLoop[events.Event, events.Command] = CoreLoop(self._client, self._learn, self._carry_out, inbox)
+        self._loop: CoreLoop[events.Event, events.Command] = CoreLoop(
+            self._client, self._learn, self._carry_out, inbox, grace=settings.grace
+        )
 
     async def run(self) -> int:
         """Feed the core until it says `Exit`; return the status."""

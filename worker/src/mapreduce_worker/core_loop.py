@@ -30,6 +30,7 @@ class CoreLoop(Generic[EventT, CommandT]):
 
     `learn` takes in what a registration says before the core hears of it, and may raise
     `MasterRefused`, `MasterAway`, `ProtocolError`. `carry_out` does what is no message to the master.
+    `grace`: seconds between SIGTERM and the end.
     """
 
     def __init__(
@@ -38,12 +39,15 @@ class CoreLoop(Generic[EventT, CommandT]):
         learn: Callable[[Registered], Awaitable[None]],
         carry_out: Callable[[CommandT], None],
         inbox: asyncio.Queue[Any] | None = None,
+        *,
+        grace: float,
     ) -> None:
         self._client = client
         self._learn = learn
         self._carry_out_rest = carry_out
         self._inbox: asyncio.Queue[Any] = asyncio.Queue() if inbox is None else inbox
         self._tasks: set[asyncio.Task[None]] = set()
+        self._grace = grace
         self._status: int | None = None
 
     def post(self, event: EventT) -> None:
@@ -63,7 +67,7 @@ class CoreLoop(Generic[EventT, CommandT]):
         """Feed the core until it says `Exit`; return the status. `leave` is called before tasks are cancelled."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._inbox.put_nowait, events.Terminated())
+            loop.add_signal_handler(number, self._inbox.put_nowait, events.Terminated(self._grace))
         self.spawn(self._tick())
         try:
             while self._status is None:

@@ -17,6 +17,8 @@ from mapreduce.errors import UsageError
 from mapreduce.protocol import Role
 
 MAX_TOKEN = 64 << 10
+GRACE_SECONDS = 10.0
+"""How long a process has after SIGTERM, unless it is told otherwise."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port). root_input and root_output: where the stores are mounted. slot_memory: 0 takes the job's
     own limit. parent_fd: a pipe whose end is the end of this process. shared_disk: readers may
     open this worker's files by path. input_by_content: an input file is known by a hash of its
-    content, since its time of modification differs from Pod to Pod (a ConfigMap).
+    content, since its time of modification differs from Pod to Pod (a ConfigMap). grace: seconds
+    between SIGTERM and the end of the process.
     """
 
     master: str
@@ -45,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     parent_fd: int | None = None
     shared_disk: bool = False
     input_by_content: bool = False
+    grace: float = GRACE_SECONDS
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -67,6 +71,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         slot_memory=_number(environment, "MAPREDUCE_SLOT_MEMORY") or 0,
         parent_fd=_number(environment, "MAPREDUCE_PARENT_FD"),
         shared_disk=environment.get("MAPREDUCE_SHARED_DISK", "") == "1",
+        grace=float(_number(environment, "MAPREDUCE_GRACE") or GRACE_SECONDS),
         input_by_content=environment.get("MAPREDUCE_INPUT_IDENTITY", "") == "content",
     )
     if settings.token_file is None and settings.token_fd is None:

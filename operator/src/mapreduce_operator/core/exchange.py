@@ -11,7 +11,7 @@ from typing import Literal
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, Outcome, ReduceSucceeded, Report
-from mapreduce_operator.core import adoption, attempts, credible, failures, reports, storage
+from mapreduce_operator.core import adoption, attempts, credible, failures, fleet, reports, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Exchanged, Refuse, StepDown
 from mapreduce_operator.core.tasks import Attempt
@@ -43,6 +43,8 @@ def exchanged(book: Book, event: Exchanged) -> None:
     reported = _apply_reports(book, worker, event.body.reports)
     _note_journal(book, worker, event.body, first=not before)
     _compare_running(book, worker, event.body, reported)
+    if event.body.draining:
+        fleet.drain(book, worker)
     _count_free_slots(worker, event.body)
     if worker.free > 0 and worker.role == "worker":
         book.registry.maybe_free.add(worker.number)

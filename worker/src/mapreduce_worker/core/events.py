@@ -190,7 +190,9 @@ class SlotDied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Terminated(msgspec.Struct, frozen=True):
-    """SIGTERM: this worker will be killed soon. Serve on, start nothing."""
+    """SIGTERM: this process will be killed in `grace` seconds. Serve on, start nothing."""
+
+    grace: float = 10.0
 
 
 class Crashed(msgspec.Struct, frozen=True):

@@ -140,6 +140,7 @@ class ExchangeBook:
         journal_lost: bool = False,
         held_from: int = 0,
         held: tuple[MapOutput, ...] = (),
+        draining: bool = False,
     ) -> Exchange:
         """Return the next message: everything that is so now, and the oldest reports that fit."""
         return Exchange(
@@ -154,6 +155,7 @@ class ExchangeBook:
             journal_lost=journal_lost,
             held_from=held_from,
             held=held,
+            draining=draining,
         )
 
     def answered(self, answer: Answer, *, accepting: bool = True) -> Fresh | None:

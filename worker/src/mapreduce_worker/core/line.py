@@ -19,8 +19,8 @@ from mapreduce_worker.core import events
 from mapreduce_worker.core.exchange import ExchangeBook, Fresh
 from mapreduce_worker.core.link import Link
 
-TERMINATION: Final = 30.0
-"""Seconds after SIGTERM at which a process that nobody killed ends by itself."""
+BEFORE_KILL: Final = 1.0
+"""Seconds before it would be killed at which a process that was told to stop ends by itself."""
 
 LineCommand = events.SendRegister | events.SendExchange | events.Exit
 
@@ -44,12 +44,12 @@ class Line:
         self._identity = identity
         self._link = Link(random, numbers)
         self._do = do
-        self._terminated: float | None = None
+        self._leave_at: float | None = None
 
     @property
     def terminated(self) -> bool:
         """Whether this process was told to stop."""
-        return self._terminated is not None
+        return self._leave_at is not None
 
     # --- what the master says -----------------------------------------------------------
 
@@ -119,22 +119,23 @@ class Line:
 
     def exchange(self, serial: int, **fields: Any) -> None:
         """Send an exchange; `fields` are those that the book does not know."""
-        body = self.book.exchange(**fields)
+        body = self.book.exchange(draining=self.terminated, **fields)
         self._do(events.SendExchange(serial, self._link.session, body, self._link.patience))
 
     # --- the process --------------------------------------------------------------------
 
-    def terminate(self, now: float) -> ErrorInfo | None:
+    def terminate(self, event: events.Terminated, now: float) -> ErrorInfo | None:
         """Note SIGTERM; return with what everything ends that was not begun, None for a second one."""
         if self.terminated:
             return None
-        self._terminated = now
+        self._leave_at = now + max(0.0, event.grace - BEFORE_KILL)
+        self.tell()
         message = f"the {self._identity.role} was told to stop"
         return ErrorInfo(kind="disruption", reason="WorkerLost", message=message)
 
     def ticked(self, now: float, *, idle: bool = False) -> None:
         """Exit if it is time; `idle`: a process that was told to stop need not wait any longer."""
-        if self._terminated is not None and (idle or now - self._terminated > TERMINATION):
+        if self._leave_at is not None and (idle or now >= self._leave_at):
             self.exit(0, f"the {self._identity.role} was told to stop")
         elif self._link.given_up(now):
             self.exit(1, f"no word from the master for {self._link.timing.worker_without_master:.0f} s")

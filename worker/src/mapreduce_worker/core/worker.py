@@ -51,6 +51,8 @@ class WorkerCore:
         self._attempts: dict[AttemptId, Attempt] = {}
         self._slots: list[AttemptId | None] = [None] * identity.slots
         self.held = HeldOutputs()
+        self._parts: set[AttemptId] = set()
+        """Attempts whose part is on the disk."""
         self._locations = LocationTable()
         self._limits = Limits()
         self._direct = False
@@ -93,6 +95,7 @@ class WorkerCore:
         for unwanted in answer.discard:
             if not self._line.book.is_active(unwanted):
                 self.held.drop(unwanted)
+                self._parts.discard(unwanted)
                 self._do(events.DeleteFiles(unwanted))
 
     def _take_state(self, answer: Answer) -> None:
@@ -143,6 +146,8 @@ class WorkerCore:
         del self._attempts[attempt.id]
         if attempt.slot >= 0:
             self._slots[attempt.slot] = None
+        if isinstance(outcome, (MapPartSucceeded, ReduceSucceeded)):
+            self._parts.add(attempt.id)
         if isinstance(outcome, (MapSucceeded, MapPartSucceeded, ReduceSucceeded)):
             self._do(events.ClearScratch(attempt.id))
         else:
@@ -235,7 +240,7 @@ class WorkerCore:
     # --- the process --------------------------------------------------------------------
 
     def _terminate(self, event: events.Terminated, now: float) -> None:
-        error = self._line.terminate(now)
+        error = self._line.terminate(event, now)
         if error is None:
             return
         for attempt in list(self._attempts.values()):
@@ -243,7 +248,11 @@ class WorkerCore:
                 self._drop(attempt, AttemptFailed(attempt=attempt.id, error=error))
 
     def _ticked(self, event: events.Ticked, now: float) -> None:
-        self._line.ticked(now)
+        self._line.ticked(now, idle=self._idle())
+
+    def _idle(self) -> bool:
+        """Tell whether this worker runs nothing, holds nothing, and has nothing left to say."""
+        return not (self._attempts or self.held.outputs or self._parts or self._line.book.unacknowledged())
 
     def _crashed(self, event: events.Crashed, now: float) -> None:
         self._line.exit(1, f"a defect of the worker: {event.message}")

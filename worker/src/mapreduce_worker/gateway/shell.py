@@ -77,7 +77,7 @@ class Gateway:
     def __init__(self, settings: Settings, client: MasterClient, book: TicketBook) -> None:
         self._settings = settings
         self._book = book
-        self._loop: CoreLoop[Event, Command] = CoreLoop(client, self._learn, self._carry_out)
+        self._loop: CoreLoop[Event, Command] = CoreLoop(client, self._learn, self._carry_out, grace=settings.grace)
         self._operations: Operations | None = None
         self._unwanted: set[AttemptId] = set()
         # Appending never waits behind an operation.

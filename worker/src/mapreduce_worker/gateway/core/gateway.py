@@ -255,7 +255,7 @@ class GatewayCore:
     # --- the process ----------------------------------------------------------------------
 
     def _terminate(self, event: events.Terminated, now: float) -> None:
-        error = self._line.terminate(now)
+        error = self._line.terminate(event, now)
         if error is None:
             return
         for operation in list(self._operations.values()):
