@@ -8,8 +8,10 @@ runs in this process, on this terminal. Neighbours: `mapreduce_worker.engine` (e
 from __future__ import annotations
 
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -39,6 +41,8 @@ from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
 from mapreduce_worker.gateway.store import PosixStore
 
 EPOCH = 1
+SIGNALS = (signal.SIGINT,)
+"""What a user may end a run with."""
 WORKER = "sequential"
 """What history says instead of a worker's name."""
 MEMORY_SHARE = 4
@@ -59,8 +63,9 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
     )
     scratch = localjobs.make_scratch(spec.uid)
     try:
-        _open(output)
-        return _Sequential(spec, root, store, output, scratch, show).run()
+        with _interruptible():
+            _open(output)
+            return _Sequential(spec, root, store, output, scratch, show).run()
     except JobFailed as failed:
         output.clean_failed()
         failed.notes = (*failed.notes, f"history: {root / paths.staging(spec.output, spec.uid) / paths.EVENTS}")
@@ -75,6 +80,24 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
     finally:
         show.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let a signal raise what can be told from whatever user code raises; one that is ignored stays so."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise engine_failure.Interrupted
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 def _open(output: Output) -> None:

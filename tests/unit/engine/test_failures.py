@@ -1,6 +1,8 @@
 """What the user reads when a job fails: the reason, the place, and a traceback of the user's own frames."""
 
+import asyncio
 import errno
+import signal
 from datetime import UTC, datetime
 
 import pytest
@@ -74,6 +76,61 @@ def test_sys_exit_in_user_code_fails_the_attempt_only():
         raise SystemExit(3)
 
     assert told(run, emitter(mr.Sum(), emit=emit), ["x"]).message == "map called sys.exit(3)"
+
+
+class Own(BaseException):
+    pass
+
+
+@pytest.fixture
+def as_in_a_slot():
+    """A slot ignores SIGINT, so that only user code can raise KeyboardInterrupt there."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, Own])
+@pytest.mark.parametrize("method", ["map", "combine", "reduce", "setup"])
+def test_whatever_user_code_raises_is_its_own_failure(as_in_a_slot, kind, method):
+    def fails(self, *given):
+        raise kind("mine")
+
+    job = type("Job", (mr.Job,), {"map": emits, "combine": adds, "reduce": adds, method: fails})
+    info = told(run, job, ["x"])
+    assert (info.kind, info.reason, info.message) == ("user", "UserCodeFailed", f"{kind.__name__}: mine")
+    assert "in fails" in info.traceback
+    assert info.where
+
+
+def emits(self, record):
+    yield record, 1
+
+
+def adds(self, key, group):
+    yield key, sum(group)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, GeneratorExit, Own])
+def test_a_program_that_raises_whatever_while_it_is_imported_cannot_be_loaded(as_in_a_slot, tmp_path, kind):
+    source = f"class Own(BaseException): pass\nraise {kind.__name__}".encode()
+    assert told(program.load, Program("job.py", source), tmp_path).reason == "ProgramInvalid"
+
+
+def test_a_signal_that_comes_while_user_code_runs_is_not_its_failure():
+    def emit(record):
+        raise failure.Interrupted
+
+    with pytest.raises(failure.Interrupted):
+        run(emitter(mr.Sum(), emit=emit), ["x"])
+
+
+def test_where_anybody_may_press_ctrl_c_nobody_is_blamed_for_it():
+    def emit(record):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(emitter(mr.Sum(), emit=emit), ["x"])
 
 
 @pytest.mark.parametrize("pair", [1, ("a",), ("a", 1, 2), None])

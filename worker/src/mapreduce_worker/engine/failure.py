@@ -7,6 +7,7 @@ where it happened. Faults of the engine and of the machine come through as they 
 from __future__ import annotations
 
 import errno
+import signal
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,6 +92,10 @@ class InputChanged(_InputFault):
     """An input file is not the one that was planned."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal ends this process: no fault of the user's code, which may have been at work when it came."""
+
+
 class EngineFault(SystemFault):
     """The engine, or the disk beneath it, failed while it was at work for user code."""
 
@@ -110,13 +115,23 @@ def blame(error: BaseException, where: str, doing: str) -> NoReturn:
     """Raise `UserTaskError` for an error that came out of a call of user code.
 
     `doing` names the method, such as `map`. A fault that the engine raised beneath user code
-    is raised as it is.
+    is raised as it is, and so is what comes from outside: a signal, the end of a generator.
     """
-    if isinstance(error, UserTaskError):
+    if isinstance(error, UserTaskError) or _comes_from_outside(error):
         raise error
     if isinstance(error, MapReduceError) and not isinstance(error, UserError) and not _raised_by_user(error):
         raise error
     raise _users(error, where, doing) from error
+
+
+def _comes_from_outside(error: BaseException) -> bool:
+    """Tell whether user code has not raised this, whatever it was doing."""
+    if isinstance(error, GeneratorExit):
+        return not _raised_by_user(error)
+    if isinstance(error, KeyboardInterrupt):
+        # Where Python's own handler is in place, nobody can tell a signal from a `raise`.
+        return isinstance(error, Interrupted) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return False
 
 
 def _users(error: BaseException, where: str, doing: str) -> UserTaskError:
@@ -133,7 +148,7 @@ def call(method: Callable[[], None], name: str) -> None:
     """Call `setup` or `teardown`; what it raises is a `UserTaskError`."""
     try:
         method()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+    except BaseException as error:  # noqa: BLE001 - the boundary to user code
         blame(error, name, name)
 
 

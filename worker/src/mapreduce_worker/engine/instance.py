@@ -34,7 +34,7 @@ class Instance:
                 files=options.files,
                 progress=self._alive,
             )
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+        except BaseException as error:  # noqa: BLE001 - the boundary to user code
             failure.blame(error, "the job's constructor", job_class.__name__)
 
     def tell(self, records: int, size: int) -> None:

@@ -236,7 +236,7 @@ class MapRun:
                 if not tables.check_key(new_key, key_type, encoded):
                     raise CombineError(f"combine was given the key {key!r:.80} and yielded {new_key!r:.80}")
                 packed.append(values.encode(value))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+        except BaseException as error:  # noqa: BLE001 - the boundary to user code
             failure.blame(error, f"key {key!r:.80}, combine", "combine")
         finally:
             self._records.hidden = False

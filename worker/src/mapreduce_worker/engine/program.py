@@ -12,7 +12,7 @@ from mapreduce.errors import ProgramError
 from mapreduce.program import Program, Shape
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import durable
-from mapreduce_worker.engine.failure import PROGRAM_FOLDER
+from mapreduce_worker.engine.failure import PROGRAM_FOLDER, Interrupted
 
 
 def load(program: Program, scratch: Path) -> type[Job]:
@@ -65,8 +65,10 @@ def _import(program: Program, path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         del sys.modules[name]
+        if isinstance(error, Interrupted):
+            raise
         raise ProgramError(f"{program.file} cannot be imported: {type(error).__name__}: {error}") from error
     return module
 

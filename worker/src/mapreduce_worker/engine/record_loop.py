@@ -61,7 +61,7 @@ class RecordLoop:
                 before = time.monotonic()
                 try:
                     consume(self._slice)
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+                except BaseException as error:  # noqa: BLE001 - the boundary to user code
                     failure.blame(error, self.where(), "map")
                 elapsed = time.monotonic() - before
                 self._index += len(part)

@@ -177,7 +177,7 @@ class ReduceRun:
             try:
                 for pair in call(key, map(_second, group)) or ():
                     yield encoded, emitted.pack(pair)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary to user code
+            except BaseException as error:  # noqa: BLE001 - the boundary to user code
                 self._raise_fault()
                 where = f"key {key!r:.80}, partition {self._partition}"
                 failure.blame(error, where, "reduce")

@@ -1,0 +1,56 @@
+"""What ends a run of `--sequential` from outside, and what only looks like it."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from mapreduce.program import Program
+from mapreduce.spec import JobSpec
+from mapreduce_cli import sequential
+from mapreduce_cli.failures import JobFailed
+from mapreduce_cli.progress import Silent
+
+SOURCE = """
+import os, signal
+import mapreduce as mr
+class J(mr.Job):
+    def map(self, line):
+        {line}
+        yield line, 1
+    reduce = mr.Sum()
+"""
+
+
+def run(root: Path, line: str) -> None:
+    (root / "in.txt").write_bytes(b"a\n")
+    program = Program("job.py", SOURCE.format(line=line).encode())
+    spec = JobSpec(uid="u1", name="job", program=program, inputs=("in.txt",), output="out", reducers=1)
+    sequential.run(spec, root, Silent())
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "GeneratorExit"])
+def test_what_the_program_raises_itself_is_its_failure_with_place_and_traceback(tmp_path: Path, raised: str) -> None:
+    with pytest.raises(JobFailed) as caught:
+        run(tmp_path, f"raise {raised}")
+    assert (caught.value.reason, caught.value.where) == ("UserCodeFailed", "in.txt:0")
+    assert "in map" in caught.value.traceback
+
+
+@pytest.mark.parametrize("name", [number.name for number in sequential.SIGNALS])
+def test_a_signal_interrupts_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    before = signal.getsignal(signal.Signals[name])
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, f"os.kill(os.getpid(), signal.{name})")
+    assert os.listdir(tmp_path) == ["in.txt"]
+    assert signal.getsignal(signal.Signals[name]) == before
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run(tmp_path, "os.kill(os.getpid(), signal.SIGINT)")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (tmp_path / "out" / "_SUCCESS").exists()
