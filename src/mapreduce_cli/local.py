@@ -82,6 +82,9 @@ async def _until_interrupted(spec: JobSpec, root: Path, folder: Path, show: Disp
     loop = asyncio.get_running_loop()
     job = loop.create_task(_job(spec, root, folder, show))
     for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            # As nohup(1) wants it.
+            continue
         loop.add_signal_handler(number, job.cancel)
     try:
         return await job

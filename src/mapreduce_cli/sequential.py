@@ -41,7 +41,7 @@ from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
 from mapreduce_worker.gateway.store import PosixStore
 
 EPOCH = 1
-SIGNALS = (signal.SIGINT,)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What a user may end a run with."""
 WORKER = "sequential"
 """What history says instead of a worker's name."""

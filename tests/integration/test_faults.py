@@ -215,12 +215,14 @@ def test_an_interrupt_ends_every_process_at_once_and_leaves_nothing(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("mapreduce-")] == []
 
 
-def test_an_interrupted_sequential_run_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_sequential_run_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     slow = Slow(tmp_path, hold="map")
     with running(tmp_path, *slow.arguments("--sequential")) as run:
         run.until(lambda: list(slow.marks.glob("map-*")))
-        run.send(signal.SIGINT)
+        run.send(number)
         assert run.wait(10) == 130
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("mapreduce-")] == []
     assert not slow.output.exists()
     assert hidden(tmp_path, "out") == []
 
