@@ -5,16 +5,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mapreduce.plan import ListedFile, Suffix
+from mapreduce.plan import FileRange, ListedFile, Suffix
 from mapreduce.spec import MIB, InputFormat
-from mapreduce_worker.engine import formats
+from mapreduce_worker.engine import formats, ranges
 from mapreduce_worker.engine.decompression import CHUNK, Stream
-from mapreduce_worker.engine.failure import InputDamaged, RecordRefused, describe
+from mapreduce_worker.engine.failure import InputChanged, InputDamaged, RecordRefused, describe
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support.compressed import SKIPPED, compress
+from tests.support.engine_runs import write_input
 
 SUFFIXES: list[Suffix] = [".gz", ".zst"]
 TEXT = b"".join(b"line %d\r\n" % number for number in range(5000))
@@ -78,7 +80,23 @@ def test_a_damaged_file_is_refused_with_file_and_offset(suffix):
     file, _, offset = where.rpartition(":")
     assert file == f"a{suffix}"
     assert 0 <= int(offset) <= len(data)
-    assert f"a{suffix} is damaged near byte {offset}" in message
+    assert f"a{suffix} cannot be decompressed near byte {offset}" in message
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_was_changed_while_it_was_read_is_told_as_such_and_not_as_damaged(suffix, tmp_path):
+    file = write_input(tmp_path, compress(suffix, TEXT), f"a{suffix}")
+    _, chunks = ranges.read_range(tmp_path, FileRange(file, 0, file.size))
+    (tmp_path / f"a{suffix}").write_bytes(b"x" * file.size)
+    with pytest.raises(InputChanged):
+        list(formats.read(file, 0, chunks, TaskOptions()))
+
+
+def test_a_frame_that_needs_more_memory_than_a_slot_should_give_is_refused():
+    window = zstandard.ZstdCompressionParameters(window_log=30, enable_ldm=True)
+    compressor = zstandard.ZstdCompressor(compression_params=window).compressobj()
+    data = compressor.compress(b"x\n") + compressor.flush()
+    assert "too much memory" in refused("a.zst", data)[1]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -90,7 +90,13 @@ class Stream:
         try:
             return decompress(*arguments)
         except (zlib.error, zstandard.ZstdError) as error:
-            message = f"{self._name} is damaged near byte {self._at}: it cannot be decompressed ({error})"
+            # A file that was changed meanwhile says so at its end, which explains more.
+            for _ in self._chunks:
+                pass
+            message = (
+                f"{self._name} cannot be decompressed near byte {self._at} ({error}): it is damaged, or not what its "
+                "name says"
+            )
             raise InputDamaged(message, f"{self._name}:{self._at}") from error
 
     def _cut_short(self) -> InputDamaged:
