@@ -61,6 +61,7 @@ class World:
         self.resumed: list[bool] = []
         self.first_incarnations: list[int] = []
         self.deposed: list[str] = []
+        self.epoch = 1
         self.now = 100.0
         self.wall = 1_790_000_000.0
         self.registry = Registry()
@@ -78,6 +79,10 @@ class World:
         """Return the uids of the jobs that exist."""
         return self.exist.pop(0) if len(self.exist) > 1 else self.exist[0]
 
+    async def latest_epoch(self) -> int:
+        """Return the newest epoch."""
+        return self.epoch
+
     def shared(self) -> Shared:
         """Return what the job is followed with."""
         return Shared(
@@ -88,6 +93,7 @@ class World:
             defaults=DEFAULTS,
             make_core=self.make_core,
             make_driver=lambda job, tell: NoDriver(),
+            latest_epoch=self.latest_epoch,
             deposed=self.deposed.append,
             clock=lambda: self.now,
             wall=lambda: self.wall,

@@ -170,6 +170,7 @@ def _compose(
         ),
         make_core=make_core,
         make_driver=make_driver,
+        latest_epoch=lease.latest,
         deposed=deposed,
     )
     return shared, Jobs(shared, settings.watch)

@@ -7,6 +7,7 @@ from mapreduce.spec import Limits
 from mapreduce_operator.core import policies
 from mapreduce_operator.core.events import (
     Ended,
+    EpochRead,
     FindJobs,
     InputMissing,
     JobDeleted,
@@ -14,6 +15,7 @@ from mapreduce_operator.core.events import (
     JobStatus,
     PhaseCounts,
     PublishStatus,
+    ReadEpoch,
     SpecChanged,
     StepDown,
     WorkerChanged,
@@ -268,6 +270,20 @@ def test_the_core_that_cleans_up_counts_names_on_from_the_one_before():
             job.seen(deleted(world))
             await settled()
             assert world.first_incarnations == [0, 3]
+
+    asyncio.run(go())
+
+
+def test_whether_there_is_a_newer_master_is_read_from_the_lease():
+    async def go():
+        world = World(body())
+        world.epoch = 7
+        async with following(world) as job:
+            world.core.answers[JobDeleted] = (ReadEpoch(),)
+            job.seen(deleted(world))
+            await settled()
+            assert EpochRead(7) in world.core.told
+            assert world.deposed == []
 
     asyncio.run(go())
 

@@ -52,6 +52,14 @@ def test_the_first_operator_of_a_cluster_has_epoch_one():
     assert api.objects[WHERE]["spec"]["holderIdentity"] == "pod-1_a"
 
 
+def test_the_latest_epoch_is_read_anew_whose_ever_it_is():
+    api = FakeApi()
+    lease = acquired(api)
+    assert asyncio.run(lease.latest()) == 1
+    api.objects[WHERE]["spec"] |= {"holderIdentity": "pod-2_b", "leaseTransitions": 2}
+    assert asyncio.run(lease.latest()) == 2
+
+
 def test_a_released_lease_is_taken_at_once_with_the_next_epoch():
     assert acquired(FakeApi((WHERE, held_by("", 6)))).epoch == 7
 

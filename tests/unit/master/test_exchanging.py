@@ -58,17 +58,40 @@ def test_an_unknown_session_has_to_register_again():
     assert refusals(commands) == [(request, 401)]
 
 
-def test_a_master_that_hears_of_a_newer_epoch_stops_serving_and_asks_to_end():
+def test_a_master_that_hears_of_a_newer_epoch_asks_and_if_it_is_so_stops_serving_and_asks_to_end():
     job = JobUnderTest().until_mapping()
-    message = "epoch 2 was seen, this master is of epoch 1"
     request, commands = commands_of(job, job.workers[0], epoch=2)
-    assert commands == (
-        events.Refuse(request=request, status=409, reason="EpochOld", message=message),
-        events.StepDown(f"{job.workers[0].name} obeys a newer master: {message}"),
-    )
+    message = "epoch 2 was named, this master is of epoch 1"
+    refusal = events.Refuse(request=request, status=409, reason="EpochOld", message=message)
+    assert commands == (events.ReadEpoch(), refusal)
+    told = job.tell(events.EpochRead(2))
+    assert told == (events.StepDown("there is a master of epoch 2, this one is of epoch 1"),)
     request, commands = commands_of(job, job.workers[1])
     assert refusals(commands) == [(request, 409)]
     assert replies(commands) == []
+
+
+def test_a_worker_that_names_an_epoch_that_never_was_is_given_up_and_the_job_goes_on():
+    job = JobUnderTest(maps=2).until_mapping()
+    liar = job.workers[0]
+    commands_of(job, liar, epoch=1 << 31)
+    job.tell(events.EpochRead(1))
+    assert job.stopped == [liar.name]
+    assert job.run_to_the_end() == "Succeeded"
+
+
+def test_where_it_cannot_be_told_whether_there_is_a_newer_epoch_the_job_goes_on_and_asks_once_a_beat():
+    job = JobUnderTest(maps=2).until_mapping()
+    worker = job.workers[0]
+    asked = []
+    for _ in range(20):
+        asked += [command for command in commands_of(job, worker, epoch=5)[1] if command == events.ReadEpoch()]
+        job.tell(events.EpochRead(None))
+    assert len(asked) == 1
+    job.mono += job.spec.timing.beat
+    job.tell(events.Ticked())
+    assert events.ReadEpoch() in commands_of(job, worker, epoch=5)[1]
+    assert job.run_to_the_end() == "Succeeded"
 
 
 def test_an_exchange_that_was_overtaken_changes_nothing():

@@ -1,5 +1,7 @@
 """User code may say anything in its worker's name: what cannot be true is acknowledged, and changes nothing."""
 
+from typing import get_args
+
 import msgspec
 import pytest
 
@@ -8,6 +10,8 @@ from mapreduce.errors import ProtocolError
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.plan import PlanHeader
 from mapreduce.protocol import (
+    AttemptCancelled,
+    AttemptFailed,
     Cleaned,
     Exchange,
     MapOutput,
@@ -21,6 +25,7 @@ from mapreduce.protocol import (
     Report,
     Staged,
 )
+from mapreduce_operator.core import credible
 from tests.support.master_builder import JobUnderTest
 
 
@@ -140,3 +145,7 @@ def test_an_amount_that_no_sum_could_hold_is_no_message(changes):
     forged = msgspec.structs.replace(output(attempt()), **changes)
     with pytest.raises(ProtocolError, match="Exchange"):
         protocol.decode(protocol.encode(Exchange(epoch=1, seen=0, held=(forged,))), Exchange)
+
+
+def test_every_kind_of_report_is_judged():
+    assert set(get_args(protocol.Outcome)) == {*credible.KINDS, AttemptFailed, AttemptCancelled}

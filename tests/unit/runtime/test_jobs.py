@@ -4,16 +4,19 @@ from typing import Any
 
 import pytest
 
+from mapreduce.errors import SystemFault
 from mapreduce.protocol import Exchange
 from mapreduce_operator.core.events import (
     Announce,
     Command,
     Disconnected,
     Ended,
+    EpochRead,
     Event,
     Exchanged,
     JobStatus,
     PublishStatus,
+    ReadEpoch,
     Reply,
     StartWorker,
     StopWorker,
@@ -61,6 +64,23 @@ def test_commands_are_carried_out_in_their_order() -> None:
         world = World({WorkerClosed: (said, PublishStatus(status), Ended("Failed"))})
         world.job.post(GONE)
         assert world.observer.told == [said, status, ("uid-1", "Failed")]
+
+    in_loop(scene())
+
+
+@pytest.mark.parametrize(("found", "told"), [(None, 0), (7, 7), (SystemFault("the API server is away"), None)])
+def test_the_newest_epoch_is_read_when_it_is_asked_for(found: int | Exception | None, told: int | None) -> None:
+    async def latest() -> int:
+        if isinstance(found, int):
+            return found
+        raise found if found is not None else AssertionError
+
+    async def scene() -> None:
+        core = ScriptedCore(lambda event: (ReadEpoch(),) if event == GONE else ())
+        job = JobRuntime(spec(), core, NotedDriver(), NotedObserver(), latest_epoch=latest if found else None)
+        job.post(GONE)
+        await settle()
+        assert core.events == [GONE, EpochRead(told)]
 
     in_loop(scene())
 

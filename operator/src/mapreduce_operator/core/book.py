@@ -139,7 +139,9 @@ class Book:
         self.resumes = 0
         self.ended = False
         self.deposed = False
-        """A worker has seen a higher epoch: somebody else runs this job now."""
+        """There is a higher epoch: somebody else runs this job now."""
+        self.epoch_asked_again = 0.0
+        """When it may next be asked whether there is a higher epoch."""
 
         self._begin_work()
         self._begin_memory()

@@ -31,7 +31,7 @@ from mapreduce.protocol import (
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.workers import Worker
 
-_KIND: Final[dict[type, Kind]] = {
+KINDS: Final[dict[type, Kind]] = {
     MapSucceeded: "map",
     MapPartSucceeded: "map",
     ReduceSucceeded: "reduce",
@@ -63,7 +63,7 @@ def report(book: Book, worker: Worker, outcome: Outcome, attempt_id: AttemptId) 
     kind = attempt_id.task.kind
     if (kind in _OF_WORKERS) != (worker.role == "worker"):
         return False
-    if not isinstance(outcome, (AttemptFailed, AttemptCancelled)) and kind != _KIND[type(outcome)]:
+    if not isinstance(outcome, (AttemptFailed, AttemptCancelled)) and kind != KINDS[type(outcome)]:
         return False
     match outcome:
         case Staged():

@@ -126,6 +126,12 @@ class SpecChanged(msgspec.Struct, frozen=True, kw_only=True):
     active_deadline: float
 
 
+class EpochRead(msgspec.Struct, frozen=True):
+    """Which epoch is the newest, by a look that began after a `ReadEpoch`; None where it cannot be told."""
+
+    epoch: int | None
+
+
 class Ticked(msgspec.Struct, frozen=True):
     """Time went by. The runtime sends one at least every half second."""
 
@@ -150,6 +156,7 @@ Event = (
     | SpecChanged
     | Ticked
     | JobsFound
+    | EpochRead
 )
 
 
@@ -229,6 +236,10 @@ class Ended(msgspec.Struct, frozen=True):
     phase: Literal["Succeeded", "Failed", "Deleted"]
 
 
+class ReadEpoch(msgspec.Struct, frozen=True):
+    """Find out which epoch is the newest, by a look that begins now; answered by `EpochRead`."""
+
+
 class StepDown(msgspec.Struct, frozen=True):
     """A newer master runs this job: another process has this one's place, so this process must end.
 
@@ -238,7 +249,19 @@ class StepDown(msgspec.Struct, frozen=True):
     message: str
 
 
-Command = StartWorker | StopWorker | Welcome | Reply | Refuse | FindJobs | PublishStatus | Announce | Ended | StepDown
+Command = (
+    StartWorker
+    | StopWorker
+    | Welcome
+    | Reply
+    | Refuse
+    | FindJobs
+    | ReadEpoch
+    | PublishStatus
+    | Announce
+    | Ended
+    | StepDown
+)
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -11,9 +11,9 @@ from typing import Literal
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, Outcome, ReduceSucceeded, Report
-from mapreduce_operator.core import adoption, attempts, credible, failures, fleet, reports, storage
+from mapreduce_operator.core import adoption, attempts, credible, epochs, failures, fleet, reports, storage
 from mapreduce_operator.core.book import Book
-from mapreduce_operator.core.events import Exchanged, Refuse, StepDown
+from mapreduce_operator.core.events import Exchanged, Refuse
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Parked, Worker
 
@@ -25,10 +25,7 @@ def exchanged(book: Book, event: Exchanged) -> None:
         _refuse(book, event.request, 401, "SessionUnknown", "the session is unknown: register again")
         return
     if event.body.epoch > book.epoch:
-        book.deposed = True
-        message = f"epoch {event.body.epoch} was seen, this master is of epoch {book.epoch}"
-        _refuse(book, event.request, 409, "EpochOld", message)
-        book.commands.append(StepDown(f"{worker.name} obeys a newer master: {message}"))
+        _refuse(book, event.request, 409, "EpochOld", epochs.claimed(book, worker, event.body.epoch))
         return
     if event.body.seen < worker.seen:
         _refuse(book, event.request, 409, "Superseded", "a later request of this session came before this one")

@@ -15,6 +15,7 @@ from mapreduce.spec import JobSpec
 from mapreduce_operator.core import (
     answers,
     ending,
+    epochs,
     exchange,
     fleet,
     phases,
@@ -27,6 +28,7 @@ from mapreduce_operator.core import (
 from mapreduce_operator.core.book import Book, Failure, MasterContext
 from mapreduce_operator.core.events import (
     Disconnected,
+    EpochRead,
     Event,
     Exchanged,
     InputMissing,
@@ -135,6 +137,8 @@ def _of_platform(book: Book, event: Event) -> None:
             fleet.not_started(book, event)
         case WorkerClosed():
             fleet.closed(book, event)
+        case EpochRead():
+            epochs.read(book, event)
         case _:
             raise TypeError(f"not an event of the master: {event!r}")
 

@@ -49,8 +49,7 @@ class Worker:
         """When it was asked for or first seen; when it was first seen running."""
         self.seen_by_platform = False
         self.seen_since = 0.0
-        self.reason = ""
-        self.message = ""
+        self.reason = self.message = ""
         self.address = ""
         self.directory = ""
         self.boot = ""
@@ -59,9 +58,7 @@ class Worker:
         self.free = 0
         """Slots that may get an attempt, as known now."""
         self.heard = 0.0
-        self.answered = 0
-        self.seen = 0
-        self.applied = 0
+        self.answered = self.seen = self.applied = 0
         self.attempts: dict[AttemptId, Attempt] = {}
         self.unwanted: dict[AttemptId, int] = {}
         """What it runs and nobody knows, each with the answer that cancelled it, 0 before."""
@@ -84,6 +81,8 @@ class Worker:
         """The next answer must not wait."""
         self.surplus = False
         """The job was scaled down: it gets no more work, and goes when nobody needs it."""
+        self.claims = 0
+        """The highest epoch that it named, if that was a newer one than the master's."""
         self.kept_back = False
         """It reported what could not be applied yet."""
         self.rest_until = 0.0

@@ -79,6 +79,10 @@ class Lease:
                 return self.epoch
             await asyncio.sleep(self._pause)
 
+    async def latest(self) -> int:
+        """Return the epoch that the Lease tells now, whose ever it is; raises `ApiError`."""
+        return transitions(await self._current())
+
     async def ensure(self) -> None:
         """Return if this process may write now, renewing if the last renewal is not fresh.
 

@@ -71,6 +71,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     make_core: Callable[[JobSpec, bool, int], Core]
     """From the job, whether an earlier core may have run it, and the first incarnation of its workers."""
     make_driver: Callable[[ParsedJob, Callable[[PodSeen], None]], Driver]
+    latest_epoch: Callable[[], Awaitable[int]]
     deposed: Callable[[str], None]
     """Told, with the reason, that another operator has this one's place."""
     clock: Callable[[], float] = time.monotonic
@@ -254,7 +255,8 @@ class Job:
         self._core = core = self._shared.make_core(parsed.spec, self._resumed, first)
         self._resumed = True
         self._has_pods = True
-        self._runtime = JobRuntime(parsed.spec, core, self._shared.make_driver(parsed, self.pod_seen), self)
+        driver = self._shared.make_driver(parsed, self.pod_seen)
+        self._runtime = JobRuntime(parsed.spec, core, driver, self, latest_epoch=self._shared.latest_epoch)
         self._shared.registry.add(self._runtime)
         if wanted is not None:
             self._post(wanted)

@@ -24,12 +24,14 @@ from mapreduce_operator.core.events import (
     Command,
     Disconnected,
     Ended,
+    EpochRead,
     Event,
     FindJobs,
     Instant,
     JobStatus,
     Outcome,
     PublishStatus,
+    ReadEpoch,
     Refuse,
     Reply,
     StartWorker,
@@ -102,15 +104,16 @@ class JobRuntime:
         driver: Driver,
         observer: Observer,
         *,
+        latest_epoch: Callable[[], Awaitable[int]] | None = None,
         clock: Callable[[], Instant] = system_clock,
-        tick: float = TICK,
     ) -> None:
+        """`latest_epoch` reads the newest epoch, or raises `SystemFault`; without it nobody else can have the job."""
         self.spec = spec
         self._core = core
         self._driver = driver
         self._observer = observer
+        self._latest_epoch = latest_epoch
         self._clock = clock
-        self._tick = tick
         self._events: deque[Event] = deque()
         self._handling = False
         self._down: Exception | None = None
@@ -125,7 +128,7 @@ class JobRuntime:
         return self.spec.uid
 
     def begin(self) -> None:
-        """Send the first `Ticked`, and one every `tick` seconds from now on."""
+        """Send the first `Ticked`, and one every `TICK` seconds from now on."""
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().create_task(self._keep_ticking())
 
@@ -185,7 +188,7 @@ class JobRuntime:
     async def _keep_ticking(self) -> None:
         while self._down is None:
             self.post(Ticked())
-            await asyncio.sleep(self._tick)
+            await asyncio.sleep(TICK)
 
     def _handle(self, event: Event) -> None:
         try:
@@ -205,6 +208,13 @@ class JobRuntime:
                 self._call(command.name, partial(self._start, command))
             case StopWorker():
                 self._call(command.name, partial(self._stop, command))
+            case ReadEpoch():
+                self._call("", self._read_epoch)
+            case _:
+                self._tell(command)
+
+    def _tell(self, command: Command) -> None:
+        match command:
             case PublishStatus():
                 self._observer.status_changed(self.uid, command.status)
             case Announce():
@@ -246,6 +256,16 @@ class JobRuntime:
             await self._driver.stop(command)
         except Exception:  # noqa: BLE001 - the task boundary of a driver call: the core asks again
             _log.exception("worker %s could not be stopped", command.name)
+
+    async def _read_epoch(self) -> None:
+        epoch: int | None = 0
+        if self._latest_epoch is not None:
+            try:
+                epoch = await self._latest_epoch()
+            except SystemFault as error:
+                _log.warning("job %s: a worker names a newer epoch, and it cannot be told: %s", self.spec.name, error)
+                epoch = None
+        self.post(EpochRead(epoch))
 
     def _shut(self, error: Exception) -> None:
         if self._down is None:
