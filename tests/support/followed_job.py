@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from mapreduce import words
@@ -27,10 +27,10 @@ CLAIMS: list[tuple[Ref, dict[str, Any]]] = [
 class Core:
     """Notes every event but ticks; answers some with prepared commands."""
 
-    def __init__(self, spec: JobSpec) -> None:
+    def __init__(self, spec: JobSpec, answers: Mapping[type, tuple[Command, ...]]) -> None:
         self.spec = spec
         self.told: list[Event] = []
-        self.answers: dict[type, tuple[Command, ...]] = {}
+        self.answers = dict(answers)
         self.next_incarnation = 0
 
     def handle(self, event: Event, at: Instant) -> Outcome:
@@ -58,6 +58,8 @@ class World:
     def __init__(self, resource: dict[str, Any], *objects: tuple[Ref, dict[str, Any]]) -> None:
         self.api = FakeApi((JOB, resource), *(objects or CLAIMS))
         self.cores: list[Core] = []
+        self.answers: dict[type, tuple[Command, ...]] = {}
+        """With what every new core answers the first event of a kind."""
         self.resumed: list[bool] = []
         self.first_incarnations: list[int] = []
         self.deposed: list[str] = []
@@ -71,7 +73,7 @@ class World:
     def make_core(self, spec: JobSpec, resumed: bool, first_incarnation: int) -> Core:
         """Make one that notes."""
         self.first_incarnations.append(first_incarnation)
-        self.cores.append(Core(spec))
+        self.cores.append(Core(spec, self.answers))
         self.resumed.append(resumed)
         return self.cores[-1]
 

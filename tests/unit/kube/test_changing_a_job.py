@@ -3,7 +3,7 @@
 import asyncio
 
 from mapreduce import words
-from mapreduce_operator.core.events import JobDeleted, JobStatus, SpecChanged
+from mapreduce_operator.core.events import Announce, JobDeleted, JobStatus, SpecChanged
 from mapreduce_operator.kube.client import Ref
 from tests.support.followed_job import CLAIMS, JOB, World, following, seen, settled
 from tests.support.kube_objects import UID, body, pod
@@ -77,9 +77,22 @@ def test_a_suspended_job_begins_to_run_when_it_is_resumed():
         async with following(world) as job:
             job.seen(change(world, suspend=False, workers={"replicas": 3}))
             await settled()
-            assert wishes(world) == [SpecChanged(workers=3, suspend=False, active_deadline=0.0)]
+            assert [(wish.workers, wish.suspend) for wish in wishes(world)] == [(3, True), (3, False)]
             assert world.core.spec.workers == 3
             assert world.resource["metadata"]["finalizers"] == [words.FINALIZER]
+
+    asyncio.run(go())
+
+
+def test_a_job_that_is_resumed_while_no_operator_runs_begins_its_deadlines_anew():
+    async def go():
+        begun = body(metadata={"finalizers": [words.FINALIZER]}) | {"status": {"phase": "Suspended"}}
+        world = World(begun)
+        said = Announce(kind="Normal", reason="Suspended", message="all Pods are stopped")
+        world.answers[SpecChanged] = (said,)
+        async with following(world):
+            assert [wish.suspend for wish in wishes(world)] == [True, False]
+            assert [ref.resource for ref, _ in world.api.created if ref.resource == "events"] == []
 
     asyncio.run(go())
 

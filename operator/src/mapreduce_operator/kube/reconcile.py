@@ -27,7 +27,6 @@ from mapreduce_operator.core.events import (
     FindJobs,
     InputMissing,
     JobDeleted,
-    JobsFound,
     JobStatus,
     SpecChanged,
     WorkerChanged,
@@ -36,6 +35,7 @@ from mapreduce_operator.core.events import (
 from mapreduce_operator.kube import inputs, objects, observe, pods, programs, resource, status
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, InvalidSpec, LeaseLost, NotFound
+from mapreduce_operator.kube.existing import Looks
 from mapreduce_operator.kube.inputs import Missing
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.pods import Platform
@@ -86,8 +86,7 @@ class Job:
         """`find` looks which jobs exist now, and returns their uids; it may raise `ApiError`."""
         self.owner = resource.owner(body)
         self._shared = shared
-        self._find = find
-        self._looks: set[asyncio.Task[None]] = set()
+        self._looks = Looks(find, self._post)
         self._body = body
         self._seen_at = shared.clock()
         self._first_seen = self._waits_since = self._seen_at
@@ -140,9 +139,9 @@ class Job:
 
     async def close(self) -> None:
         """Stop following: the resource is gone, or this process ends."""
-        for task in (self._task, *self._looks):
-            task.cancel()
-        await asyncio.gather(self._task, *self._looks, return_exceptions=True)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._looks.close()
         await self._stop_runtime()
         await self._publisher.close()
 
@@ -155,13 +154,13 @@ class Job:
 
     def announced(self, uid: str, announcement: Announce) -> None:
         """Tell people what happened."""
+        if self._is_told_suspended and announcement.reason == status.SUSPENDED.reason:
+            return
         self._publisher.announce(announcement)
 
     def jobs_sought(self, uid: str, sought: FindJobs) -> None:
         """Look which of the other jobs at the output live."""
-        look = asyncio.get_running_loop().create_task(self._look_for(sought.uids))
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
+        self._looks.begin(sought.uids)
 
     def ended(self, uid: str, phase: Phase) -> None:
         """The core has nothing left to do."""
@@ -239,14 +238,13 @@ class Job:
         if not self._is_told_suspended:
             self._is_told_suspended = True
             self._publisher.set_status(status.suspended(self._shared.wall()))
-            if (self._body.get("status") or {}).get("phase") != "Suspended":
+            if not resource.is_shown_suspended(self._body):
                 self._publisher.announce(status.SUSPENDED)
         return await self._remove_pods()
 
     async def _start_runtime(self, parsed: ParsedJob, wanted: SpecChanged | None) -> None:
         """Start the core, and tell it the whole truth before the first tick. `wanted`: None if it was deleted."""
         self._ended = None
-        self._is_told_suspended = False
         began = self._shared.clock()
         listed = await self._shared.api.list_all(Ref("pods", self.owner.namespace), pods.selector(self.owner.uid))
         missing = await inputs.find_volumes(self._shared.api, parsed)
@@ -259,7 +257,7 @@ class Job:
         self._runtime = JobRuntime(parsed.spec, core, driver, self, latest_epoch=self._shared.latest_epoch)
         self._shared.registry.add(self._runtime)
         if wanted is not None:
-            self._post(wanted)
+            self._tell_wanted(wanted)
         self.pods_listed([seen for pod in listed if (seen := observe.seen(pod))], began)
         self._tell_missing(missing)
         if wanted is None:
@@ -267,22 +265,18 @@ class Job:
         if self._runtime is not None:
             self._runtime.begin()
 
+    def _tell_wanted(self, wanted: SpecChanged) -> None:
+        """Tell a new core what is wanted; one that knows of a pause before it begins its deadlines anew."""
+        if self._is_told_suspended or resource.is_shown_suspended(self._body):
+            self._is_told_suspended = True
+            self._post(msgspec.structs.replace(wanted, suspend=True))
+            self._is_told_suspended = False
+        self._post(wanted)
+
     async def _look_for_volumes(self) -> None:
         """While the job waits for a claim or a ConfigMap, see whether it has come."""
         if self._missing.reason and self._parsed is not None:
             self._tell_missing(await inputs.find_volumes(self._shared.api, self._parsed))
-
-    async def _look_for(self, uids: tuple[str, ...]) -> None:
-        """Tell which of these jobs exist by a LIST that begins now: an older one may lack a job that was made since."""
-        present: Collection[str] | None = None
-        while present is None:
-            try:
-                present = await self._find()
-            except ApiError as error:
-                _log.warning("the jobs could not be listed: %s", error)
-                await asyncio.sleep(RETRY)
-        living = tuple(uid for uid in uids if uid in present)
-        self._post(JobsFound(living, tuple(uid for uid in uids if uid not in present)))
 
     def _tell_missing(self, missing: Missing) -> None:
         if missing != self._missing:

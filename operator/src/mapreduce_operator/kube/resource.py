@@ -116,6 +116,11 @@ def _finished_at(body: Mapping[str, Any]) -> float | None:
         return None
 
 
+def is_shown_suspended(body: Mapping[str, Any]) -> bool:
+    """Tell whether people were told last that the job is suspended."""
+    return (body.get("status") or {}).get("phase") == "Suspended"
+
+
 def touched(body: Mapping[str, Any]) -> bool:
     """Tell whether some operator may have begun to run this job already."""
     finalizers = (body.get("metadata") or {}).get("finalizers") or ()
