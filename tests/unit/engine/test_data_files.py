@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import io
+import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,14 @@ def test_lines_of_json_are_written_in_the_same_order(tmp_path):
     result, data = written(tmp_path, Style(format="jsonl"), [("a", 1), ("c", 3)], [("b", 2)])
     assert data == b'{"key":"a","value":1}\n{"key":"b","value":2}\n{"key":"c","value":3}\n'
     assert (result.records, result.size) == (3, len(data))
+
+
+def test_a_merge_of_many_parts_needs_few_open_files(tmp_path):
+    parts = [write_part(tmp_path / f"p{number}", [(f"{number:04d}", number)]) for number in range(300)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 50, hard))
+    try:
+        result = merge.merge_parts(parts, tmp_path / "out", nothing)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert result.records == 300

@@ -119,20 +119,23 @@ def read_summary(path: Path) -> Summary:
 
 
 def read(path: Path) -> Iterator[Block]:
-    """Yield the rows of a part; raises `CorruptionError` where they are not those that were written."""
+    """Yield the rows of a part; raises `CorruptionError` where they are not those that were written.
+
+    The file is open only while a block is read: a merge reads all parts of a job side by side.
+    """
     summary = read_summary(path)
     left, crc, rows = summary.length, 0, 0
-    with path.open("rb") as file:
-        file.seek(len(HEAD))
-        while left:
-            try:
+    while left:
+        try:
+            with path.open("rb") as file:
+                file.seek(len(HEAD) + summary.length - left)
                 block, data = blocks.read(file, left)
-            except CorruptionError as error:
-                raise CorruptionError(f"{path.name}, {left} bytes before the end of its blocks: {error}") from error
-            left -= len(data)
-            crc = zlib.crc32(data, crc)
-            rows += len(block.keys)
-            yield block
+        except CorruptionError as error:
+            raise CorruptionError(f"{path.name}, {left} bytes before the end of its blocks: {error}") from error
+        left -= len(data)
+        crc = zlib.crc32(data, crc)
+        rows += len(block.keys)
+        yield block
     if crc != summary.crc or rows != summary.rows:
         raise CorruptionError(f"{path.name}: {rows} rows of {summary.rows}, CRC {crc:08x}, not {summary.crc:08x}")
 
