@@ -32,6 +32,33 @@ def test_names_are_relative_to_what_stands_before_the_first_wildcard(tmp_path):
     ]
 
 
+def test_any_depth_is_walked_as_a_shell_does(tmp_path):
+    make(tmp_path, "in/a.txt", "in/x/a.txt", "in/x/y/a.txt", "in/x/y/b.log", "in/.h/a.txt", "in/x/.a.txt")
+    assert [name for _, name in listed(tmp_path, "in/**/a.txt")] == ["a.txt", "x/a.txt", "x/y/a.txt"]
+    assert [name for _, name in listed(tmp_path, "in/**/y/*")] == ["x/y/a.txt", "x/y/b.log"]
+    assert [name for _, name in listed(tmp_path, "in/**")] == ["a.txt", "x/a.txt", "x/y/a.txt", "x/y/b.log"]
+    assert [path for path, _ in listed(tmp_path, "**/*.log")] == ["in/x/y/b.log"]
+    assert [path for path, _ in listed(tmp_path, "in/.h/**/*.txt")] == ["in/.h/a.txt"]
+
+
+@pytest.mark.parametrize("pattern", ["in/**/*.txt", "in/**", "in/**/*", "**/f.txt", "in/**/*/*.txt"])
+def test_any_depth_goes_into_no_linked_folder(tmp_path, pattern):
+    make(tmp_path, "in/f.txt", "in/sub/f.txt")
+    for number in range(2):
+        (tmp_path / f"in/{number}").symlink_to(".")
+        (tmp_path / f"in/sub/{number}.txt").symlink_to("..")
+    found = [path for path, _ in listed(tmp_path, pattern)]
+    assert found == (["in/sub/f.txt"] if pattern == "in/**/*/*.txt" else ["in/f.txt", "in/sub/f.txt"])
+
+
+def test_a_linked_folder_that_is_named_is_followed(tmp_path):
+    make(tmp_path, "data/1/f.txt")
+    (tmp_path / "data/current").symlink_to("1")
+    assert listed(tmp_path, "data/current/**/*.txt") == [("data/current/f.txt", "f.txt")]
+    assert [path for path, _ in listed(tmp_path, "data/**/current/*.txt")] == ["data/current/f.txt"]
+    assert [path for path, _ in listed(tmp_path, "data/*/f.txt")] == ["data/1/f.txt", "data/current/f.txt"]
+
+
 def test_a_folder_stands_for_everything_in_it_but_hidden_names(tmp_path):
     make(tmp_path, "in/b", "in/a/x", "in/.hidden", "in/.out.uid/part", "in/_private")
     expected = [("in/_private", "_private"), ("in/a/x", "a/x"), ("in/b", "b")]

@@ -22,6 +22,7 @@ from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUn
 
 CHUNK: Final = 1 << 20
 """Bytes that are read at once."""
+ANY_DEPTH: Final = "**"
 _FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 """A folder that is only walked through: it need not be readable."""
 
@@ -29,7 +30,8 @@ _FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOE
 def list_files(root: Path, patterns: Sequence[str], *, by_content: bool = False) -> list[ListedFile]:
     """Return the files below `root` that match, ordered by (position of the pattern, name as bytes).
 
-    A pattern is a path relative to `root`, with `*`, `?`, `[…]` and `**` as in a shell. A folder
+    A pattern is a path relative to `root`, with `*`, `?`, `[…]` and `**` as in a shell: `**`, and wildcards after
+    it, go into no linked folder, so that a link to a folder above ends nowhere. A folder
     stands for all files in it, at any depth, but for names that begin with a dot (so that a
     job's own staging folder is no input). A file that two patterns match is listed once.
     `by_content`: identities are hashes of the content, for a ConfigMap.
@@ -65,13 +67,44 @@ def _match(root: Path, pattern: str) -> tuple[str, set[str]]:
         fixed += 1
     base = "/".join(steps[:fixed])
     paths: set[str] = set()
-    for match in glob("/".join(steps), root_dir=root, recursive=True) if steps else [""]:
-        path = match.rstrip("/")
+    for path in _expand(root, "", steps):
         if os.path.isdir(root / path):
             paths.update(_below(root, path))
         else:
             paths.add(path)
     return base, paths
+
+
+def _expand(root: Path, base: str, steps: Sequence[str], *, anywhere: bool = False) -> Iterator[str]:
+    """Yield what matches the steps below `base`; `anywhere`: a `**` came before."""
+    if not steps:
+        yield base
+        return
+    step, rest = steps[0], steps[1:]
+    if step == ANY_DEPTH:
+        if rest[:1] != [ANY_DEPTH]:
+            yield from _at_any_depth(root, base, rest)
+        else:
+            yield from _expand(root, base, rest, anywhere=True)
+        return
+    for name in glob(step, root_dir=root / base):
+        path = os.path.join(base, name)
+        linked = anywhere and has_magic(step) and os.path.islink(root / path)
+        if os.path.isdir(root / path):
+            if not linked:
+                yield from _expand(root, path, rest, anywhere=anywhere)
+        elif not rest:
+            yield path
+
+
+def _at_any_depth(root: Path, base: str, rest: Sequence[str]) -> Iterator[str]:
+    for here, folders, names in os.walk(root / base, onerror=_refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        folder = "" if os.path.samefile(here, root) else os.path.relpath(here, root)
+        if rest:
+            yield from _expand(root, folder, rest, anywhere=True)
+        else:
+            yield from (os.path.join(folder, name) for name in names if not name.startswith("."))
 
 
 def _below(root: Path, folder: str) -> Iterator[str]:
