@@ -99,6 +99,16 @@ def decoder(key_type: KeyType) -> Callable[[bytes], Any]:
     return decode_tuple
 
 
+def first_of(data: bytes, key_type: KeyType) -> bytes:
+    """Return the encoding of a tuple's first element as it is on its own; `data` encodes the tuple."""
+    name = _elements(key_type)[0]
+    if name in _FIXED:
+        return data[: _FIXED[name]]
+    if name.startswith("tuple"):
+        return data[: _decode_tuple(data, 0, name)[1]]
+    return _unescape(data, 0)[0]
+
+
 def _decode_tuple(data: bytes, at: int, key_type: KeyType) -> tuple[tuple[Any, ...], int]:
     key = []
     for name in _elements(key_type):

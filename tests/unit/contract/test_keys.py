@@ -101,3 +101,11 @@ def test_true_one_and_one_point_zero_are_three_types():
 def test_text_that_is_no_key_type_is_refused():
     with pytest.raises(ValueError, match="not a key type"):
         keys.decoder("complex")(b"")
+
+
+@given(SAME_TYPE_PAIRS)
+def test_the_first_element_of_a_tuple_is_found_in_its_encoding(pair):
+    first, second = pair
+    for key in ((first, second), (first,), (first, ("x", 1)), ((first, 2), b"\0")):
+        encoded = keys.encode(key)
+        assert keys.first_of(encoded, keys.type_of(key)) == keys.encode(key[0])

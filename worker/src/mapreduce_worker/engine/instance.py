@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mapreduce import api
 from mapreduce.api import Job, Place
@@ -24,13 +25,15 @@ class Instance:
         """`place` tells where the current record is, if there is one."""
         self._progress = progress
         self._done = (0, 0)
+        self.has_record = True
+        """False while user code runs that has no record: a combiner."""
         self._counters = Counters()
         try:
             self.job = api.make(
                 job_class,
                 params=options.params,
                 counters=self._counters,
-                place=place,
+                place=lambda: place() if self.has_record else None,
                 files=options.files,
                 progress=self._alive,
             )
@@ -45,6 +48,22 @@ class Instance:
     def _alive(self) -> None:
         with failure.own_work():
             self._progress(*self._done)
+
+    @contextmanager
+    def aside(self, method: str) -> Iterator[None]:
+        """Let user code run that has no record, and is called as often as the engine likes: it may not count."""
+        before = dict(self._counters)
+        self.has_record = False
+        try:
+            yield
+        finally:
+            self.has_record = True
+        if self._counters != before:
+            raise failure.UserTaskError(
+                method,
+                f"{method} changed a counter: it is called any number of times for a key, so that nothing can "
+                "be counted in it; count in map or reduce",
+            )
 
     def setup(self) -> None:
         """Call `setup`; what it raises is a `UserTaskError`."""

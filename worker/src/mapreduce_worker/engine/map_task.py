@@ -17,11 +17,20 @@ from mapreduce import keys, values
 from mapreduce.api import Job
 from mapreduce.errors import CombineError
 from mapreduce.ids import AttemptId
-from mapreduce.partitioning import partition_all
 from mapreduce.plan import FileRange, Split
 from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
-from mapreduce_worker.engine import blocks, durable, failure, formats, map_output, merging, tables
+from mapreduce_worker.engine import (
+    blocks,
+    durable,
+    failure,
+    formats,
+    map_output,
+    merging,
+    partitions,
+    sorted_values,
+    tables,
+)
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.fold_table import FoldTable
 from mapreduce_worker.engine.instance import Instance, Progress
@@ -72,19 +81,23 @@ class MapRun:
         self._out = out
         self._fan_in = merging.fan_in(options.memory)
         self._records = RecordLoop()
-        self._guard = tables.KeyGuard(self._records.where)
         self._runs: list[list[SegmentFile]] = []
         self._flushed: list[list[SegmentFile]] = []
         self._scratch: list[Path] = []
         self._user = Instance(job_class, options, self._records.place, progress)
         self._job = self._user.job
         assert self._job.map is not None  # noqa: S101 - `program.load` refuses a job without one
-        self._mapper: Callable[[Any], Any] = self._job.map
+        mapper: Callable[[Any], Any] = self._job.map
+        self._mapper = sorted_values.paired(mapper) if self._job.sort_values else mapper
+        guard = sorted_values.PairGuard if self._job.sort_values else tables.KeyGuard
+        self._guard = guard(self._records.where)
+        self._divider = partitions.Divider(self._user, options.partitions)
         self._table = self._make_table(options.flush_bytes, options.memory)
 
     def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | tables.GroupTable:
         job = self._job
-        if isinstance(job.reduce, Reducer) and job.reduce.folds and job.combine is None:
+        folds = isinstance(job.reduce, Reducer) and job.reduce.folds
+        if folds and job.combine is None and not job.sort_values:
             # An accumulator takes about three times what it counts for, and sorting again as much.
             return FoldTable(job.reduce, self._guard, min(flush_bytes, memory // 6), self._spill)
         limit = memory // 3
@@ -141,7 +154,8 @@ class MapRun:
         count = self._partitions
         parts: list[Rows] = [([], []) for _ in range(count)]
         adders = [(keys_.append, values_.append) for keys_, values_ in parts]
-        for key, value, number in zip(encoded, held, partition_all(encoded, count), strict=True):
+        numbers = self._divider.numbers(encoded, self._guard.key_type)
+        for key, value, number in zip(encoded, held, numbers, strict=True):
             add_key, add_value = adders[number]
             add_key(key)
             add_value(value)
@@ -231,7 +245,7 @@ class MapRun:
         key_type = self._guard.key_type
         try:
             # It may run in the midst of a record, which is none of its business.
-            self._records.hidden = True
+            self._user.has_record = False
             for new_key, value in self._job.combine(key, group) or ():
                 if not tables.check_key(new_key, key_type, encoded):
                     raise CombineError(f"combine was given the key {key!r:.80} and yielded {new_key!r:.80}")
@@ -239,7 +253,7 @@ class MapRun:
         except BaseException as error:  # noqa: BLE001 - the boundary to user code
             failure.blame(error, f"key {key!r:.80}, combine", "combine")
         finally:
-            self._records.hidden = False
+            self._user.has_record = True
         return packed
 
 

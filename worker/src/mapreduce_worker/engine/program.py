@@ -11,7 +11,7 @@ from mapreduce.api import Job
 from mapreduce.errors import ProgramError
 from mapreduce.program import Program, Shape
 from mapreduce.reducers import Reducer
-from mapreduce_worker.engine import durable
+from mapreduce_worker.engine import durable, job_checks
 from mapreduce_worker.engine.failure import PROGRAM_FOLDER, Interrupted
 
 
@@ -22,7 +22,7 @@ def load(program: Program, scratch: Path) -> type[Job]:
     job or several, or if the job cannot be run.
     """
     job_class = _choose(_import(program, _write(program, scratch)), program)
-    _check(job_class)
+    job_checks.check(job_class)
     return job_class
 
 
@@ -32,7 +32,8 @@ def shape(job_class: type[Job]) -> Shape:
     return Shape(
         class_name=job_class.__name__,
         has_reduce=job_class.reduce is not None,
-        has_combine=job_class.combine is not None or (isinstance(reduce, Reducer) and reduce.folds),
+        has_combine=job_class.combine is not None
+        or (isinstance(reduce, Reducer) and reduce.folds and not job_class.sort_values),
     )
 
 
@@ -100,36 +101,3 @@ def _choose(module: ModuleType, program: Program) -> type[Job]:
             f"{program.file}:{next(iter(jobs))} on the command line, or spec.program.class in the resource"
         )
     return next(iter(jobs.values()))
-
-
-def _check(job_class: type[Job]) -> None:
-    name = job_class.__name__
-    if job_class.map is None:
-        raise ProgramError(f"{name} has no map: define def map(self, record)")
-    if job_class.reduce is None:
-        _check_without_reduce(job_class)
-    for method in ("map", "combine", "reduce"):
-        value = getattr(job_class, method)
-        if isinstance(value, type) and issubclass(value, Reducer):
-            raise ProgramError(f"{name}.{method} is the class {value.__name__}: write {method} = mr.{value.__name__}()")
-        if value is not None and not callable(value):
-            raise ProgramError(f"{name}.{method} must be a method or a built-in reducer, not {type(value).__name__}")
-    if isinstance(job_class.reduce, Reducer) and job_class.reduce.keys_only and job_class.combine is not None:
-        raise ProgramError(
-            f"{name} has combine, but mr.{type(job_class.reduce).__name__}() counts keys, and combines by itself: "
-            "leave combine out"
-        )
-
-
-def _check_without_reduce(job_class: type[Job]) -> None:
-    """Refuse what only has a meaning before a reduce."""
-    for given, what in (
-        (job_class.combine is not None, "combine"),
-        (job_class.partition is not None, "partition"),
-        (job_class.sort_values, "sort_values"),
-    ):
-        if given:
-            raise ProgramError(
-                f"{job_class.__name__} has {what} but no reduce: define def reduce(self, key, values), or reduce = "
-                f"mr.Sum(); or leave {what} out, and what map yields is the output"
-            )

@@ -21,11 +21,10 @@ SLICE_SECONDS: Final = 0.05
 
 
 class RecordLoop:
-    """The records of one attempt. `hidden` is set while user code runs that has no record: a combiner."""
+    """The records of one attempt."""
 
     def __init__(self) -> None:
         """Begin before the first record."""
-        self.hidden = False
         self._batch: Batch | None = None
         self._index = 0
         self._slice: Iterator[Any] = iter(())
@@ -41,7 +40,7 @@ class RecordLoop:
 
     def place(self) -> tuple[str, int] | None:
         """Return the file and the offset of the current record; None if there is none."""
-        if self._batch is None or self.hidden:
+        if self._batch is None:
             return None
         return self._batch.name, self._batch.offset(self._current())
 

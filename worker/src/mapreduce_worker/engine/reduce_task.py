@@ -23,7 +23,7 @@ from mapreduce.errors import CorruptionError, UserError
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer
-from mapreduce_worker.engine import blocks, durable, emitted, failure, map_output, merging, part
+from mapreduce_worker.engine import blocks, durable, emitted, failure, map_output, merging, part, sorted_values
 from mapreduce_worker.engine.blocks import MAX_ROWS, Block
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_output import SegmentFile
@@ -65,7 +65,7 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
         rows = [map_output.read(run_[0]) for run_ in narrowed]
         fits = sum(segment.rows for segment in segments) * ROW_MEMORY <= memory // 2
         with durable.replacing(out) as file:
-            writer = part.Writer(file, key_type)
+            writer = part.Writer(file, sorted_values.split(key_type)[0])
             counters = run.run(rows, writer, in_memory=fits)
             made = writer.finish()
         return msgspec.structs.replace(made, counters=counters)
@@ -106,7 +106,9 @@ class ReduceRun:
         self._job = self._user.job
         reducer = self._job.reduce
         self._built_in = isinstance(reducer, Reducer)
-        self._folds = isinstance(reducer, Reducer) and reducer.folds and self._job.combine is None
+        self._sorted = self._job.sort_values
+        plain = self._job.combine is None and not self._sorted
+        self._folds = isinstance(reducer, Reducer) and reducer.folds and plain
 
     def combine_runs(self, rows: Iterable[Block]) -> Iterable[Block]:
         """Shrink merged runs on their way to a scratch file, where that changes nothing."""
@@ -187,13 +189,15 @@ class ReduceRun:
     def _decoder(self) -> Callable[[bytes], Any]:
         if not self._key_type:
             raise CorruptionError(f"partition {self._partition} has rows, but no map gave a key type")
-        return keys.decoder(self._key_type)
+        return keys.decoder(sorted_values.split(self._key_type)[0])
 
     def _stream(self, rows: Iterable[Block]) -> Iterator[tuple[bytes, Any]]:
-        """Yield (key, value); a fault is kept too, as user code that drains the values may swallow it."""
+        """Yield (encoded key, value); a fault is kept too, as user code that drains the values may swallow it."""
+        find_key = sorted_values.key_of(self._key_type) if self._sorted else None
         try:
             for block in rows:
-                yield from zip(block.keys, block.unpacked(), strict=True)
+                encoded = map(find_key, block.keys) if find_key is not None else block.keys
+                yield from zip(encoded, block.unpacked(), strict=True)
                 self._rows += len(block.keys)
         except BaseException as error:
             self._fault = error

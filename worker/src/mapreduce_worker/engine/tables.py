@@ -55,17 +55,24 @@ class KeyGuard:
         """Return the dictionary key of `key`; raises for a key of another type than the first."""
         if self._shape and type(key) is tuple and tuple(map(type, key)) == self._shape:
             return self.encode(key) if self._encoded else key
-        actual = keys.type_of(key)
+        actual = self._type_of(key)
         if actual != self.key_type:
             if self.key_type:
-                raise MixedKeyError(
-                    f"key {short(key)} is {actual}, but the first key, at {self.key_at}, is {self.key_type}"
-                )
+                raise self._mixed(key, actual)
             self._adopt(key, actual)
         return self.encode(key) if self._encoded else key
 
+    def _type_of(self, key: Any) -> KeyType:
+        return keys.type_of(key)
+
+    def _encoder(self, key_type: KeyType) -> Callable[[Any], bytes]:
+        return keys.encoder(key_type)
+
+    def _mixed(self, key: Any, actual: KeyType) -> MixedKeyError:
+        return MixedKeyError(f"key {short(key)} is {actual}, but the first key, at {self.key_at}, is {self.key_type}")
+
     def _adopt(self, key: Any, actual: KeyType) -> None:
-        self.encode = keys.encoder(actual)
+        self.encode = self._encoder(actual)
         self.encode(key)
         self.key_type, self.key_at = actual, self._where()
         # NaN is not equal to itself, -0.0 is equal to 0.0: floats are told apart by their encoding.

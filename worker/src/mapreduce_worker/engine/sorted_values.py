@@ -1,0 +1,88 @@
+"""`sort_values`: the values of a key reach its reduce in their order.
+
+What is shuffled then is no key but a pair (key, value), in the encoding of a tuple: sorting the pairs
+sorts the values of each key. A pair goes where its key alone would go, and pairs with one key are one
+group. The type of a pair is told as `str by int`, so that a mixture of values is found wherever a mixture
+of keys is.
+Neighbours: `tables`, `map_task`, `partitions`, `reduce_task`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from mapreduce import keys
+from mapreduce.errors import MixedKeyError, UnsupportedKeyError
+from mapreduce.keys import KeyType
+from mapreduce_worker.engine.tables import KeyGuard, Mapper, Pairs, short
+
+_BY: Final = " by "
+
+
+def split(pair_type: KeyType) -> tuple[KeyType, KeyType]:
+    """Return the types of key and value of `str by int`."""
+    key_type, _, value_type = pair_type.partition(_BY)
+    return key_type, value_type
+
+
+def key_of(pair_type: KeyType) -> Callable[[bytes], bytes]:
+    """Return the function that finds the encoded key in an encoded pair."""
+    as_tuple = _as_tuple(pair_type)
+    return lambda encoded: keys.first_of(encoded, as_tuple)
+
+
+def _as_tuple(pair_type: KeyType) -> KeyType:
+    return f"tuple[{','.join(split(pair_type))}]"
+
+
+def paired(mapper: Mapper) -> Mapper:
+    """Return the mapper with ((key, value), value) in place of (key, value)."""
+
+    def pairs(found: Pairs) -> Iterator[tuple[Any, Any]]:
+        for key, value in found:
+            yield (key, value), value
+
+    def mapped(record: Any) -> Pairs | None:
+        found = mapper(record)
+        return None if found is None else pairs(found)
+
+    return mapped
+
+
+class PairGuard(KeyGuard):
+    """Checks that all keys have one type, and all values one."""
+
+    def _type_of(self, key: Any) -> KeyType:
+        user_key, value = key
+        key_type = keys.type_of(user_key)
+        try:
+            return f"{key_type}{_BY}{keys.type_of(value)}"
+        except UnsupportedKeyError:
+            raise UnsupportedKeyError(
+                "with sort_values a value must be what a key may be (str, bytes, bool, int, float or a tuple of "
+                f"these), not {type(value).__name__}: {short(value)}"
+            ) from None
+
+    def _encoder(self, key_type: KeyType) -> Callable[[Any], bytes]:
+        encode = keys.encoder(_as_tuple(key_type))
+
+        def encode_pair(pair: Any) -> bytes:
+            try:
+                return encode(pair)
+            except UnsupportedKeyError as error:
+                keys.encode(pair[0])
+                raise UnsupportedKeyError(f"with sort_values a value must be what a key may be: {error}") from error
+
+        return encode_pair
+
+    def _mixed(self, key: Any, actual: KeyType) -> MixedKeyError:
+        (key_type, value_type), (first_key, first_value) = split(actual), split(self.key_type)
+        if key_type != first_key:
+            return MixedKeyError(
+                f"key {short(key[0])} is {key_type}, but the first key, at {self.key_at}, is {first_key}"
+            )
+        return MixedKeyError(
+            f"with sort_values all values have one type, but {short(key[1])} is {value_type}, "
+            f"and the first value, at {self.key_at}, is {first_value}"
+        )
