@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 
 import click
 
-_FILES: Final = ("job.py", "test_job.py", "claim.yaml", "job.yaml", "README.md", "texts/sample.txt")
+_FILES: Final = ("job.py", "test_job.py", "pytest.ini", "claim.yaml", "job.yaml", "README.md", "texts/sample.txt")
 _NAME_LIMIT: Final = 40
 
 
