@@ -1,6 +1,7 @@
 """Patterns become a list of files: which, under what names, in which order."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -117,3 +118,11 @@ def test_identity_is_the_time_of_change_or_the_content(tmp_path):
     os.utime(tmp_path / "a", ns=(1, 1))
     assert ranges.list_files(tmp_path, ["a"], by_content=True) == [by_content]
     assert ranges.list_files(tmp_path, ["a"]) != [by_time]
+
+
+def test_a_file_that_says_it_is_empty_and_is_not_is_refused_and_an_empty_one_is_listed(tmp_path):
+    make(tmp_path, "in/b.txt")
+    (tmp_path / "in" / "a.txt").touch()
+    assert [name for _, name in listed(tmp_path, "in")] == ["a.txt", "b.txt"]
+    with pytest.raises(InputUnreadable, match="does not tell its size"):
+        listed(Path("/proc"), "self/status")

@@ -37,7 +37,7 @@ def list_files(root: Path, patterns: Sequence[str], *, by_content: bool = False)
     `by_content`: identities are hashes of the content, for a ConfigMap.
 
     Raises `InputNotFound` if a pattern matches no file, `InputUnreadable` if a match is no
-    regular file, or a link that leaves `root`.
+    regular file, one that says it is empty and is not, or a link that leaves `root`.
     """
     real_root = os.path.realpath(root)
     seen: set[str] = set()
@@ -134,11 +134,19 @@ def _listed(root: Path, real_root: str, path: str, name: str, by_content: bool) 
         status = os.stat(real)
         if not stat.S_ISREG(status.st_mode):
             raise InputUnreadable(f"{path} is no regular file")
+        if status.st_size == 0 and _has_content(real):
+            raise InputUnreadable(f"{path} does not tell its size, as files of /proc do: copy it, and read the copy")
         return ListedFile(path, name, status.st_size, identity(full, by_content=by_content))
     except UnicodeEncodeError:
         raise InputUnreadable(f"the name {os.fsencode(path)!r} is not valid UTF-8: rename the file") from None
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _has_content(path: str) -> bool:
+    """Tell whether a file that says that it is empty is none."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
+        return bool(file.read(1))
 
 
 def identity(path: Path, *, by_content: bool = False) -> str:
