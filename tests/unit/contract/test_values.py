@@ -25,8 +25,17 @@ plain = st.recursive(
 
 
 @given(plain)
-def test_a_value_comes_back_with_integers_of_any_size(value):
+def test_a_value_comes_back_with_integers_of_more_than_64_bits(value):
     assert values.decode(values.encode(value)) == value
+
+
+def test_an_integer_that_could_not_be_written_out_is_refused():
+    assert values.decode(values.encode([2**13_999])) == [2**13_999]
+    for large in (2**14_000, [{"x": -(10**5000)}]):
+        with pytest.raises(ValueEncodingError, match=r"bits is too large"):
+            values.encode(large)
+    with pytest.raises(ValueEncodingError):
+        values.encode_all([1, 2**20_000])
 
 
 def test_tuples_come_back_as_lists():
