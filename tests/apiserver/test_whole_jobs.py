@@ -18,6 +18,11 @@ def test_a_word_count_over_two_claims_gives_the_reference_s_bytes_and_leaves_not
     eventually("its finalizer is gone", lambda: "finalizers" not in team.job()["metadata"])
     results = kubelet.claim(team.name, "results")
     assert [path.name for path in results.iterdir()] == ["out"]
+    events = team.server.get("-n", team.name, "events")["items"]
+    said = {(event["type"], event["reason"]): event["message"] for event in events}
+    assert {("Normal", "Planned"), ("Normal", "Running"), ("Normal", "Succeeded")} <= said.keys()
+    assert "Warning" not in {kind for kind, _ in said}
+    assert str(status["map"]["total"]) in said["Normal", "Planned"]
 
 
 def test_the_input_may_be_a_config_map_and_the_claim_the_same_for_both(operator, kubelet, team):
