@@ -107,6 +107,8 @@ def _fix_hash_seed() -> None:
 
 def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, Any]) -> JobSpec:
     """Return the job; raises `UsageError` for what can be seen to be wrong without running anything."""
+    for text in (program, *inputs, output, *given["params"], *given["files"]):
+        _utf8(text)
     workers, slots = given.pop("workers") or max(2, _cores()), given.pop("slots")
     chosen = options.read(given)
     source = programs.read(program, chosen.files)
@@ -132,11 +134,22 @@ def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, A
     )
 
 
+def _utf8(text: str) -> str:
+    """Return the text; raises `UsageError` for one that no message can carry, as a file's name may be."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{os.fsencode(text)!r} is not valid UTF-8: rename it, or link to it by another name"
+        ) from None
+    return text
+
+
 def _pattern(text: str) -> str:
     """Return an input as a pattern relative to `ROOT`; a file's own name is never a wildcard."""
     if not text:
         raise InputError("an INPUT is empty")
-    path = os.path.abspath(text)
+    path = _utf8(os.path.abspath(text))
     if os.path.exists(path) and glob.has_magic(path):
         path = glob.escape(path)
     return path.lstrip("/")
@@ -144,7 +157,7 @@ def _pattern(text: str) -> str:
 
 def _output(text: str, *, replace: bool) -> str:
     """Return the output relative to `ROOT`; raises `OutputError` if something stands there that must stay."""
-    path = os.path.abspath(text)
+    path = _utf8(os.path.abspath(text))
     if os.path.lexists(path) and not replace:
         raise OutputError(
             f"the output {text} exists already; choose another --output, remove it, or replace it with --overwrite"
