@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -48,7 +49,12 @@ def _side_file(path: str) -> SideFile:
 
 def _content(path: str, what: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise ProgramError(f"the {what} {path} is no regular file")
+        with open(path, "rb") as file:
+            # One byte too many is enough for the refusal.
+            return file.read(MAX_SOURCE_BYTES + 1)
     except FileNotFoundError as error:
         raise ProgramError(f"the {what} {path} does not exist") from error
     except OSError as error:
@@ -62,6 +68,5 @@ def _check(program: Program) -> None:
         raise ProgramError(f"two files of the program have the name {min(twice)}: they stand in one folder")
     if program.size > MAX_SOURCE_BYTES:
         raise ProgramError(
-            f"the program {program.file} has {program.size} bytes with its files; at most {MAX_SOURCE_BYTES} are "
-            "accepted"
+            f"the program {program.file} is too large with its files: at most {MAX_SOURCE_BYTES} bytes are accepted"
         )

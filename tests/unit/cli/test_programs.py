@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,27 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path):
 
 def test_a_program_that_no_config_map_could_hold_is_refused(tmp_path: Path):
     large = write(tmp_path, "large.txt", bytes(MAX_SOURCE_BYTES))
-    with pytest.raises(ProgramError, match=r"at most \d+ are accepted"):
+    with pytest.raises(ProgramError, match=r"at most \d+ bytes are accepted"):
         programs.read(write(tmp_path, "job.py"), [large])
 
 
 def test_side_files_of_a_module_are_refused(tmp_path: Path):
     with pytest.raises(ProgramError, match="a module brings its own files"):
         programs.read("pkg.jobs", [write(tmp_path, "a.txt")])
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe", "folder"])
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("folder").mkdir()
+    with pytest.raises(ProgramError, match=f"the program {path} is no regular file"):
+        programs.read(path)
+
+
+def test_of_a_file_that_is_too_large_no_more_is_read_than_shows_that(tmp_path: Path):
+    sparse = tmp_path / "job.py"
+    with sparse.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ProgramError, match="is too large"):
+        programs.read(str(sparse))
