@@ -146,7 +146,7 @@ class _Sequential:
     def run(self) -> OutputSummary:
         """Plan, map, reduce, publish."""
         self._note("EpochOpened")
-        job_class = program.load(self._spec.program, self._scratch)
+        job_class, self._options = program.ready(self._spec.program, self._scratch, self._options)
         splits = self._plan()
         if not program.shape(job_class).has_reduce:
             for split in splits:

@@ -2,13 +2,17 @@
 
 import random
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mapreduce as mr
 from mapreduce.errors import ProgramError
-from mapreduce.program import Program, Shape
-from mapreduce_worker.engine import failure, program
+from mapreduce.program import Program, Shape, SideFile
+from mapreduce_worker.engine import failure, local, program
+from mapreduce_worker.engine.options import TaskOptions
+from tests.support.engine_runs import WordCount, run_pairs
 
 ONE = b"""
 import mapreduce as mr
@@ -20,6 +24,7 @@ class WordCount(mr.Job):
 
     reduce = mr.Sum()
 """
+JOB = b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []\n"
 JOB = b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []\n"
 TWO = (
     ONE
@@ -86,18 +91,16 @@ def test_what_the_import_raises_is_told_with_the_users_frames_only(tmp_path):
         (b"", "has no job"),
         (b"from mapreduce import Job", "has no job"),
         (b"import mapreduce as mr\nclass A(mr.Job):\n    reduce = mr.Sum()", "A has no map"),
-        (
-            b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []\n    sort_values = True",
-            "A has sort_values but no reduce",
-        ),
-        (
-            b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []\n    combine = map",
-            "A has combine",
-        ),
-        (
-            b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): return []\n    partition = map",
-            "A has part",
-        ),
+        (JOB + b"    sort_values = True", "A has sort_values but no reduce"),
+        (JOB + b"    combine = map", "A has combine but no reduce"),
+        (JOB + b"    partition = map", "A has partition but no reduce"),
+        (JOB + b"    combine = map\n    reduce = mr.Count()", "A has combine, but mr.Count() counts keys alone"),
+        (JOB + b"    sort_values = True\n    reduce = mr.Count()", "A has sort_values, but mr.Count()"),
+        (JOB + b"    sort_values = True\n    combine = reduce = map", "A has sort_values and combine"),
+        (JOB + b"    sort_values = 1\n    reduce = mr.Sum()", "A.sort_values must be True or False, not 1"),
+        (JOB + b"    combine = mr.Sum()\n    reduce = mr.Sum()", "A.combine cannot be mr.Sum(), which is a reducer"),
+        (JOB + b"    partition = 3\n    reduce = mr.Sum()", "A.partition must be a method"),
+        (JOB + b"    Params = {}", "A.Params must be a class, not dict"),
         (b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): 0\n    reduce = mr.Sum", "mr.Sum()"),
         (b"import mapreduce as mr\nclass A(mr.Job):\n    map = 3\n    reduce = mr.Sum()", "not int"),
     ],
@@ -120,3 +123,155 @@ def test_a_program_is_a_bare_file_name(tmp_path):
 
 def test_loading_twice_gives_a_fresh_class(tmp_path):
     assert load(tmp_path, ONE) is not load(tmp_path, ONE)
+
+
+def with_files(source, file="job.py", **files):
+    return Program(file, source, files=tuple(SideFile(f"{name}.py", content) for name, content in files.items()))
+
+
+USES = b"""
+import helper_of_words
+import mapreduce as mr
+
+class Uses(mr.Job):
+    def map(self, line):
+        return helper_of_words.words(line)
+
+    reduce = mr.Count()
+"""
+HELPS = b"def words(line):\n    return line.split()\n"
+
+
+def test_side_files_are_imported_by_name(tmp_path):
+    job: Any = program.load(with_files(USES, helper_of_words=HELPS), tmp_path)
+    assert job().map("a b") == ["a", "b"]
+
+
+def test_the_side_files_of_another_program_are_forgotten(tmp_path):
+    for body, expected in ((HELPS, ["a"]), (HELPS.replace(b"split()", b"upper()"), "A"), (HELPS, ["a"])):
+        job: Any = program.load(with_files(USES, helper_of_words=body), tmp_path)
+        assert job().map("a") == expected
+    assert "No module named 'helper_of_words'" in refused(tmp_path, USES).message
+
+
+def test_a_side_file_may_import_another_and_its_errors_have_their_line(tmp_path):
+    files = {"helper_of_words": b"import deeper_words\ndef words(line): return deeper_words.fail(line)\n"}
+    loaded = program.load(with_files(USES, **files, deeper_words=b"def fail(line):\n    return line / 2\n"), tmp_path)
+    with pytest.raises(failure.UserTaskError) as caught:
+        run_pairs(loaded, ["a"], splits=1)
+    trace = failure.describe(caught.value).traceback
+    assert 'File "deeper_words.py", line 2' in trace
+    assert 'File "job.py", line 7' in trace
+    assert str(tmp_path) not in trace
+
+
+@pytest.mark.parametrize(("name", "whose"), [("random", "Python's own library"), ("msgspec", "an installed package")])
+def test_a_side_file_must_not_hide_a_module(tmp_path, name, whose):
+    with pytest.raises(ProgramError, match=rf"the side file {name}.py has the name of a module of {whose}"):
+        program.load(with_files(ONE, **{name: b""}), tmp_path)
+
+
+def test_a_program_named_like_a_module_does_not_hide_it_from_side_files(tmp_path):
+    helper = b"import random\ndef words(line): return [random.__file__]\n"
+    job: Any = program.load(with_files(USES, file="random.py", helper_of_words=helper), tmp_path)
+    assert job().map("") == [random.__file__]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ((SideFile("a/b.txt", b""),), "a bare name"),
+        ((SideFile("..", b""),), "a bare name"),
+        ((SideFile("a", b""), SideFile("a", b"1")), "two files of the program have the name a"),
+        ((SideFile("job.py", b""),), "two files of the program have the name job.py"),
+        ((SideFile("a", b"x" * (1 << 20)),), "at most 1048576 are accepted"),
+    ],
+)
+def test_side_files_that_cannot_be_written_are_refused(tmp_path, files, says):
+    with pytest.raises(ProgramError, match=says):
+        program.load(Program("job.py", ONE, files=files), tmp_path)
+
+
+def test_a_program_that_is_ready_knows_its_files_and_its_parameters_fit(tmp_path):
+    source = ONE + b"    class Params:\n        n: int\n"
+    given = Program("job.py", source, files=(SideFile("data.bin", b"\0\1"),))
+    _, options = program.ready(given, tmp_path, TaskOptions(params={"n": "3"}))
+    assert Path(options.files["data.bin"]).read_bytes() == b"\0\1"
+    assert options.params == {"n": "3"}
+    with pytest.raises(ProgramError, match="needs the parameter n: int"):
+        program.ready(given, tmp_path, TaskOptions())
+
+
+PLAIN = b"""
+from functools import reduce
+
+def map(line):
+    return [(word, 1) for word in line.split()]
+"""
+
+
+def test_plain_functions_are_a_job(tmp_path):
+    job = load(tmp_path, PLAIN + b"\ndef reduce(word, counts):\n    yield word, sum(counts)\n")
+    assert program.shape(job) == Shape("Functions", has_reduce=True, has_combine=False)
+    assert run_pairs(job, ["a b", "a"]) == [("a", 2), ("b", 1)]
+
+
+def test_functions_may_have_everything_that_a_class_has(tmp_path):
+    source = b"""
+import mapreduce as mr
+
+class Params:
+    least: int = 2
+
+def setup(job):
+    job.seen = []
+
+def map(job, line):
+    job.counters["lines"] += 1
+    if len(line) >= job.params.least:
+        yield line[0], (line, job.input.offset)
+
+def partition(key, n):
+    return len(key) % n
+
+def teardown():
+    pass
+
+sort_values = True
+reduce = mr.Collect()
+"""
+    made = local.run_job(load(tmp_path, source), ["ab", "b", "aa"])
+    assert made == ([("a", [["aa", 2], ["ab", 0]])], {"lines": 3})
+
+
+def test_functions_without_a_reduce_are_map_only_whatever_they_import(tmp_path):
+    assert not program.shape(load(tmp_path, PLAIN)).has_reduce
+
+
+def test_functions_beside_a_class_are_chosen_by_map(tmp_path):
+    info = refused(tmp_path, ONE + PLAIN)
+    assert "WordCount, map; choose one" in info.message
+    assert program.shape(load(tmp_path, ONE + PLAIN, class_name="map")).class_name == "Functions"
+    assert "has no job: define a class that derives from mapreduce.Job, or a function map" in (
+        refused(tmp_path, b"reduce = 1").message
+    )
+
+
+def test_a_module_of_the_installation_is_a_program(tmp_path):
+    job = program.load(Program("", b"", "WordCount", module="tests.support.engine_runs"), tmp_path)
+    assert job is WordCount
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "class_name", "says"),
+    [
+        ("no.such.place", "", r"there is no module no.such.place where the program runs: the worker's image"),
+        ("tests.support.nowhere", "", "there is no module tests.support.nowhere"),
+        ("tests.support.engine_runs", "", "tests.support.engine_runs has 2 jobs: WordCount, FirstWords; choose one"),
+        ("tests.support.engine_runs", "Third", "tests.support.engine_runs has no job named Third"),
+    ],
+)
+def test_a_module_that_is_not_there_or_has_no_such_job_is_refused(tmp_path, module, class_name, says):
+    with pytest.raises(ProgramError, match=says):
+        program.load(Program("", b"", class_name, module=module), tmp_path)

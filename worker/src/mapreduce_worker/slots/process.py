@@ -108,7 +108,8 @@ class Runner:
         work = self._scratch / "work" / str(task.attempt)
         work.mkdir(parents=True, exist_ok=True)
         if self._job_class is None:
-            self._job_class = program.load(self._prepare.program, self._scratch / "program")
+            folder = self._scratch / "program"
+            self._job_class, self._options = program.ready(self._prepare.program, folder, self._prepare.options)
         if isinstance(task, LoadInSlot):
             return Loaded(task.attempt, program.shape(self._job_class))
         if isinstance(task, MapInSlot):
