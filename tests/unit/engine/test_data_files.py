@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mapreduce import keys, tsv, values
+from mapreduce.errors import CorruptionError
 from mapreduce.spec import Compression
 from mapreduce_worker.engine import data_file, merge, part
 from mapreduce_worker.engine.blocks import Block
@@ -103,3 +104,22 @@ def test_a_merge_of_many_parts_needs_few_open_files(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert result.records == 300
+
+
+@pytest.mark.parametrize("count", [3, 4, 9, 10])
+def test_more_parts_than_are_merged_at_once_give_the_same_file(count, tmp_path, monkeypatch):
+    expected = written(tmp_path, Style(), *(PAIRS[n:300:count] for n in range(count)))
+    monkeypatch.setattr(merge, "FAN_IN", 3)
+    before = set(tmp_path.iterdir())
+    assert written(tmp_path, Style(), *(PAIRS[n:300:count] for n in range(count))) == expected
+    assert expected[1] == tsv.lines(PAIRS[:300])
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_damaged_part_among_many_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(merge, "FAN_IN", 2)
+    parts = [write_part(tmp_path / f"p{number}", PAIRS[number : number + 1]) for number in range(5)]
+    parts[3].write_bytes(parts[3].read_bytes()[:-1])
+    with pytest.raises(CorruptionError):
+        merge.merge_parts(parts, tmp_path / "out", nothing)
+    assert set(tmp_path.iterdir()) == set(parts)

@@ -8,6 +8,7 @@ do. Callers: the gateway's publish (in a child process), and `--sequential`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ import msgspec
 
 from mapreduce import jsonl, tsv, values
 from mapreduce.errors import CorruptionError
+from mapreduce.keys import KeyType
 from mapreduce.spec import OutputFormat
 from mapreduce_worker.engine import durable, merging, part
 from mapreduce_worker.engine.blocks import Block
@@ -31,21 +33,24 @@ class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PLAIN: Final = Style()
+FAN_IN: Final = 100
+"""Parts that are merged at once: of each a block is held, which as objects takes about a megabyte."""
 _RENDER: Final[dict[OutputFormat, Callable[[list[Any]], bytes]]] = {"tsv": tsv.lines, "jsonl": jsonl.lines}
 
 
 def merge_parts(
     parts: Sequence[Path], out: Path, progress: Callable[[int, int], None], style: Style = PLAIN
 ) -> MergeResult:
-    """Write the records of parts into the file `out`, holding one block of each; raises `CorruptionError`.
+    """Write the records of parts into the file `out`, holding a block of at most `FAN_IN`; raises `CorruptionError`.
 
-    `progress` is called with the records and bytes so far.
+    More parts are merged in several passes, by files beside `out` that are gone at the end. `progress` is called
+    with the records and bytes so far.
     """
     render = _RENDER[style.format]
     records = 0
-    with durable.replacing(out) as file:
+    with _few(parts if style.by_key else (), out, progress) as few, durable.replacing(out) as file:
         data = DataFile(file, style.compression)
-        for block in _rows(parts, by_key=style.by_key):
+        for block in _rows(few if style.by_key else parts, by_key=style.by_key):
             data.write(render(list(map(values.decode, block.values))))
             records += len(block.keys)
             progress(records, data.size)
@@ -68,8 +73,43 @@ def _rows(parts: Sequence[Path], *, by_key: bool) -> Iterable[Block]:
     return merging.merge([part.read(path) for path in _same_type(parts)])
 
 
+@contextmanager
+def _few(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None]) -> Iterator[Sequence[Path]]:
+    """Give at most `FAN_IN` parts with the rows of all; those that are made for that are gone afterwards."""
+    current = list(parts)
+    made: list[Path] = []
+    try:
+        while len(current) > FAN_IN:
+            groups = [current[at : at + FAN_IN] for at in range(0, len(current), FAN_IN)]
+            current = []
+            for group in groups:
+                made.append(out.with_name(f".{out.name}.run-{len(made)}"))
+                _join(group, made[-1], progress)
+                current.append(made[-1])
+        yield current
+    finally:
+        for path in made:
+            path.unlink(missing_ok=True)
+
+
+def _join(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None]) -> None:
+    """Merge parts into one; their records count as progress too, since a dead merge shows none."""
+    rows = 0
+    with out.open("wb") as file:
+        writer = part.Writer(file, next((found for found in _key_types(parts)), ""))
+        for block in _rows(parts, by_key=True):
+            writer.add(block)
+            rows += len(block.keys)
+            progress(rows, 0)
+        writer.finish()
+
+
+def _key_types(parts: Sequence[Path]) -> set[KeyType]:
+    return {summary.key_type for summary in map(part.read_summary, parts) if summary.rows}
+
+
 def _same_type(parts: Sequence[Path]) -> Sequence[Path]:
-    found = {summary.key_type for summary in map(part.read_summary, parts) if summary.rows}
+    found = _key_types(parts)
     if len(found) > 1:
         raise CorruptionError(f"the parts have keys of different types: {', '.join(sorted(found))}")
     return parts
