@@ -22,6 +22,7 @@ from mapreduce_operator.core.events import (
 )
 from mapreduce_operator.drivers.local import LocalAuthenticator
 from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Identity
+from mapreduce_operator.rpc.intake import Intake
 from mapreduce_operator.rpc.server import make_app, serve
 from mapreduce_operator.runtime.jobs import JobRuntime
 from mapreduce_operator.runtime.registry import Registry
@@ -42,12 +43,14 @@ class Server:
         client: aiohttp.ClientSession,
         authenticator: LocalAuthenticator,
         registry: Registry | None = None,
+        intake: Intake | None = None,
     ) -> None:
         self.url = url
         self.core = core
         self.client = client
         self.authenticator = authenticator
         self.registry = registry or Registry()
+        self.intake = intake or Intake()
         self.token = authenticator.issue(Identity("uid-1", "w-0", "pod", "127.0.0.1"))
 
     async def post(self, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
@@ -75,9 +78,10 @@ def welcoming(event: Event) -> tuple[Command, ...]:
 async def serving(script: Callable[[Event], tuple[Command, ...]] = welcoming) -> AsyncIterator[Server]:
     core, registry, authenticator = ScriptedCore(script), Registry(), LocalAuthenticator()
     registry.add(JobRuntime(spec(), core, NotedDriver(), NotedObserver()))
-    server = await serve(make_app(registry, authenticator), "127.0.0.1")
+    intake = Intake()
+    server = await serve(make_app(registry, authenticator, intake), "127.0.0.1")
     async with aiohttp.ClientSession() as client:
-        yield Server(f"http://127.0.0.1:{server.port}", core, client, authenticator, registry)
+        yield Server(f"http://127.0.0.1:{server.port}", core, client, authenticator, registry, intake)
     await server.close()
 
 
@@ -166,6 +170,62 @@ def test_a_body_over_the_limit_is_refused() -> None:
     run(scene)
 
 
+def test_a_worker_may_send_less_than_a_gateway() -> None:
+    async def scene(server: Server) -> None:
+        body = b"\0" * (protocol.WORKER_BODY + 1)
+        found = []
+        for role in ("worker", "gateway"):
+            session = protocol.decode(
+                (await server.register(msgspec.structs.replace(REGISTER, role=role)))[1], Registered
+            )
+            headers = {protocol.SESSION_HEADER: session.session}
+            found.append((await server.post(protocol.EXCHANGE, body, **headers))[0])
+        assert found == [413, 400]
+
+    run(scene)
+
+
+async def never_ending(started: asyncio.Event) -> AsyncIterator[bytes]:
+    """A body whose end does not come."""
+    yield b"\x81"
+    started.set()
+    await asyncio.Event().wait()
+
+
+def test_a_session_has_one_body_at_a_time_the_newest() -> None:
+    async def scene(server: Server) -> None:
+        session = protocol.decode((await server.register())[1], Registered).session
+        headers = BINARY | {protocol.SESSION_HEADER: session}
+        started = asyncio.Event()
+
+        async def begin() -> tuple[int, str]:
+            url = server.url + protocol.EXCHANGE
+            async with server.client.post(url, data=never_ending(started), headers=headers) as response:
+                return response.status, refusal(await response.read())
+
+        older = asyncio.create_task(begin())
+        await asyncio.wait_for(started.wait(), 10)
+        while session not in server.intake._reading:
+            await asyncio.sleep(0)
+        assert (await server.exchange(session))[0] == 200
+        assert await asyncio.wait_for(older, 10) == (409, "Superseded")
+
+    run(scene)
+
+
+def test_bodies_beyond_what_may_be_in_flight_are_refused_until_there_is_room() -> None:
+    async def scene(server: Server) -> None:
+        session = protocol.decode((await server.register())[1], Registered).session
+        room, server.intake._room = server.intake._room, 1
+        status, body = await server.exchange(session)
+        assert (status, refusal(body)) == (503, "Unavailable")
+        server.intake._room = room
+        assert (await server.exchange(session))[0] == 200
+        assert server.intake._room == room
+
+    run(scene)
+
+
 def test_what_the_core_refuses_arrives_with_its_status() -> None:
     def refusing(event: Event) -> tuple[Command, ...]:
         if isinstance(event, WorkerRegistered):
@@ -227,7 +287,8 @@ def test_an_answer_that_cannot_be_sent_is_a_defect_of_its_job_and_of_no_other() 
         session = protocol.decode((await server.register(token=token))[1], Registered).session
         status, body = await server.exchange(session)
         assert (status, refusal(body)) == (503, "Unavailable")
-        assert [(uid, type(error)) for uid, error in observer.told] == [("uid-2", OverflowError)]
+        told = [told for told in observer.told if isinstance(told, tuple)]
+        assert [(uid, type(error)) for uid, error in told] == [("uid-2", OverflowError)]
         other = protocol.decode((await server.register())[1], Registered).session
         assert (await server.exchange(other))[0] == 200
 

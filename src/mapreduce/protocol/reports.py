@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -10,7 +10,7 @@ from mapreduce.history import Frame
 from mapreduce.ids import Amount, AttemptId, Epoch
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.program import Shape
-from mapreduce.protocol.sessions import MapOutput
+from mapreduce.protocol.sessions import MAX_ITEMS, MapOutput
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -212,12 +212,12 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     epoch: Epoch
     seen: int
     """The last answer number that was handled; 0 before the first."""
-    running: tuple[Progress, ...] = ()
+    running: Annotated[tuple[Progress, ...], msgspec.Meta(max_length=MAX_ITEMS)] = ()
     """Every attempt the worker has: running, or ended with a report not yet acknowledged."""
-    reports: tuple[Report, ...] = ()
+    reports: Annotated[tuple[Report, ...], msgspec.Meta(max_length=MAX_ITEMS)] = ()
     """The oldest unacknowledged ones that fit; resent until acknowledged."""
     free_slots: int = 0
-    locations_seen: int = 0
+    locations_seen: Annotated[int, msgspec.Meta(ge=0)] = 0
     draining: bool = False
     """It was told to stop: it takes no more work, and serves what it holds."""
     journal_written: int = 0

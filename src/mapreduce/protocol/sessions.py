@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
+from mapreduce.counters import MAX_NAMES
 from mapreduce.ids import Amount, AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.spec import JobSpec, Limits, Timing
 
+MAX_ITEMS: Final = 10_000
+"""Attempts that run, or reports, in one message."""
 Role = Literal["worker", "gateway"]
 
 
@@ -22,12 +25,12 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
     size: Amount
     key_type: KeyType
     """Empty when the map output holds no row."""
-    key_at: str = ""
+    key_at: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
     """`file:offset` of the record that gave the first key."""
     partition_sizes: bytes = b""
     records: Amount = 0
     """Input records that were read."""
-    counters: dict[str, int] = {}
+    counters: Annotated[dict[str, int], msgspec.Meta(max_length=MAX_NAMES)] = {}
     """What the user's code counted."""
 
 
@@ -45,9 +48,9 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     """Where this worker keeps its files, if readers may share its disk (local mode)."""
     held: tuple[MapOutput, ...] = ()
     """The first of the finished map outputs on its disk; the others come with the exchanges."""
-    held_total: int = 0
+    held_total: Annotated[int, msgspec.Meta(ge=0, le=200_000)] = 0
     """How many it holds."""
-    running: tuple[AttemptId, ...] = ()
+    running: Annotated[tuple[AttemptId, ...], msgspec.Meta(max_length=MAX_ITEMS)] = ()
     """Attempts that run or whose final report is not acknowledged."""
 
 

@@ -11,6 +11,8 @@ from mapreduce.errors import ProtocolError
 VERSION: Final = 1
 MAX_BODY: Final = 16 << 20
 """Bytes in one body, either way; what does not fit is sent with the next exchange."""
+WORKER_BODY: Final = 4 << 20
+"""Bytes in one body that a worker sends; only a gateway has pages of a plan and a journal."""
 PAGE_SPLITS: Final = 500
 """Splits in one plan page."""
 

@@ -7,6 +7,7 @@ Neighbours: `exchange.py` (parks requests), `outputs.py` (locations), `journal.p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -37,6 +38,9 @@ from mapreduce_operator.core.workers import Worker
 ASSIGNMENT_ROOM: Final = 6 << 20
 """Bytes of assignments in one answer, unless a single one takes more; the rest of the body is for a
 page of the journal or of locations."""
+
+DISCARD_PAGE: Final = 1000
+"""Results to delete that one answer names."""
 
 _decode_split = msgspec.msgpack.Decoder(Split).decode
 
@@ -107,6 +111,7 @@ def _answer(book: Book, worker: Worker) -> None:
     worker.parked = None
     worker.prompt = False
     worker.answered += 1
+    discard = tuple(islice(worker.discard, DISCARD_PAGE))
     answer = Answer(
         epoch=book.epoch,
         number=worker.answered,
@@ -117,10 +122,11 @@ def _answer(book: Book, worker: Worker) -> None:
         journal=_frames(book, worker),
         input_address=book.input_address,
         held_seen=worker.held_seen,
-        discard=tuple(worker.discard),
+        discard=discard,
         beat=book.spec.timing.beat,
     )
-    worker.discard = {attempt_id: told or worker.answered for attempt_id, told in worker.discard.items()}
+    for attempt_id in discard:
+        worker.discard[attempt_id] = worker.discard[attempt_id] or worker.answered
     worker.told_address = answer.input_address
     book.commands.append(Reply(parked.number, answer))
 

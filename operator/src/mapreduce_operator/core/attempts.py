@@ -7,11 +7,16 @@ and history agree. Neighbours: `scheduling.py` and `storage.py` give attempts, `
 
 from __future__ import annotations
 
+from typing import Final
+
 from mapreduce.ids import AttemptId, Kind
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker
+
+DISCARDS: Final = 10_000
+"""Results that a worker may still have to be told to delete; those beyond stay until it ends."""
 
 
 def give(book: Book, worker: Worker, kind: Kind, index: int) -> Attempt:
@@ -85,6 +90,6 @@ def put_back(book: Book, kind: Kind, index: int) -> None:
 
 def discard(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
     """Let a worker delete the result of an attempt."""
-    if worker.alive:
+    if worker.alive and len(worker.discard) < DISCARDS:
         worker.discard.setdefault(attempt_id, 0)
         book.news.add(worker.number)

@@ -7,7 +7,7 @@ one changes nothing. Neighbours: `reports.py` (each report), `scheduling.py` (ne
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, Outcome, ReduceSucceeded, Report
@@ -16,6 +16,9 @@ from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Exchanged, Refuse
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Parked, Worker
+
+REPORTS_AT_ONCE: Final = 500
+"""Reports of one worker that are applied in one event: other workers, and other jobs, wait for it."""
 
 
 def exchanged(book: Book, event: Exchanged) -> None:
@@ -87,11 +90,14 @@ def _note_what_it_saw(worker: Worker, body: Exchange) -> None:
 def _apply_reports(book: Book, worker: Worker, new: tuple[Report, ...]) -> set[AttemptId]:
     """Apply each report once, in order; return the attempts that this exchange reports on."""
     named: set[AttemptId] = set()
+    applied = 0
     for report in new:
         attempt_id = reports.attempt_of(report.outcome)
         named.add(attempt_id)
-        if report.number <= worker.applied:
+        if report.number <= worker.applied or applied == REPORTS_AT_ONCE:
+            # What is left comes again with the next exchange.
             continue
+        applied += 1
         if _too_early(book, worker, report.outcome):
             worker.kept_back = True
             break

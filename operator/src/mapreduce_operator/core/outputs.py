@@ -18,6 +18,7 @@ from mapreduce.protocol import Holder, Locations, MapOutput, OutputsAt
 from mapreduce_operator.core.workers import Registry
 
 NOBODY: Final = -1
+KEPT_PAGES: Final = 64
 PAGE_MAPS: Final = 50_000
 """Changes in one answer."""
 
@@ -111,6 +112,8 @@ class MapOutputs:
             self._pages = (self.version, {})
         page = self._pages[1].get(seen)
         if page is None:
+            if len(self._pages[1]) >= KEPT_PAGES:
+                self._pages[1].clear()
             page = self._pages[1][seen] = self._page(seen, registry)
         return page
 

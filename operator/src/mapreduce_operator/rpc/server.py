@@ -1,6 +1,6 @@
 """The three requests of `docs/protocol.md` as an aiohttp application.
 
-Every body is msgpack, at most `protocol.MAX_BODY` bytes; every status of 400 or more has a
+Every body is msgpack, as large as its sender's role allows; every status of 400 or more has a
 `Refusal` as its body. Nothing here decides about tasks: a request becomes an event of its job,
 and the core's answer becomes the response. Neighbours: `mapreduce_operator.runtime` (jobs and
 sessions), `authentication.py` (who is calling).
@@ -21,6 +21,7 @@ from mapreduce.errors import ProtocolError
 from mapreduce.protocol import Exchange, Refusal, Register
 from mapreduce_operator.core.events import Exchanged, Refuse, Welcome, WorkerRegistered
 from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Authenticator, Identity, TokenRejected
+from mapreduce_operator.rpc.intake import Busy, Intake, Overtaken
 from mapreduce_operator.runtime.jobs import JobRuntime, JobUnavailable, Response
 from mapreduce_operator.runtime.registry import Registry
 
@@ -28,6 +29,8 @@ SHUTDOWN_SECONDS = 1.0
 
 _REGISTRY = web.AppKey("registry", Registry)
 _AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
+_INTAKE = web.AppKey("intake", Intake)
+DIGEST_BODY = 1 << 10
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -48,11 +51,12 @@ class _Versioned(msgspec.Struct):
     version: int
 
 
-def make_app(registry: Registry, authenticator: Authenticator) -> web.Application:
-    """Return the application that serves the jobs of `registry`."""
+def make_app(registry: Registry, authenticator: Authenticator, intake: Intake | None = None) -> web.Application:
+    """Return the application that serves the jobs of `registry`; `intake` says how much it reads."""
     app = web.Application(middlewares=[_refusals], client_max_size=protocol.MAX_BODY)
     app[_REGISTRY] = registry
     app[_AUTHENTICATOR] = authenticator
+    app[_INTAKE] = intake or Intake()
     app.router.add_post(protocol.REGISTER, _register)
     app.router.add_post(protocol.PROGRAM, _program)
     app.router.add_post(protocol.EXCHANGE, _exchange)
@@ -105,13 +109,15 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
 
 async def _register(request: web.Request) -> web.Response:
     identity = await _authenticate(request)
-    raw = await _read(request)
+    # Nobody but a worker has much to say when it registers.
+    raw = await _read(request, f"{identity.job_uid} {identity.worker}", protocol.WORKER_BODY)
     version = protocol.decode(raw, _Versioned).version
     if version != protocol.VERSION:
         # Before the rest is looked at: another version may well have other fields.
         message = f"the worker speaks version {version} of the protocol, the master {protocol.VERSION}"
         raise _Refused(426, "ProtocolVersion", message)
     body = protocol.decode(raw, Register)
+    del raw
     job = request.app[_REGISTRY].get(identity.job_uid)
     if job is None:
         # Not a refusal for good: a master that was just started may not have read this job yet.
@@ -129,13 +135,14 @@ async def _register(request: web.Request) -> web.Response:
 
     response = await job.request(registered)
     if isinstance(response, Welcome):
-        request.app[_REGISTRY].open_session(job, identity.worker, response.body.session)
+        limit = protocol.MAX_BODY if body.role == "gateway" else protocol.WORKER_BODY
+        request.app[_REGISTRY].open_session(job, identity.worker, response.body.session, limit)
     return _response(job, response)
 
 
 async def _program(request: web.Request) -> web.Response:
-    job = _session_job(request)[0]
-    digest = protocol.decode(await _read(request), str)
+    job, session = _session_job(request)
+    digest = protocol.decode(await _read(request, f"{session} program", DIGEST_BODY), str)
     if digest != job.spec.program.digest:
         raise _Refused(400, "ProtocolError", f"the job has no program with the digest {digest[:80]}")
     return _of_job(job, job.spec.program)
@@ -143,8 +150,14 @@ async def _program(request: web.Request) -> web.Response:
 
 async def _exchange(request: web.Request) -> web.Response:
     job, session = _session_job(request)
-    body = protocol.decode(await _read(request), Exchange)
-    return _response(job, await job.request(lambda number: Exchanged(request=number, session=session, body=body)))
+    limit = request.app[_REGISTRY].limit_of(session)
+    bodies = [protocol.decode(await _read(request, session, limit), Exchange)]
+
+    def exchanged(number: int) -> Exchanged:
+        # Taken out of the list, so that it does not stay in memory for as long as the request is parked.
+        return Exchanged(request=number, session=session, body=bodies.pop())
+
+    return _response(job, await job.request(exchanged))
 
 
 async def _authenticate(request: web.Request) -> Identity:
@@ -172,10 +185,15 @@ def _host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-async def _read(request: web.Request) -> bytes:
+async def _read(request: web.Request, caller: str, limit: int) -> bytes:
     if request.content_type != protocol.CONTENT_TYPE:
         raise _Refused(400, "ProtocolError", f"the body must be {protocol.CONTENT_TYPE}, not {request.content_type}")
-    return await request.read()
+    try:
+        return await request.app[_INTAKE].read(request, caller, limit)
+    except Busy as error:
+        raise _Refused(503, "Unavailable", str(error)) from error
+    except Overtaken as error:
+        raise _Refused(409, "Superseded", "a newer request of this session took its place") from error
 
 
 def _response(job: JobRuntime, response: Response) -> web.Response:

@@ -18,6 +18,7 @@ class Registry:
         self._jobs: dict[str, JobRuntime] = {}
         self._job_of: dict[str, JobRuntime] = {}
         self._session_of: dict[tuple[str, str], str] = {}
+        self._limits: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[JobRuntime]:
         """Yield every job."""
@@ -32,22 +33,31 @@ class Registry:
         """Forget a job and its sessions; return it if it was known."""
         job = self._jobs.pop(uid, None)
         for owner in [owner for owner in self._session_of if owner[0] == uid]:
-            del self._job_of[self._session_of.pop(owner)]
+            self._close(self._session_of.pop(owner))
         return job
 
     def get(self, uid: str) -> JobRuntime | None:
         """Return the job with this uid."""
         return self._jobs.get(uid)
 
-    def open_session(self, job: JobRuntime, worker: str, session: str) -> None:
-        """Note a session of a worker; the one that it had before is over."""
+    def open_session(self, job: JobRuntime, worker: str, session: str, limit: int = 0) -> None:
+        """Note a session of a worker, and how many bytes it may send at once; the one before is over."""
         if self._jobs.get(job.uid) is not job:
             return
         previous = self._session_of.get((job.uid, worker))
         if previous is not None:
-            del self._job_of[previous]
+            self._close(previous)
         self._session_of[job.uid, worker] = session
         self._job_of[session] = job
+        self._limits[session] = limit
+
+    def limit_of(self, session: str) -> int:
+        """Return how many bytes a session may send at once."""
+        return self._limits.get(session, 0)
+
+    def _close(self, session: str) -> None:
+        del self._job_of[session]
+        del self._limits[session]
 
     def of_session(self, session: str) -> JobRuntime | None:
         """Return the job of a session, or None for one that is unknown or over."""

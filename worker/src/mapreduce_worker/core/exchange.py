@@ -14,7 +14,7 @@ import msgspec
 from mapreduce.errors import ProtocolError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import (
-    MAX_BODY,
+    WORKER_BODY,
     Answer,
     Assignment,
     Exchange,
@@ -29,9 +29,12 @@ from mapreduce.protocol import (
     encode,
 )
 
-REPORT_ROOM = MAX_BODY // 2
+REPORT_ROOM = WORKER_BODY // 2
 """Bytes of reports in one exchange; the rest of the body is for a page of held outputs (a quarter)
 and the attempts that run."""
+
+MAPS_IN_REPORT = 10_000
+"""Maps in one complaint; more of them are several reports."""
 
 
 def attempt_of(outcome: Outcome) -> AttemptId:
@@ -117,6 +120,10 @@ class ExchangeBook:
         attempt = attempt_of(outcome)
         if attempt not in self._active:
             return False
+        if isinstance(outcome, SegmentsLost) and len(outcome.maps) > MAPS_IN_REPORT:
+            for first in range(0, len(outcome.maps), MAPS_IN_REPORT):
+                self.report(msgspec.structs.replace(outcome, maps=outcome.maps[first : first + MAPS_IN_REPORT]))
+            return True
         self._number += 1
         report = Report(number=self._number, outcome=outcome)
         self._reports[self._number] = (report, len(encode(report)))

@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from mapreduce.ids import AttemptId
-from mapreduce.protocol import MAX_BODY, MapOutput, encode
+from mapreduce.protocol import WORKER_BODY, MapOutput, encode
 
-HELD_ROOM: Final = MAX_BODY // 4
+HELD_ROOM: Final = WORKER_BODY // 4
 """Bytes of held outputs in one message; beside them are reports and the attempts that run."""
 
 

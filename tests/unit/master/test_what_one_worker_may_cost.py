@@ -1,0 +1,74 @@
+"""What one worker says is bounded in what it makes the master do and remember."""
+
+import pytest
+
+from mapreduce import protocol
+from mapreduce.errors import ProtocolError
+from mapreduce.ids import AttemptId, TaskId
+from mapreduce.protocol import AttemptCancelled, Exchange, MapOutput, MapSucceeded, Progress, Report
+from mapreduce_operator.core import answers, attempts, exchange
+from mapreduce_operator.core.outputs import KEPT_PAGES
+from tests.support.master_builder import JobUnderTest
+
+
+def map_attempt(index, epoch=1, number=0):
+    return AttemptId(TaskId(0, "map", index), epoch, number)
+
+
+def test_reports_beyond_so_many_wait_for_the_next_exchange():
+    job = JobUnderTest(maps=2, reducers=1, workers=1).until_mapping()
+    (worker,) = job.workers
+    for _ in range(exchange.REPORTS_AT_ONCE + 10):
+        worker.report(AttemptCancelled(attempt=map_attempt(0, epoch=0)), ends=False)
+    number = worker.number
+    worker.request = 0
+    job.exchange(worker)
+    assert worker.answers[-1].acknowledged == number - 10
+    job.settle()
+    assert worker.answers[-1].acknowledged == number
+    assert job.run_to_the_end() == "Succeeded"
+
+
+def test_results_to_delete_are_remembered_up_to_a_number_and_named_in_pages():
+    job = JobUnderTest(maps=2, reducers=1, workers=1).until_mapping()
+    (worker,) = job.workers
+    record = job.master.book.registry.by_name(worker.name)
+    for number in range(attempts.DISCARDS + 1000):
+        attempts.discard(job.master.book, record, map_attempt(0, number=number))
+    assert len(record.discard) == attempts.DISCARDS
+    job.pass_time(0.5)
+    assert len(worker.discarded) == attempts.DISCARDS
+    assert max(len(answer.discard) for answer in worker.answers) == answers.DISCARD_PAGE
+
+
+def test_pages_of_locations_are_not_kept_for_every_version_that_somebody_names():
+    job = JobUnderTest(maps=2 * KEPT_PAGES, reducers=1, workers=1).until_reducing()
+    outputs, registry = job.master.book.outputs, job.master.book.registry
+    for seen in range(outputs.version):
+        outputs.since(seen, registry)
+    assert len(outputs._pages[1]) <= KEPT_PAGES
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"running": tuple(Progress(attempt=map_attempt(index)) for index in range(10_001))},
+        {
+            "reports": tuple(
+                Report(number=index, outcome=AttemptCancelled(attempt=map_attempt(0))) for index in range(10_001)
+            )
+        },
+        {"locations_seen": -1},
+    ],
+)
+def test_a_message_with_more_than_any_worker_has_to_say_is_refused(fields):
+    with pytest.raises(ProtocolError, match="Exchange"):
+        protocol.decode(protocol.encode(Exchange(epoch=1, seen=0, **fields)), Exchange)
+
+
+def test_a_map_output_with_more_counters_than_a_job_can_have_is_refused():
+    counters = {f"name-{number}": 1 for number in range(51)}
+    output = MapOutput(attempt=map_attempt(0), checksum="x", rows=1, size=1, key_type="str", counters=counters)
+    report = Report(number=1, outcome=MapSucceeded(output=output, records=1))
+    with pytest.raises(ProtocolError, match="Exchange"):
+        protocol.decode(protocol.encode(Exchange(epoch=1, seen=0, reports=(report,))), Exchange)
