@@ -54,11 +54,14 @@ def connect(target: Target) -> tuple[Api, str]:
 
     Raises `Unreachable` where no cluster is configured, `Refused` for a context that does not exist.
     """
+    import urllib3  # noqa: PLC0415 - as below
     from kubernetes import config  # noqa: PLC0415 - a second of imports that only these commands need
     from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415 - as above
 
     from mapreduce_cli.cluster.api import Api  # noqa: PLC0415 - as above
 
+    # Who writes insecure-skip-tls-verify into a kubeconfig knows it; kubectl does not repeat it either.
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     configuration = Configuration()
     # A cluster that is not there must be told of at once, and not after three more tries.
     configuration.retries = 0

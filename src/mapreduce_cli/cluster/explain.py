@@ -200,18 +200,30 @@ def _unbound(known: Known) -> Iterator[Reason]:
 
 
 def _pods(known: Known) -> Iterator[Reason]:
+    """Pods that wait for the same are told of together."""
+    alike: dict[Reason, list[str]] = {}
     for pod in known.pods:
         reason = waiting.why(pod, known.events)
-        if reason is not None:
-            yield reason
+        if reason is not None and not any(f'"{claim}" not found' in reason.text for claim in _absent(known)):
+            name = str(pod["metadata"]["name"])
+            about = msgspec.structs.replace(reason, text=reason.text.replace(name, "@", 1))
+            alike.setdefault(about, []).append(name)
+    for reason, names in alike.items():
+        shown = names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
+        yield msgspec.structs.replace(reason, text=reason.text.replace("@", shown, 1))
+
+
+def _absent(known: Known) -> list[str]:
+    return [name for name, claim in known.claims.items() if claim is None]
 
 
 def _message(known: Known) -> Iterator[Reason]:
-    """What the operator itself says, if no cause that was found says it better."""
+    """What the operator itself says, unless what it sees is told of above already."""
     message = terminal.one_line(str(jobs.status(known.job).get("message") or ""))
-    if message:
-        reason = message.partition(":")[0]
-        yield Reason(f"the operator says: {message}", HINTS.get(reason, _TODO.get(reason, "")))
+    word = message.partition(":")[0]
+    told = word in _SEEN_HERE_TOO and any(reason for cause in (_missing, _pods) for reason in cause(known))
+    if message and not told:
+        yield Reason(f"the operator says: {message}", HINTS.get(word, _TODO.get(word, "")))
 
 
 def _tried_again(known: Known) -> Iterator[Reason]:
@@ -222,6 +234,9 @@ def _tried_again(known: Known) -> Iterator[Reason]:
             f"mapreduce describe {jobs.name(known.job)}",
         )
 
+
+_SEEN_HERE_TOO: Final = frozenset({"ClaimNotFound", "ConfigMapNotFound", "ImageUnavailable", "Unschedulable"})
+"""Reasons that Pods, claims and ConfigMaps show as well."""
 
 _TODO: Final = {
     "QuotaExceeded": "use fewer workers or smaller ones, or raise the quota: kubectl describe quota",

@@ -87,6 +87,26 @@ def test_a_pod_without_node_is_told_in_the_schedulers_words(cluster, pending, me
     assert todo in found
 
 
+def test_pods_that_wait_for_the_same_are_told_of_once_and_the_operators_word_is_not_repeated(cluster, claims):
+    made = cluster.job("wc", {"phase": "Pending", "message": "Unschedulable: 0/3 nodes"})
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "message": "0/3 nodes are available: 3 Insufficient memory.",
+    }
+    for number in range(3):
+        pod(cluster, made, {"phase": "Pending", "conditions": [condition]}, name=f"wc-w-{number}")
+    assert one()[0] == "Pod wc-w-0 (and 2 more) has no node: 0/3 nodes are available: 3 Insufficient memory."
+
+
+def test_a_claim_that_does_not_exist_is_told_of_once(cluster):
+    cluster.put("persistentvolumeclaims", {"metadata": {"name": "results"}})
+    made = cluster.job("wc", {"phase": "Pending", "message": "ClaimNotFound: the claim 'texts' does not exist"})
+    condition = {"type": "PodScheduled", "status": "False", "message": 'persistentvolumeclaim "texts" not found'}
+    pod(cluster, made, {"phase": "Pending", "conditions": [condition]})
+    assert one()[0] == "the claim 'texts' does not exist in its namespace"
+
+
 def test_an_image_that_cannot_be_pulled_is_named(cluster, pending):
     state = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
     pod(cluster, pending, {"phase": "Pending", "containerStatuses": [{"image": "absent:1", "state": state}]})
