@@ -28,6 +28,18 @@ class Chosen(mr.Job):
 
     reduce = mr.Sum()
 """
+MODULE = "STOP = {'alpha', 'beta'}\n"
+WITH_FILES = """
+import mapreduce as mr
+import helper
+
+class Kept(mr.Job):
+    def map(self, line):
+        also = self.file("also.txt").read_text().split()
+        return (word for word in line.split() if word not in helper.STOP and word not in also)
+
+    reduce = mr.Count()
+"""
 FAILING = """
 import mapreduce as mr
 
@@ -92,3 +104,25 @@ def test_a_task_is_tried_as_often_as_the_resource_says(operator, kubelet, team):
     assert failed["reason"] == "UserCodeFailed"
     assert len(team.status()["lastFailures"]) == 1
     assert team.status()["retries"] == 0
+
+
+def test_a_module_that_the_image_of_the_workers_lacks_is_named(operator, kubelet, team):
+    prepare(kubelet, team, files=2)
+    submit(team, program={"module": "shop.counting:WordCount"})
+    failed = eventually("it failed", lambda: team.condition("Failed"), timeout=60)
+    assert failed["reason"] == "ProgramInvalid"
+    assert "no module shop.counting" in failed["message"]
+    assert "image" in failed["message"]
+
+
+def test_the_other_keys_of_the_program_s_config_map_lie_beside_it(operator, kubelet, team):
+    folder = kubelet.claim(team.name, "texts") / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("alpha beta gamma delta\ngamma epsilon\n")
+    data = {"job.py": WITH_FILES, "helper.py": MODULE, "also.txt": "delta\n"}
+    name = {"name": "code", "namespace": team.name}
+    team.server.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": data})
+    submit(team, program={"configMap": {"name": "code", "key": "job.py"}})
+    complete(team)
+    out = kubelet.claim(team.name, "results") / "out"
+    assert (out / "output.tsv").read_bytes() == b"epsilon\t1\ngamma\t2\n"
