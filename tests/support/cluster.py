@@ -171,18 +171,23 @@ class Namespace(msgspec.Struct, frozen=True):
         return list(found["items"])
 
     def wait_complete(self, job: str, timeout: int = 600) -> None:
-        """Wait for a job as the README says; on failure say what the job says of itself."""
-        said = self.kubectl(
-            "wait",
-            "--for=condition=Complete",
-            f"--timeout={timeout}s",
-            f"mrjob/{job}",
-            check=False,
-            timeout=timeout + 30,
-        )
-        if b"condition met" not in said:
-            story = self.kubectl("describe", f"mrjob/{job}", check=False).decode()
-            raise AssertionError(f"{said.decode()}\n{story}\n{operator_log()}")
+        """Wait for a job to complete; if it fails or takes too long, say what it says of itself."""
+        deadline = time.monotonic() + timeout
+        while not self._ended(job, deadline - time.monotonic()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{job} does not end\n{self._story(job)}")
+        if self.condition(job, "Complete") is None:
+            raise AssertionError(f"{job} failed\n{self._story(job)}")
+
+    def _ended(self, job: str, left: float) -> bool:
+        """Wait for a while, as the README says, for either end of a job."""
+        patience = f"--timeout={max(1, min(5, int(left)))}s"
+        said = self.kubectl("wait", "--for=condition=Complete", patience, f"mrjob/{job}", check=False)
+        return b"condition met" in said or self.condition(job, "Failed") is not None
+
+    def _story(self, job: str) -> str:
+        told = self.kubectl("describe", f"mrjob/{job}", check=False).decode()
+        return f"{told}\n{operator_log()}"
 
     def phase(self, job: str) -> str:
         """Return a job's phase."""
