@@ -8,6 +8,7 @@ import json
 import os
 
 import pytest
+import zstandard
 
 from mapreduce_cli.cluster import cat, streams, transfer
 from mapreduce_cli.cluster.problems import Broken, Refused
@@ -224,6 +225,12 @@ def test_compressed_output_is_decompressed_unless_it_is_wanted_raw(volume):
     make_output(volume / "wc", {"output.tsv.gz": data})
     assert printed(volume, "wc") == b"a\t1\n" * 100_000 + b"b\t2\n"
     assert hashlib.sha256(printed(volume, "wc", raw=True)).digest() == hashlib.sha256(data).digest()
+
+
+def test_zstandard_output_of_several_frames_is_decompressed(volume):
+    frames = [zstandard.ZstdCompressor().compress(text) for text in (b"a\t1\n" * 100_000, b"b\t2\n")]
+    make_output(volume / "wc", {"output.tsv.zst": b"".join(frames)})
+    assert printed(volume, "wc") == b"a\t1\n" * 100_000 + b"b\t2\n"
 
 
 def test_truncated_output_is_told_of(volume):
