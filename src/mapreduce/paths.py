@@ -12,6 +12,8 @@ from typing import Final
 from mapreduce.ids import AttemptId, Kind
 from mapreduce.spec import Compression, OutputFormat
 
+MAX_NAME: Final = 255
+"""Bytes that a name between two `/` may have on nearly every volume."""
 OUTPUT_FILE: Final = "output.tsv"
 """The data file of an output that is neither in parts nor compressed, in the format that is the default."""
 MANIFEST: Final = "_manifest.json"
@@ -34,6 +36,11 @@ def staging(output: str, uid: str) -> str:
 def replaced(output: str, uid: str) -> str:
     """Return where the output that this job replaces stands while the new one takes its name."""
     return f"{staging(output, uid)}.replaced"
+
+
+def fit(output: str, uid: str) -> bool:
+    """Tell whether a volume can have every name that the job makes for this output."""
+    return all(len(name.encode()) <= MAX_NAME for name in replaced(output, uid).split("/"))
 
 
 def lock(output: str) -> str:

@@ -8,6 +8,7 @@ process may be killed at any time; at the end, whatever the end, nothing of it i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import shutil
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import mapreduce
 from mapreduce import paths
+from mapreduce.errors import MapReduceError
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import JobSpec
 from mapreduce_cli import localjobs
@@ -61,13 +63,14 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
 
 
 def _tidy(spec: JobSpec, root: Path, *, keep_history: bool) -> None:
-    """Do what the gateway may not have come to: every process is gone now, so this one is the gateway."""
+    """Do what the gateway may not have come to: every process is gone now, so this one is the gateway.
+
+    What cannot be tidied stays: how the job ended matters more.
+    """
     store = PosixStore(root)
     output = Output(store, EngineFormats(store, child=False), uid=spec.uid, path=spec.output, partitions=spec.reducers)
-    if keep_history:
-        output.clean_failed()
-    else:
-        output.clean_deleted()
+    with contextlib.suppress(MapReduceError):
+        output.clean_failed() if keep_history else output.clean_deleted()
 
 
 def _notes(spec: JobSpec, root: Path, logs: Path | None) -> tuple[str, ...]:

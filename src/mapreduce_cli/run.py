@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from mapreduce import paths
 from mapreduce.errors import InputError, MapReduceError, OutputError, UsageError
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import MIB, JobSpec, Limits
@@ -112,8 +113,9 @@ def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, A
     workers, slots = given.pop("workers") or max(2, _cores()), given.pop("slots")
     chosen = options.read(given)
     source = programs.read(program, chosen.files)
+    uid = localjobs.new_uid()
     return JobSpec(
-        uid=localjobs.new_uid(),
+        uid=uid,
         name=re.sub(r"[^a-z0-9]+", "-", Path(source.file or source.module).stem.lower()).strip("-") or "job",
         program=source,
         params=chosen.params,
@@ -122,7 +124,7 @@ def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, A
         encoding_errors=chosen.encoding_errors,
         max_record_bytes=chosen.max_record,
         split_size=chosen.split_size,
-        output=_output(output, replace=chosen.overwrite),
+        output=_output(output, uid, replace=chosen.overwrite),
         output_format=chosen.output_format,
         merge=chosen.merge,
         output_compression=chosen.compress,
@@ -155,13 +157,15 @@ def _pattern(text: str) -> str:
     return path.lstrip("/")
 
 
-def _output(text: str, *, replace: bool) -> str:
+def _output(text: str, uid: str, *, replace: bool) -> str:
     """Return the output relative to `ROOT`; raises `OutputError` if something stands there that must stay."""
     path = _utf8(os.path.abspath(text))
     if os.path.lexists(path) and not replace:
         raise OutputError(
             f"the output {text} exists already; choose another --output, remove it, or replace it with --overwrite"
         )
+    if not paths.fit(path, uid):
+        raise OutputError(f"the output {text} cannot be made: its name is too long, or one above it")
     parent = os.path.dirname(path)
     while not os.path.exists(parent):
         parent = os.path.dirname(parent)

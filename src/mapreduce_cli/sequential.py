@@ -11,7 +11,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 import mapreduce
 from mapreduce import counters, digests, paths
 from mapreduce.api import Job
-from mapreduce.errors import ProgramError, UsageError
+from mapreduce.errors import MapReduceError, ProgramError, UsageError
 from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
@@ -67,19 +67,25 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
             _open(output)
             return _Sequential(spec, root, store, output, scratch, show).run()
     except JobFailed as failed:
-        output.clean_failed()
+        _tidy(output.clean_failed)
         failed.notes = (*failed.notes, f"history: {root / paths.staging(spec.output, spec.uid) / paths.EVENTS}")
         raise
     except UsageError as error:
-        output.clean_deleted()
+        _tidy(output.clean_deleted)
         raise _refused(error) from error
     except BaseException:
         # Interrupted, or a defect: nothing of the job stays.
-        output.clean_deleted()
+        _tidy(output.clean_deleted)
         raise
     finally:
         show.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _tidy(clean: Callable[[], None]) -> None:
+    """Remove what the job made. What cannot be removed stays: how the job ended matters more."""
+    with suppress(MapReduceError):
+        clean()
 
 
 @contextmanager
@@ -310,7 +316,9 @@ class _Sequential:
     def _failed(self, attempt: AttemptId, error: Exception) -> JobFailed:
         """Say what the engine says of an exception, and note it."""
         info = engine_failure.describe(error)
-        self._note("Failed", attempt, reason=info.reason, message=info.message)
+        with suppress(MapReduceError):
+            # Where the journal cannot be written any more, the failure itself matters more.
+            self._note("Failed", attempt, reason=info.reason, message=info.message)
         return JobFailed(info.reason, info.message, where=info.where, traceback=info.traceback)
 
     def _begin(self, attempt: AttemptId) -> None:

@@ -1,4 +1,4 @@
-"""What ends a run of `--sequential` from outside, and what only looks like it."""
+"""What ends a run of `--sequential`: from outside, or what only looks like it; and what is told then."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ class J(mr.Job):
 def run(root: Path, line: str) -> None:
     (root / "in.txt").write_bytes(b"a\n")
     program = Program("job.py", SOURCE.format(line=line).encode())
-    spec = JobSpec(uid="u1", name="job", program=program, inputs=("in.txt",), output="out", reducers=1)
+    spec = JobSpec(uid="u1", name="job", program=program, inputs=("in.txt",), output="folder/out", reducers=1)
     sequential.run(spec, root, Silent())
 
 
@@ -53,4 +53,14 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
         run(tmp_path, "os.kill(os.getpid(), signal.SIGINT)")
     finally:
         signal.signal(signal.SIGINT, before)
-    assert (tmp_path / "out" / "_SUCCESS").exists()
+    assert (tmp_path / "folder" / "out" / "_SUCCESS").exists()
+
+
+def test_how_a_job_ended_is_told_even_where_nothing_can_be_tidied_up(tmp_path: Path) -> None:
+    folder = str(tmp_path / "folder")
+    with pytest.raises(JobFailed) as caught:
+        run(
+            tmp_path,
+            f"os.rename({folder!r}, {folder!r} + '2'); open({folder!r}, 'w').close(); raise ValueError('mine')",
+        )
+    assert (caught.value.reason, caught.value.message) == ("UserCodeFailed", "ValueError: mine")

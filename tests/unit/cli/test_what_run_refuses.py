@@ -60,3 +60,7 @@ def test_a_working_folder_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 )
 def test_a_number_that_no_job_can_have_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
     refused(tmp_path, "job.py", "in.txt", "--output", "out", *words)
+
+
+def test_a_name_that_no_volume_can_have_is_refused(tmp_path: Path) -> None:
+    assert "too long" in refused(tmp_path, "job.py", "in.txt", "--output", "n" * 250).stderr

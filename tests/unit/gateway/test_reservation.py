@@ -8,10 +8,10 @@ import pytest
 
 from mapreduce import paths
 from mapreduce.errors import OutputError
-from mapreduce_worker.gateway import durable, reservation
+from mapreduce_worker.gateway import durable, failures, reservation
 from mapreduce_worker.gateway.reservation import OutputContested, OutputReserved
 from mapreduce_worker.gateway.standing import OutputExists
-from mapreduce_worker.gateway.storage import Output
+from mapreduce_worker.gateway.storage import Output, OutputImpossible
 from mapreduce_worker.gateway.store import PosixStore
 from tests.support.crash_store import Crashed, CrashStore, Disk
 from tests.support.outputs import PATH, attempt, make_output, stage
@@ -294,3 +294,32 @@ def test_a_lock_with_a_count_that_is_none_still_names_its_job(count):
     CrashStore(disk).append(LOCK, b"dead\t" + count + b"\n")
     assert reservation.holder(CrashStore(disk), PATH) == "dead"
     assert reservation.made_by(CrashStore(disk), PATH, "dead") == 0
+
+
+# --- outputs that cannot be ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["n" * 250, "\u00e4" * 125, "deep/" + "n" * 240, "n" * 256 + "/out"])
+def test_a_name_that_no_volume_can_have_is_refused_before_anything_is_made(tmp_path, path):
+    with pytest.raises(OutputImpossible, match="too long") as caught:
+        make_output(PosixStore(tmp_path), path=path).open()
+    assert (failures.describe(caught.value).kind, failures.describe(caught.value).reason) == ("refused", "InvalidSpec")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longest_name_that_is_accepted_can_be_written_replaced_and_removed(tmp_path):
+    name = "n" * (paths.MAX_NAME - len(paths.replaced("", "uid-1")))
+    assert paths.fit(name, "uid-1")
+    assert not paths.fit(name + "n", "uid-1")
+    output = make_output(PosixStore(tmp_path), path=name)
+    output.open()
+    for partition in range(2):
+        stage(output, partition, b"a\t1\n")
+    output.publish(attempt("publish"), b"", 1.0)
+    assert (tmp_path / name / "_SUCCESS").exists()
+
+
+def test_an_output_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputImpossible, match="Not a directory"):
+        make_output(PosixStore(tmp_path), path="file/out").open()

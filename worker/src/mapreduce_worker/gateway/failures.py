@@ -16,6 +16,7 @@ from mapreduce_worker.gateway.planner import PlanTooLarge
 from mapreduce_worker.gateway.publishing import Abandoned
 from mapreduce_worker.gateway.reservation import OutputReserved
 from mapreduce_worker.gateway.standing import OutputExists
+from mapreduce_worker.gateway.storage import OutputImpossible
 from mapreduce_worker.gateway.store import PathRefused, StoreError
 
 
@@ -26,6 +27,7 @@ class PartUnreadable(SystemFault):
 _TABLE: tuple[tuple[type[BaseException], Literal["disruption", "refused"], str], ...] = (
     (OutputExists, "refused", "OutputExists"),
     (OutputReserved, "refused", "OutputReserved"),
+    (OutputImpossible, "refused", "InvalidSpec"),
     (PlanTooLarge, "refused", "PlanTooLarge"),
     (PathRefused, "refused", "InvalidSpec"),
     (PartUnreadable, "disruption", "SegmentUnreadable"),

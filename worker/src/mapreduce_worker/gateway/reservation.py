@@ -63,7 +63,7 @@ def reserve(
             raise OutputContested(output, [owner])
         else:
             made = max(made, _sweep(store, output, uid, dead_jobs))
-    raise OutputReserved(f"other jobs are taking the name {output!r} at this moment")
+    raise OutputReserved(f"no lock can be made for {output!r}: the folder takes no file, or others make theirs")
 
 
 def holder(store: Store, output: str) -> str | None:

@@ -8,15 +8,17 @@ name), `store.py` (the only door to the disk), `core/gateway.py` (decides which 
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import posixpath
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from mapreduce import paths
-from mapreduce.errors import CorruptionError, SystemFault
+from mapreduce.errors import CorruptionError, OutputError, SystemFault
 from mapreduce.history import Frame, HistoryEvent, render
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import OutputSummary
@@ -26,7 +28,14 @@ from mapreduce_worker.gateway.data_files import OutputOptions, Planned
 from mapreduce_worker.gateway.journal import Journal
 from mapreduce_worker.gateway.reservation import OutputContested, OutputReserved
 from mapreduce_worker.gateway.standing import OutputExists
-from mapreduce_worker.gateway.store import PathRefused, Store
+from mapreduce_worker.gateway.store import PathRefused, Store, StoreError
+
+_NEVER: Final = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.ELOOP, errno.EROFS})
+"""Errors that lie in the output's path, or in what it stands on, and not in the moment."""
+
+
+class OutputImpossible(OutputError):
+    """The volume can have no output of that name."""
 
 
 class PartFacts(msgspec.Struct, frozen=True):
@@ -116,9 +125,21 @@ class Output:
 
         Finishes a publication that was broken off after its last file was durable. What jobs of
         `dead_jobs` left is swept. Raises `OutputExists`, `OutputReserved`, `OutputContested` where
-        others of whom nothing is known left something, `CorruptionError` (the journal).
+        others of whom nothing is known left something, `OutputImpossible`, `CorruptionError` (the journal).
         """
         self._journal = None
+        if not paths.fit(self.path, self.uid):
+            raise OutputImpossible(f"the name of the output {self.path!r} is too long")
+        try:
+            return self._open(live_jobs, dead_jobs)
+        except StoreError as error:
+            if not (isinstance(error.__cause__, OSError) and error.__cause__.errno in _NEVER):
+                raise
+            with contextlib.suppress(StoreError):
+                reservation.release(self._store, self.path, self.uid)
+            raise OutputImpossible(f"the output {self.path!r} cannot be made: {error}") from error
+
+    def _open(self, live_jobs: Collection[str], dead_jobs: Collection[str]) -> Opening:
         summary = self.published()
         if summary is not None:
             return Opening(published=summary)
