@@ -59,9 +59,15 @@ def make_scratch(uid: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{uid}."))
 
 
-def keep_logs(scratch: Path) -> Path:
-    """Give the scratch directory of a failed job, which holds only logs now, a name that is not swept."""
-    return scratch.rename(scratch.with_name(f"{KEPT}{scratch.name.removeprefix(SCRATCH).replace('.', '-')}"))
+def keep_logs(scratch: Path) -> Path | None:
+    """Give the scratch directory of a failed job, which holds only logs now, a name that is not swept.
+
+    Returns None if it is gone: user code, or who tidies temporary files, may have removed it.
+    """
+    try:
+        return scratch.rename(scratch.with_name(f"{KEPT}{scratch.name.removeprefix(SCRATCH).replace('.', '-')}"))
+    except OSError:
+        return None
 
 
 @lru_cache(maxsize=1)

@@ -58,4 +58,9 @@ def test_kept_logs_outlive_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     dead.mkdir()
     logs = localjobs.keep_logs(dead)
     localjobs.make_scratch(localjobs.new_uid())
+    assert logs is not None
     assert logs.is_dir()
+
+
+def test_logs_that_somebody_removed_are_not_kept(tmp_path: Path) -> None:
+    assert localjobs.keep_logs(tmp_path / "mapreduce-gone.x") is None
