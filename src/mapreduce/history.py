@@ -36,6 +36,7 @@ EventWord = Literal[
     "Consumed",
     "Staged",
     "Charged",
+    "LeftOut",
     "WorkerLost",
     "Suspended",
     "Resumed",
@@ -46,6 +47,7 @@ EventWord = Literal[
 at a registration (proof that its map finished). Lost also says that a finished map output is
 gone (`reason` tells). Consumed: which map outputs a reduce read (digest). Staged: a part is
 durable under the staging directory. Charged: a budget was used. WorkerLost: a worker is gone.
+LeftOut: the job goes on without a task.
 Suspended, Resumed: all workers and gateways were stopped; what is staged stays."""
 
 Budget = Literal["", "user", "disruption", "segments"]

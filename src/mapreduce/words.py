@@ -69,6 +69,7 @@ REASONS: Final[dict[str, str]] = {
     "Cancelled": "The master no longer needs the attempt.",
     "InternalError": "A defect of the operator; the message has details.",
     "Unready": "Not all workers have registered yet.",
+    "LeftOut": "A task spent its budget, and the job goes on without it, as maxFailedTasks allows.",
     "NotNeeded": "The worker had nothing left to do, and was stopped.",
     # what goes well
     "Scaled": "The job has more, or fewer, workers than before.",

@@ -54,11 +54,18 @@ def counters_that_count(events: Events) -> dict[str, int]:
             counted[event["task"]] = event.get("counters", {})
     for event in named(events, "Staged"):
         counted[event["task"]] = event.get("counters", {})
+    for task in left_out(events):
+        counted.pop(task, None)
     sums: Counter[str] = Counter()
     for counters in counted.values():
         for name, value in counters.items():
             sums[name] += value
     return dict(sums)
+
+
+def left_out(events: Events) -> set[str]:
+    """Return the tasks without which the job went on."""
+    return {event["task"] for event in named(events, "LeftOut")}
 
 
 def wrong_counters(events: Events, counters: dict[str, int]) -> list[str]:
@@ -123,7 +130,7 @@ def _budgets_are_respected(events: Events, attempts_per_task: int) -> Iterable[s
     charged = Counter(event["task"] for event in named(events, "Charged") if event.get("budget") == "user")
     ended = bool(named(events, "JobFailed"))
     for task, count in charged.items():
-        if count > attempts_per_task or (count == attempts_per_task and not ended):
+        if count > attempts_per_task or (count == attempts_per_task and not ended and task not in left_out(events)):
             yield f"{task} was charged {count} times with a budget of {attempts_per_task}"
 
 
@@ -134,6 +141,11 @@ def _each_reduce_is_staged_once(events: Events, reduces: int) -> Iterable[str]:
     for task, sources in staged.items():
         if len(sources) > 1:
             yield f"{task} was staged from more than one attempt: {sorted(sources)}"
+    made_nothing = {task for task in left_out(events) if task not in staged}
+    if reduces and any(task.startswith("reduce-") for task in staged):
+        reduces -= sum(1 for task in made_nothing if task.startswith("reduce-"))
+    elif reduces:
+        reduces = max(0, reduces - len(made_nothing))
     if reduces and len(staged) != reduces:
         yield f"{len(staged)} of {reduces} reduces were staged"
 
@@ -161,6 +173,7 @@ def _published_after_all_parts(events: Events) -> Iterable[str]:
 def _every_map_finished(events: Events, maps: int) -> Iterable[str]:
     proofs = named(events, "Finished", "Held", "Staged")
     finished = {event["task"] for event in proofs if event["task"].startswith("map-")}
+    finished |= {task for task in left_out(events) if task.startswith("map-")}
     if len(finished) < maps:
         yield f"{len(finished)} of {maps} maps finished"
 

@@ -33,6 +33,7 @@ from mapreduce.protocol import (
     SegmentsLost,
 )
 
+LEFT_OUT = -2
 _boots = itertools.count(1)
 
 
@@ -225,10 +226,12 @@ class FakeWorker(FakeProcess):
             self.locations_seen = answer.locations.version
             for place in answer.locations.outputs:
                 for position, index in enumerate(range(place.first, place.last + 1)):
-                    if place.holder < 0:
+                    attempt = AttemptId(TaskId(0, "map", index), place.epoch, place.number)
+                    if place.holder == LEFT_OUT:
+                        self.places[index] = (attempt, "")
+                    elif place.holder < 0:
                         self.places.pop(index, None)
                     else:
-                        attempt = AttemptId(TaskId(0, "map", index), place.epoch, place.number)
                         self.places[index] = (attempt, place.checksums[position])
         for attempt, assignment in self.active.items():
             if isinstance(assignment, RunReduce):

@@ -108,7 +108,8 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 class OutputsAt(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Maps first..last (inclusive) were made by attempt number `number` of `epoch`, and are at `holder`.
 
-    A holder of -1 says that the outputs are lost and will be made again.
+    A holder of -1 says that the outputs are lost and will be made again, one of -2 that these maps are
+    left out: they have no output, and nobody should wait for one.
     """
 
     first: int

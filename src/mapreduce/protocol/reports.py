@@ -103,7 +103,7 @@ class JournalPage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class OutputSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was published; `counters` are those of the manifest."""
+    """What was published; `counters` are those of the manifest, and so are the tasks that were left out."""
 
     path: str
     files: int
@@ -111,6 +111,7 @@ class OutputSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     size: int
     checksum: str
     counters: dict[str, int] = {}
+    left_out: tuple[str, ...] = ()
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -17,7 +17,7 @@ from xxhash import xxh3_128_hexdigest
 
 from mapreduce import tsv
 from mapreduce.errors import CorruptionError
-from mapreduce.ids import AttemptId
+from mapreduce.ids import AttemptId, TaskId
 from mapreduce.partitioning import partition
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.program import Program
@@ -39,13 +39,35 @@ class Toy(msgspec.Struct, frozen=True):
     texts: tuple[tuple[str, ...], ...]
     partitions: int
     has_reduce: bool = True
+    spoiled_map: int = -1
+    spoiled_partition: int = -1
+    """The map and the reduce whose user code always fails, and which are left out."""
 
     @classmethod
     def draw(cls, chance: random.Random) -> Toy:
         """Return an input of a few maps, some of them without a word."""
         maps = chance.randint(1, 7)
         texts = tuple(tuple(chance.choices(WORDS, k=chance.randint(0, 9))) for _ in range(maps))
-        return cls(texts, chance.randint(1, 4), has_reduce=chance.random() < 0.7)
+        toy = cls(texts, chance.randint(1, 4), has_reduce=chance.random() < 0.7)
+        if chance.random() < 0.85:
+            return toy
+        spoiled_partition = chance.randrange(toy.partitions) if toy.has_reduce and chance.random() < 0.5 else -1
+        return msgspec.structs.replace(toy, spoiled_map=chance.randrange(maps), spoiled_partition=spoiled_partition)
+
+    def is_spoiled(self, task: TaskId) -> bool:
+        """Tell whether the user's code fails in every attempt of a task."""
+        return task.index == (self.spoiled_map if task.kind == "map" else self.spoiled_partition)
+
+    def _read(self) -> list[tuple[str, ...]]:
+        """Return the texts of the maps that are not left out."""
+        return [text for index, text in enumerate(self.texts) if index != self.spoiled_map]
+
+    def _written(self) -> list[str]:
+        """Return the words that reach the output."""
+        words = [word for text in self._read() for word in text]
+        if not self.has_reduce:
+            return words
+        return [word for word in words if partition(word.encode(), self.partitions) != self.spoiled_partition]
 
     @property
     def parts(self) -> int:
@@ -64,7 +86,7 @@ class Toy(msgspec.Struct, frozen=True):
             workers=workers,
             slots=slots,
             separate_input=separate_input,
-            limits=Limits(pre_running_deadline=100_000.0, disruptions_in_a_row=1000),
+            limits=Limits(pre_running_deadline=100_000.0, disruptions_in_a_row=1000, max_failed_tasks=2),
         )
 
     def splits(self) -> tuple[Split, ...]:
@@ -104,15 +126,16 @@ class Toy(msgspec.Struct, frozen=True):
 
     def expected_counters(self) -> dict[str, int]:
         """Return what the counters must be that do not depend on which attempts count."""
-        words = [word for text in self.texts for word in text]
-        sums = {"words": len(words)} | ({"maps": len(self.texts)} if self.texts else {})
-        return sums | ({"keys": len(set(words))} if self.has_reduce else {})
+        read = self._read()
+        sums = {"words": sum(map(len, read)), "maps": len(read)} if read else {}
+        reduced = self.has_reduce and self.partitions > (self.spoiled_partition >= 0)
+        return sums | ({"keys": len(set(self._written()))} if reduced else {})
 
     def expected(self) -> bytes:
         """Return what `output.tsv` must hold."""
         if not self.has_reduce:
-            return b"".join(tsv.line(word, 1) for text in self.texts for word in text)
-        counts = Counter(word for text in self.texts for word in text)
+            return b"".join(tsv.line(word, 1) for word in self._written())
+        counts = Counter(self._written())
         return b"".join(tsv.line(word, count) for word, count in sorted(counts.items()))
 
 

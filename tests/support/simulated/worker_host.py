@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mapreduce.ids import AttemptId
 from mapreduce.program import Shape
-from mapreduce.protocol import MapOutput
+from mapreduce.protocol import ErrorInfo, MapOutput
 from mapreduce_worker.core import events
 from mapreduce_worker.core.worker import WorkerCore
 from tests.support.simulated import toy
@@ -110,8 +110,11 @@ class WorkerHost(SimulatedProcess):
         assert command.slot not in self._running, f"slot {command.slot} of {self.name} has two attempts"
         self._running[command.slot] = command.attempt
         chance = self._world.clock.chance
-        dies = self._world.slots_die and chance.random() < 0.05
-        end = self._die if dies else (self._map if isinstance(command, events.MapInSlot) else self._reduce)
+        end = self._map if isinstance(command, events.MapInSlot) else self._reduce
+        if self._world.toy.is_spoiled(command.attempt.task):
+            end = self._fail
+        if self._world.slots_die and chance.random() < 0.05:
+            end = self._die
         self._world.clock.after(chance.uniform(0.1, self._world.longest_task), lambda: self._finish(command, end))
 
     def _finish(self, command: Any, end: Any) -> None:
@@ -121,6 +124,12 @@ class WorkerHost(SimulatedProcess):
 
     def _die(self, command: Any) -> events.Event:
         return events.SlotDied(attempt=command.attempt, code=-9)
+
+    def _fail(self, command: Any) -> events.Event:
+        error = ErrorInfo(
+            kind="user", reason="UserCodeFailed", message=f"ValueError: {command.attempt.task} is spoiled"
+        )
+        return events.Broke(command.attempt, error)
 
     def _map(self, command: events.MapInSlot) -> events.Event:
         if command.makes_part:

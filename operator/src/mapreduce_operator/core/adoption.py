@@ -60,6 +60,8 @@ def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:
     wanted = not book.map_only and attempt_id.task.kind == "map" and credible.attempt(book, attempt_id)
     if wanted and book.tasks["map"].is_in(index, TaskState.SUCCEEDED) and index not in outputs.orphans:
         wanted = False
+    if wanted and book.tasks["map"].is_in(index, TaskState.FAILED):
+        wanted = False
     if not wanted:
         if credible.attempt(book, attempt_id):
             attempts.discard(book, worker, attempt_id)

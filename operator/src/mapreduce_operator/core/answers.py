@@ -218,6 +218,7 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
                 attempt=attempt.id,
                 journal_through=book.journal.last,
                 parts=book.producers.count,
+                left_out=tuple(sorted(task.index for task in book.left_out if task.kind == book.producers.kind)),
                 manifest=manifest.make(book),
             )
         case _:

@@ -87,6 +87,7 @@ class Recovered(msgspec.Struct):
     charged: dict[TaskId, int] = {}
     last_error: dict[TaskId, tuple[str, str]] = {}
     staged: dict[int, Part] = {}
+    left_out: list[TaskId] = []
     finished: dict[int, str] = {}
     """Map index to checksum, of maps that finished."""
     records: dict[int, int] = {}
@@ -188,6 +189,8 @@ class Book:
         self.complaints: dict[AttemptId, set[AttemptId]] = {}
         self.avoid: dict[int, set[int]] = {}
         """Workers that a moved reduce should not get again."""
+        self.left_out: list[TaskId] = []
+        """Tasks that spent their budget, as `Limits.max_failed_tasks` allows."""
         self.finished = 0
         """Tasks that finished, for telling disruptions in a row."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapreduce.ids import Kind
+from mapreduce.ids import Kind, TaskId
 from mapreduce.protocol import AttemptFailed, ErrorInfo, SegmentsLost
 from mapreduce_operator.core import attempts, maps, parts, policies
 from mapreduce_operator.core.book import KEPT_FAILURES, Book
@@ -94,9 +94,33 @@ def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     if verdict.action == "fail":
         attempts.cancel_all(book, kind, index, "Cancelled")
         table.move(index, "spent")
-        book.fail(verdict.reason, verdict.message)
+        if may_leave_out(book, kind, len(book.left_out)):
+            book.record("LeftOut", task=table.id(index), reason=verdict.reason, message=verdict.message)
+            book.announce("Warning", "LeftOut", verdict.message)
+            leave_out(book, table.id(index))
+        else:
+            book.fail(verdict.reason, verdict.message)
     else:
         attempts.put_back(book, kind, index)
+
+
+def may_leave_out(book: Book, kind: Kind, already: int) -> bool:
+    """Tell whether the job goes on without one more task that has spent its budget.
+
+    A map that some reduce has read already must not be left out for the others.
+    """
+    if kind not in ("map", "reduce") or (kind == "map" and book.consumed):
+        return False
+    return already < book.spec.limits.max_failed_tasks
+
+
+def leave_out(book: Book, task: TaskId) -> None:
+    """Let the job go on without a task that has spent its budget."""
+    book.left_out.append(task)
+    book.finished += 1
+    if task.kind == "map" and not book.map_only:
+        book.outputs.leave_out(task.index)
+        maps.wake_reducers(book)
 
 
 def disrupt(book: Book, kind: Kind, index: int, reason: str, message: str = "") -> None:

@@ -76,9 +76,9 @@ def _outputs_have_holders(book: Book) -> Iterator[str]:
     for index in range(table.count if not book.over and not book.map_only else 0):
         holder = book.outputs.holder[index]
         done = table.is_in(index, TaskState.SUCCEEDED)
-        if holder != NOBODY and not book.registry.by_number(holder).alive:
+        if holder >= 0 and not book.registry.by_number(holder).alive:
             yield f"the output of map-{index} is at {book.registry.by_number(holder).name}, which is lost"
-        if holder != NOBODY and not done:
+        if holder >= 0 and not done:
             yield f"map-{index} has an output, but has not succeeded"
         if done and holder == NOBODY and index not in book.outputs.orphans:
             yield f"map-{index} has succeeded, but nobody holds its output"

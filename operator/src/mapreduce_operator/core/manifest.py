@@ -12,7 +12,7 @@ from mapreduce_operator.core.book import Book
 
 
 def make(book: Book) -> bytes:
-    """Return the manifest's beginning as JSON: job, plan, epoch, key type and counters."""
+    """Return the manifest's beginning as JSON: job, plan, epoch, key type, counters, tasks that are left out."""
     header = book.header
     return msgspec.json.encode(
         {
@@ -21,5 +21,6 @@ def make(book: Book) -> bytes:
             "epoch": book.epoch,
             "key_type": book.key_type,
             "counters": book.tally.totals(),
+            "left_out": [str(task) for task in sorted(book.left_out)],
         }
     )

@@ -18,6 +18,8 @@ from mapreduce.protocol import Holder, Locations, MapOutput, OutputsAt
 from mapreduce_operator.core.workers import Registry
 
 NOBODY: Final = -1
+LEFT_OUT: Final = -2
+"""The holder of a map that is left out: it has no output, and nobody waits for one."""
 KEPT_PAGES: Final = 64
 PAGE_MAPS: Final = 50_000
 """Changes in one answer."""
@@ -76,6 +78,14 @@ class MapOutputs:
         """Tell whether a worker holds the output of any map."""
         return self._held[holder] > 0
 
+    def leave_out(self, index: int) -> None:
+        """Note that a map will have no output, and that nobody should wait for it."""
+        self.holder[index] = LEFT_OUT
+        self.checksum[index] = ""
+        self._digest = ""
+        self.orphans.discard(index)
+        self._log.append(index)
+
     def held_by(self, holder: int) -> list[int]:
         """Return the maps whose output a worker holds."""
         return [index for index, number in enumerate(self.holder) if number == holder]
@@ -101,8 +111,8 @@ class MapOutputs:
         return self._digest
 
     def all_known(self) -> bool:
-        """Tell whether the checksum of every map is known."""
-        return all(self.checksum)
+        """Tell whether the checksum of every map is known that is not left out."""
+        return all(known or holder == LEFT_OUT for known, holder in zip(self.checksum, self.holder, strict=True))
 
     # --- telling --------------------------------------------------------------------------
 
@@ -120,7 +130,7 @@ class MapOutputs:
     def _page(self, seen: int, registry: Registry) -> Locations:
         through = min(self.version, seen + PAGE_MAPS)
         places = tuple(self._intervals(sorted(set(self._log[seen:through]))))
-        numbers = sorted({place.holder for place in places if place.holder != NOBODY})
+        numbers = sorted({place.holder for place in places if place.holder >= 0})
         holders = tuple(_holder(number, registry) for number in numbers)
         return Locations(version=through, step=self.step, holders=holders, outputs=places)
 
@@ -139,7 +149,7 @@ class MapOutputs:
 
     def _interval(self, run: list[int]) -> OutputsAt:
         holder, epoch, number = self._place(run[0])
-        checksums = () if holder == NOBODY else tuple(self.checksum[index] for index in run)
+        checksums = () if holder < 0 else tuple(self.checksum[index] for index in run)
         return OutputsAt(first=run[0], last=run[-1], epoch=epoch, number=number, holder=holder, checksums=checksums)
 
 

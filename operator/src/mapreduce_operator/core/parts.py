@@ -26,7 +26,7 @@ def offer(book: Book, partition: int, part: Part, sequence: int) -> None:
 def accept(book: Book, partition: int, part: Part) -> None:
     """Take a staged part as the result of its task, once."""
     made_by = book.producers
-    if made_by.is_in(partition, TaskState.SUCCEEDED):
+    if made_by.is_in(partition, TaskState.SUCCEEDED) or made_by.is_in(partition, TaskState.FAILED):
         return
     before = book.parts.get(partition)
     if before is not None and before.worker >= 0:

@@ -13,12 +13,14 @@ from array import array
 import msgspec
 
 from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
+from mapreduce.ids import TaskId
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.protocol import JournalPage
-from mapreduce_operator.core import adoption, maps, parts, shape
+from mapreduce_operator.core import adoption, failures, maps, parts, shape
 from mapreduce_operator.core.book import KEPT_FAILURES, Book, Failure, Part, Recovered
 from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.outputs import MapOutputs
+from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.tasks import TaskTable
 
 _encode_split = msgspec.msgpack.Encoder().encode
@@ -56,34 +58,44 @@ def _read_frame(found: Recovered, frame: Frame) -> None:
 
 
 def _read_event(found: Recovered, entry: HistoryEvent) -> None:
-    task = entry.task
+    if entry.task is not None:
+        _read_of_task(found, entry, entry.task)
+        return
     match entry.event:
         case "EpochOpened":
             found.started_wall = entry.wall if found.started_wall is None else found.started_wall
             found.active_wall = entry.wall if found.active_wall is None else found.active_wall
         case "Resumed":
             found.active_wall = entry.wall
-        case "Charged" if entry.budget == "user" and task is not None:
+        case "JobFailed":
+            found.failure = Failure(entry.reason, entry.message)
+        case _:
+            pass
+
+
+def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
+    match entry.event:
+        case "Charged" if entry.budget == "user":
             found.charged[task] = found.charged.get(task, 0) + 1
             found.last_error[task] = (entry.message, entry.worker)
             found.failures = [*found.failures, _failure(entry)][-KEPT_FAILURES:]
-        case "Staged" if task is not None and entry.attempt is not None:
+        case "Staged" if entry.attempt is not None:
             part = Part(entry.attempt, entry.checksum, entry.rows, entry.size, -1, entry.records, entry.counters)
             found.staged.setdefault(task.index, part)
             found.has_reduce = task.kind == "reduce"
         case "Consumed":
             found.consumed = entry.checksum
             found.key_type = entry.key_type or found.key_type
-        case "Finished" | "Held" if task is not None and task.kind == "map":
+        case "LeftOut":
+            found.left_out.append(task)
+        case "Finished" if task.kind == "load":
+            found.has_reduce = entry.message != shape.MAP_ONLY
+        case "Finished" | "Held" if task.kind == "map":
             found.has_reduce = entry.message != shape.MAP_ONLY
             found.finished[task.index] = entry.checksum
             if entry.records:
                 found.records[task.index] = entry.records
             found.counters[task.index] = entry.counters
-        case "Finished" if task is not None and task.kind == "load":
-            found.has_reduce = entry.message != shape.MAP_ONLY
-        case "JobFailed":
-            found.failure = Failure(entry.reason, entry.message)
         case _:
             pass
 
@@ -145,20 +157,38 @@ def _restore_tasks(book: Book, found: Recovered) -> None:
         if table is not None and task.index < table.count:
             table.user_failures[task.index] = min(255, count)
             table.last_error[task.index] = found.last_error[task]
-            if count >= book.spec.limits.attempts_per_task:
-                book.fail("UserCodeFailed", f"{task} failed {count} times, at last: {found.last_error[task][0]}")
+            if count >= book.spec.limits.attempts_per_task and not _is_settled(found, task):
+                _spent(book, found, task, f"{task} failed {count} times, at last: {found.last_error[task][0]}")
+    for task in found.left_out:
+        book.tasks[task.kind].move(task.index, "spent")
+        failures.leave_out(book, task)
     if book.map_only:
         # Only what is staged has come to stay.
         return
     map_table = book.tasks["map"]
     for index, checksum in found.finished.items():
-        if index < map_table.count:
+        if index < map_table.count and not map_table.is_in(index, TaskState.FAILED):
             # It finished, so it runs again only if nobody turns out to hold it.
             map_table.move(index, "succeeded")
             book.outputs.remember(index, checksum)
             book.outputs.orphans.add(index)
             maps.count(book, index, 1)
             maps.note(book, index, found.records.get(index, 0), found.counters[index])
+
+
+def _is_settled(found: Recovered, task: TaskId) -> bool:
+    """Tell whether what a task was charged does not matter: it is left out, or its part is staged."""
+    part = found.staged.get(task.index)
+    return task in found.left_out or (part is not None and part.attempt.task == task)
+
+
+def _spent(book: Book, found: Recovered, task: TaskId, message: str) -> None:
+    """The last master died between charging a task and leaving it out, or failing the job."""
+    if task.kind in ("map", "reduce") and failures.may_leave_out(book, task.kind, already=len(found.left_out)):
+        book.record("LeftOut", task=task, reason="UserCodeFailed", message=message)
+        found.left_out.append(task)
+    else:
+        book.fail("UserCodeFailed", message)
 
 
 def install_plan(book: Book, header: PlanHeader, pages: list[tuple[Split, ...]]) -> None:

@@ -5,13 +5,15 @@ Neighbours: the shells render it; `master.py` publishes it when it changed.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from mapreduce.ids import Kind
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Condition, JobStatus, PhaseCounts, PublishStatus
 from mapreduce_operator.core.states import JobState, TaskState, WorkerState
 
+NAMED_TASKS: Final = 10
+"""Tasks that a message names."""
 _PHASES: dict[
     JobState,
     Literal["Pending", "Planning", "Mapping", "Reducing", "Publishing", "Succeeded", "Failed", "Suspended"],
@@ -55,6 +57,7 @@ def make(book: Book) -> JobStatus:
         total_size=book.header.size if book.header is not None else 0,
         counters=counters(book),
         last_failures=tuple(book.last_failures),
+        failed_tasks=failed_tasks(book),
         output=book.summary,
         message=waits,
     )
@@ -64,6 +67,12 @@ def counters(book: Book) -> dict[str, int]:
     """Return the sums of what user code counted; those of an output that was found published are in it."""
     published = book.summary.counters if book.summary is not None else {}
     return published or book.tally.totals()
+
+
+def failed_tasks(book: Book) -> tuple[str, ...]:
+    """Return the names of the tasks that are left out, in their order."""
+    published = book.summary.left_out if book.summary is not None else ()
+    return published or tuple(str(task) for task in sorted(book.left_out))
 
 
 def _counts(book: Book, kind: Kind) -> PhaseCounts:
@@ -95,9 +104,16 @@ def _set_conditions(book: Book, ready: int) -> None:
     elif "Suspended" in book.conditions:
         _set(book, "Suspended", False, "Resumed", "the job goes on")
     if book.state is JobState.SUCCEEDED:
-        _set(book, "Complete", True, "Succeeded", "the output is published")
+        _set(book, "Complete", True, "Succeeded", _published(failed_tasks(book)))
     if book.state is JobState.FAILED and book.failure is not None:
         _set(book, "Failed", True, book.failure.reason, book.failure.message)
+
+
+def _published(left_out: tuple[str, ...]) -> str:
+    if not left_out:
+        return "the output is published"
+    more = f" and {len(left_out) - NAMED_TASKS} more" if len(left_out) > NAMED_TASKS else ""
+    return f"the output is published, but without {', '.join(left_out[:NAMED_TASKS])}{more}, which failed"
 
 
 def _set(

@@ -97,8 +97,8 @@ class TaskTable:
 
     @property
     def done(self) -> bool:
-        """Whether every task has succeeded."""
-        return self.counts[TaskState.SUCCEEDED] == self.count
+        """Whether every task has succeeded, or is left out."""
+        return self.counts[TaskState.SUCCEEDED] + self.counts[TaskState.FAILED] == self.count
 
     # --- what may run -------------------------------------------------------------------
 

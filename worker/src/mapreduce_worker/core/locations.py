@@ -22,6 +22,10 @@ RETRY = 1.0
 """Seconds before segments that a holder neither gave nor lacked are asked for again."""
 
 
+LEFT_OUT = -2
+"""The holder of a map that is left out: it has no output."""
+
+
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """A finished map output: the attempt that made it, the number of its holder, its checksum."""
 
@@ -46,7 +50,7 @@ class LocationTable:
         changed = []
         for outputs in delta.outputs:
             for position, index in enumerate(range(outputs.first, outputs.last + 1)):
-                if outputs.holder < 0:
+                if outputs.holder < 0 and outputs.holder != LEFT_OUT:
                     places.pop(index, None)
                 else:
                     attempt = AttemptId(TaskId(delta.step, "map", index), outputs.epoch, outputs.number)
@@ -85,6 +89,7 @@ class Gathering:
         self.partition = partition
         self._maps = maps
         self._here: dict[int, tuple[FetchedSegment, str]] = {}
+        self._left_out: set[int] = set()
         self._todo: dict[int, dict[int, Place]] = {}
         self._fetches: dict[int, _Fetch] = {}
         self._complained: set[tuple[AttemptId, int]] = set()
@@ -94,7 +99,7 @@ class Gathering:
     @property
     def complete(self) -> bool:
         """Whether every segment is here."""
-        return len(self._here) == self._maps
+        return len(self._here) + len(self._left_out) == self._maps
 
     @property
     def idle(self) -> bool:
@@ -107,8 +112,9 @@ class Gathering:
         return tuple(segment for segment in ordered if segment.rows)
 
     def digest(self) -> str:
-        """Return the digest over the map outputs that were fetched."""
-        return consumed((index, self._here[index][1]) for index in sorted(self._here))
+        """Return the digest over the map outputs that were fetched; a map that is left out has an empty checksum."""
+        checksums = {index: checksum for index, (_, checksum) in self._here.items()} | dict.fromkeys(self._left_out, "")
+        return consumed(sorted(checksums.items()))
 
     def look_again(self) -> None:
         """Forget places and complaints: a new session tells all places again."""
@@ -124,7 +130,11 @@ class Gathering:
             for waiting in self._todo.values():
                 waiting.pop(index, None)
             place = table.place(self.step, index)
-            if place is not None and self._wants(index, place):
+            self._left_out.discard(index)
+            if place is not None and place.holder == LEFT_OUT:
+                self._here.pop(index, None)
+                self._left_out.add(index)
+            elif place is not None and self._wants(index, place):
                 self._todo.setdefault(place.holder, {})[index] = place
 
     def begin(self, table: LocationTable, numbers: Iterator[int], now: float) -> list[tuple[int, Holder, ReadSegments]]:
@@ -191,7 +201,11 @@ class Gathering:
 
     def _keep(self, table: LocationTable, segment: FetchedSegment, place: Place | None) -> None:
         index = segment.source.task.index
-        if place is not None and (index not in self._here or table.place(self.step, index) == place):
+        if (
+            place is not None
+            and index not in self._left_out
+            and (index not in self._here or table.place(self.step, index) == place)
+        ):
             self._here[index] = (segment, place.checksum)
 
     def _complaints(

@@ -65,6 +65,7 @@ class _Manifest(msgspec.Struct):
     output: OutputSummary
     files: tuple[_Named, ...]
     counters: dict[str, int] = {}
+    left_out: tuple[str, ...] = ()
 
 
 def prepare(store: Store, formats: Formats, target: Target, content: Content, watch: Watch) -> OutputSummary:
@@ -109,7 +110,7 @@ def finish(store: Store, target: Target) -> OutputSummary:
 def summary(store: Store, directory: str, path: str) -> OutputSummary:
     """Return what the manifest in a directory says of the output."""
     found = _read_manifest(store, directory)
-    return msgspec.structs.replace(found.output, path=path, counters=found.counters)
+    return msgspec.structs.replace(found.output, path=path, counters=found.counters, left_out=found.left_out)
 
 
 def _read_manifest(store: Store, directory: str) -> _Manifest:
