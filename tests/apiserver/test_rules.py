@@ -116,6 +116,10 @@ def refused(server, resource):
         ),
         ({"input": INPUT | {"splitSize": "9999999999999999Gi"}}, "spec.input.splitSize"),
         ({"input": INPUT | {"splitSize": "99999999999999999999"}}, "spec.input.splitSize"),
+        (
+            {"workers": {"env": [{"name": f"A{number}", "value": "x" * 32768} for number in range(3)]}},
+            "at most 65536 characters together",
+        ),
         ({"workers": {"serviceAccountName": "admin"}}, "unknown field"),
         ({"workers": {"securityContext": {"runAsUser": 0}}}, "unknown field"),
         (

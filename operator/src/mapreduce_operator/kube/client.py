@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -95,14 +95,19 @@ class Api:
 
     async def list_all(self, ref: Ref, selector: str = "") -> list[JsonObject]:
         """Return every object that the label selector picks, page by page."""
-        items: list[JsonObject] = []
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        return [item async for item in self.each(ref, selector)]
+
+    async def each(self, ref: Ref, selector: str = "", page: int = PAGE) -> AsyncIterator[JsonObject]:
+        """Yield every object that the label selector picks; no more than `page` of them are in memory here."""
+        query = {"limit": str(page)} | ({"labelSelector": selector} if selector else {})
         while True:
-            page = await self._request("GET", ref, query=query)
-            items += page.get("items") or []
-            token = (page.get("metadata") or {}).get("continue")
+            found = await self._request("GET", ref, query=query)
+            items, token = found.get("items") or [], (found.get("metadata") or {}).get("continue")
+            del found
+            while items:
+                yield items.pop(0)
             if not token:
-                return items
+                return
             query["continue"] = token
 
     async def list_in(self, resource: str, namespaces: Iterable[str], selector: str = "") -> list[JsonObject]:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from typing import Final
 
 from mapreduce import words
-from mapreduce_operator.kube import observe, pods, resource
-from mapreduce_operator.kube.client import JsonObject
+from mapreduce_operator.kube import kept, observe, pods, resource
+from mapreduce_operator.kube.client import JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, InvalidSpec
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.reconcile import Job, Shared
 
+PAGE: Final = 20
+"""Jobs in one page of a LIST: one may have more than a megabyte."""
 LIST_EVERY: Final = 30.0
 RETRY: Final = 2.0
 
@@ -35,8 +38,12 @@ class Jobs:
 
     async def find(self) -> frozenset[str]:
         """Return the uids of all jobs that exist, by a LIST that begins now; raises `ApiError`."""
-        bodies = await self._shared.api.list_in(words.PLURAL, self._namespaces)
-        return frozenset(str((body.get("metadata") or {}).get("uid")) for body in bodies)
+        return frozenset([str(body["metadata"].get("uid")) async for body in self._each()])
+
+    async def _each(self) -> AsyncIterator[JsonObject]:
+        for namespace in self._namespaces or ("",):
+            async for body in self._shared.api.each(Ref(words.PLURAL, namespace), page=PAGE):
+                yield kept.of(body)
 
     def namespace_of(self, uid: str) -> str | None:
         """Return the namespace of a job that exists."""
@@ -55,9 +62,9 @@ class Jobs:
             if job is not None:
                 self._forget(owner.uid)
         elif job is None:
-            self._jobs[owner.uid] = Job(body, self._shared, self.find)
+            self._jobs[owner.uid] = Job(kept.of(body), self._shared, self.find)
         else:
-            job.seen(body, began)
+            job.seen(kept.of(body), began)
 
     def pod_seen(self, pod: PodSeen) -> None:
         """A hint from a watch about a Pod."""
@@ -69,10 +76,11 @@ class Jobs:
         """Read every job and every Pod, and tell each job its part; raises `ApiError`."""
         began = self._shared.clock()
         listed = await self._shared.api.list_in("pods", self._namespaces, pods.selector())
-        bodies = await self._shared.api.list_in(words.PLURAL, self._namespaces)
+        # All of them before the first is told: a LIST that breaks off says nothing.
+        bodies = [body async for body in self._each()]
         present: set[str] = set()
         for body in bodies:
-            present.add(str((body.get("metadata") or {}).get("uid")))
+            present.add(str(body["metadata"].get("uid")))
             self.job_seen(body, began=began)
         for uid in set(self._jobs) - present:
             if self._jobs[uid].existed_before(began):
