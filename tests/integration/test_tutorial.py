@@ -3,12 +3,15 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.support import documents, tutorial
 
-LIMIT = 90.0
-"""Seconds for all of it, on a machine that does much else; alone it takes a fourth of that."""
+LIMIT = 200.0
+"""Seconds for all of it, on a machine that does much else; alone it takes 15 or so."""
 
 
+@pytest.mark.timeout(LIMIT + 40)
 def test_the_tutorial_does_what_it_shows_up_to_the_cluster(tmp_path: Path) -> None:
     environment = tutorial.environment(tmp_path, REPOSITORY=str(documents.ROOT))
     assert shutil.which("mapreduce", path=environment["PATH"]) is None
