@@ -14,7 +14,7 @@ from mapreduce.protocol import ErrorInfo
 from mapreduce_worker.engine import failure
 from mapreduce_worker.gateway.planner import PlanTooLarge
 from mapreduce_worker.gateway.publishing import Abandoned
-from mapreduce_worker.gateway.reservation import OutputReserved
+from mapreduce_worker.gateway.reservation import OutputInside, OutputReserved
 from mapreduce_worker.gateway.standing import OutputExists
 from mapreduce_worker.gateway.storage import OutputImpossible
 from mapreduce_worker.gateway.store import PathRefused, StoreError
@@ -28,6 +28,7 @@ _TABLE: tuple[tuple[type[BaseException], Literal["disruption", "refused"], str],
     (OutputExists, "refused", "OutputExists"),
     (OutputReserved, "refused", "OutputReserved"),
     (OutputImpossible, "refused", "InvalidSpec"),
+    (OutputInside, "refused", "InvalidSpec"),
     (PlanTooLarge, "refused", "PlanTooLarge"),
     (PathRefused, "refused", "InvalidSpec"),
     (PartUnreadable, "disruption", "SegmentUnreadable"),

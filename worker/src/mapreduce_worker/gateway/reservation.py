@@ -29,6 +29,10 @@ class OutputReserved(OutputError):
     """Another job that lives holds the output's name."""
 
 
+class OutputInside(OutputError):
+    """The output would stand inside what another job has made."""
+
+
 class OutputContested(OutputError):
     """Others left something at the output's name; nothing was done. `uids`: it must be found out who of them lives."""
 
@@ -64,6 +68,32 @@ def reserve(
         else:
             made = max(made, _sweep(store, output, uid, dead_jobs))
     raise OutputReserved(f"no lock can be made for {output!r}: the folder takes no file, or others make theirs")
+
+
+def require_outside(
+    store: Store, output: str, uid: str, live_jobs: Collection[str] = (), dead_jobs: Collection[str] = ()
+) -> None:
+    """Raise an error if the output would stand inside another job's output, or in its staging directory.
+
+    That is `OutputInside`, and of an output that is being made `OutputReserved`, or `OutputContested` while it
+    is not known whether its job lives.
+    """
+    above = posixpath.dirname(output)
+    while above:
+        owner = holder(store, above)
+        if owner in live_jobs and owner != uid:
+            raise OutputReserved(f"{output!r} is inside {above!r}, which another job (uid {owner}) is writing")
+        if owner and owner != uid and owner not in dead_jobs:
+            raise OutputContested(output, [owner])
+        if standing.published_by(store, above) is not None or _is_anothers_staging(store, above):
+            raise OutputInside(f"{output!r} is inside {above!r}, which belongs to another job; choose another place")
+        above = posixpath.dirname(above)
+
+
+def _is_anothers_staging(store: Store, directory: str) -> bool:
+    parent, name = posixpath.split(directory)
+    of, _, owner = name.removeprefix(".").rpartition(".")
+    return bool(of) and name.startswith(".") and _left_staging(store, posixpath.join(parent, of), owner)
 
 
 def holder(store: Store, output: str) -> str | None:

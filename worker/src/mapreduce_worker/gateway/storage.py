@@ -125,7 +125,8 @@ class Output:
 
         Finishes a publication that was broken off after its last file was durable. What jobs of
         `dead_jobs` left is swept. Raises `OutputExists`, `OutputReserved`, `OutputContested` where
-        others of whom nothing is known left something, `OutputImpossible`, `CorruptionError` (the journal).
+        others of whom nothing is known left something, `OutputInside`, `OutputImpossible`,
+        `CorruptionError` (the journal).
         """
         self._journal = None
         if not paths.fit(self.path, self.uid):
@@ -143,10 +144,15 @@ class Output:
         summary = self.published()
         if summary is not None:
             return Opening(published=summary)
+        is_new = reservation.holder(self._store, self.path) != self.uid
+        if is_new:
+            reservation.require_outside(self._store, self.path, self.uid, live_jobs, dead_jobs)
         others = reservation.left_beside(self._store, self.path, self.uid)
         if unknown := set(others) - set(live_jobs) - set(dead_jobs):
             raise OutputContested(self.path, unknown)
         reservation.reserve(self._store, self.path, self.uid, live_jobs, dead_jobs)
+        if is_new:
+            self._require_outside_still(live_jobs, dead_jobs)
         swapping.settle(self._store, self.path, self.uid, forward=True)
         reservation.sweep_orphans(self._store, self.path, self.uid, dead_jobs)
         if (summary := self.published()) is not None:
@@ -164,6 +170,14 @@ class Output:
         pages = journal.recover()
         self._journal = journal
         return Opening(pages=pages)
+
+    def _require_outside_still(self, live_jobs: Collection[str], dead_jobs: Collection[str]) -> None:
+        """Look again, now that others see this job's lock: who took a name above it in between may not have."""
+        try:
+            reservation.require_outside(self._store, self.path, self.uid, live_jobs, dead_jobs)
+        except OutputError:
+            reservation.release(self._store, self.path, self.uid)
+            raise
 
     def published(self) -> OutputSummary | None:
         """Return what was published if the final directory carries this job's uid.
