@@ -10,7 +10,7 @@ from typing import Final
 
 from mapreduce.ids import Kind, TaskId
 from mapreduce.protocol import AttemptFailed, ErrorInfo, SegmentsLost
-from mapreduce_operator.core import attempts, maps, parts, policies
+from mapreduce_operator.core import attempts, maps, parts, places, policies
 from mapreduce_operator.core.book import KEPT_FAILURES, Book
 from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.states import TaskState
@@ -132,7 +132,21 @@ def disrupt(book: Book, kind: Kind, index: int, reason: str, message: str = "") 
     verdict = policies.disruption(str(table.id(index)), said, count, book.spec.limits)
     if verdict.action == "fail":
         book.record("Charged", task=table.id(index), reason=verdict.reason, budget="disruption")
-        book.fail(verdict.reason, verdict.message)
+        place = places.of(book, kind, index)
+        book.fail(verdict.reason, f"{verdict.message}; it runs {place}" if place else verdict.message)
+
+
+def worker_died(book: Book, attempt: Attempt) -> None:
+    """Note that a worker that ran this attempt is gone; say so where one task's workers go again and again."""
+    kind, index = attempt.id.task.kind, attempt.id.task.index
+    place = places.of(book, kind, index)
+    if not place or not attempt.started or attempt.cancel:
+        return
+    died = book.tasks[kind].workers_died
+    died[index] = died.get(index, 0) + 1
+    verdict = policies.workers_died(str(attempt.id.task), place, died[index])
+    if verdict is not None:
+        book.announce("Warning", verdict.reason, verdict.message)
 
 
 def _pause(book: Book, kind: Kind, index: int) -> None:

@@ -248,6 +248,7 @@ def lose(book: Book, worker: Worker, reason: str, message: str = "", *, oom: boo
     if seat is not None and seat.worker is worker and not worker.boot:
         seat.failed_starts += 1
         seat.not_before = book.now + policies.pause(seat.failed_starts, policies.START_PAUSES)
+    unasked = worker.state is not WorkerState.DRAINING
     book.registry.move(worker, "lost")
     worker.reason, worker.message = reason, message
     book.record("WorkerLost", worker=worker, reason=reason, message=message)
@@ -256,6 +257,8 @@ def lose(book: Book, worker: Worker, reason: str, message: str = "", *, oom: boo
     book.registry.bury(worker)
     book.commands.append(StopWorker(name=worker.name, uid=worker.uid, reason=reason))
     for attempt in list(worker.attempts.values()):
+        if unasked:
+            failures.worker_died(book, attempt)
         failures.attempt_lost(book, attempt, reason, message, oom=oom)
     if worker.role == "gateway":
         storage.must_open_again(book, worker)

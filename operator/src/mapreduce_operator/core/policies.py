@@ -16,6 +16,8 @@ from mapreduce.spec import Limits
 
 COMPLAINTS: Final = 3
 """Distinct reduce attempts that must complain of a map output before it counts as lost."""
+SUSPECT: Final = 4
+"""Workers lost with the same task running, from which on people are told of it, at each power of two."""
 STORAGE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait after each failure in a row of the store, the last one for all that follow."""
 START_PAUSES: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -55,6 +57,17 @@ def disruption(task: str, reason: str, count: int, limits: Limits) -> Verdict:
         message = f"{task} was disrupted {count} times while no task finished; the last time: {reason}"
         return Verdict("fail", "DisruptionLimit", message)
     return Verdict("retry", reason, f"{task} runs again: {reason}")
+
+
+def workers_died(task: str, place: str, count: int) -> Verdict | None:
+    """Judge that `count` workers were lost while they ran this task: now and then it is worth a word.
+
+    It is not charged: nodes that are taken away look the same.
+    """
+    if count < SUSPECT or count & (count - 1):
+        return None
+    message = f"{count} workers were lost while they ran {task}: does it end the process that runs it? It runs {place}"
+    return Verdict("retry", "WorkerLost", message)
 
 
 def complaint(complainants: int, reducers: int, running: int) -> Verdict:

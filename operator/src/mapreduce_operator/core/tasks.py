@@ -59,6 +59,8 @@ class TaskTable:
         """Attempts that count: given to a worker, not ended, not cancelled."""
         self.last_error: dict[int, tuple[str, str]] = {}
         """The text of the last charged error of a task, and on which worker."""
+        self.workers_died: dict[int, int] = {}
+        """How many workers were lost while they ran a task."""
         self.blocked: dict[int, int] = {}
         """Waiting tasks that may run only when this sequence of the journal is written."""
         self.paused: dict[int, float] = {}
