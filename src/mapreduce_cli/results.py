@@ -48,6 +48,13 @@ class Text:
         if summary.files == 1 and (names := data_files(self._output)):
             place = os.path.join(self._output, names[0])
         click.echo(f"{place}: {records} records, {size}, in {seconds:.1f} s")
+        if summary.left_out:
+            tasks = ", ".join(summary.left_out[:5]) + ("…" if len(summary.left_out) > 5 else "")
+            click.echo(
+                f"mapreduce: not everything is in the output: {len(summary.left_out)} tasks failed and were left out "
+                f"({tasks}); _history/events.ndjson has the reasons",
+                err=True,
+            )
 
 
 class Json:

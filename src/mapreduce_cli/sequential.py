@@ -12,7 +12,9 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -24,7 +26,7 @@ from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
 from mapreduce.plan import FileRange, Split, make_plan
-from mapreduce.protocol import PAGE_SPLITS, MapOutput, OutputSummary
+from mapreduce.protocol import PAGE_SPLITS, ErrorInfo, MapOutput, OutputSummary
 from mapreduce.spec import JobSpec
 from mapreduce_cli import localjobs
 from mapreduce_cli.failures import JobFailed
@@ -39,6 +41,8 @@ from mapreduce_worker.gateway.formats import EngineFormats
 from mapreduce_worker.gateway.reservation import OutputContested
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
 from mapreduce_worker.gateway.store import PosixStore
+
+T = TypeVar("T")
 
 EPOCH = 1
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -129,6 +133,14 @@ def _refused(error: UsageError) -> JobFailed:
     return JobFailed(info.reason, info.message, where=info.where, traceback=info.traceback)
 
 
+class _TaskFailed(Exception):
+    """An attempt ended without a result."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(info.message)
+        self.info = info
+
+
 class _Sequential:
     """One run: the output is open."""
 
@@ -144,6 +156,8 @@ class _Sequential:
         limits = spec.limits
         self._options = of_job(spec, limits.flush_bytes, limits.slot_memory // MEMORY_SHARE)
         self._counters: dict[str, int] = {}
+        self._left_out: list[TaskId] = []
+        self._consumed = ""
         self._sequence = 0
         self._snapshot = Snapshot(phase="Planning")
         self._key_type: KeyType = ""
@@ -156,13 +170,43 @@ class _Sequential:
         splits = self._plan()
         if not program.shape(job_class).has_reduce:
             for split in splits:
-                self._map_part(job_class, split)
-            return self._publish(parts=len(splits))
-        outputs = [self._map(job_class, split) for split in splits]
+                self._or_leave_out(_attempt("map", split.index), partial(self._map_part, job_class, split))
+            return self._publish("map", len(splits))
+        outputs: dict[int, tuple[Path, MapOutput]] = {}
+        for split in splits:
+            attempt = _attempt("map", split.index)
+            made = self._or_leave_out(attempt, partial(self._map, job_class, split))
+            if made is not None:
+                outputs[split.index] = made
+        checksums = [
+            (split.index, outputs[split.index][1].checksum if split.index in outputs else "") for split in splits
+        ]
+        self._consumed = digests.consumed(checksums)
         self._draw(reduces=(0, self._spec.reducers))
         for partition in range(self._spec.reducers):
-            self._reduce(job_class, partition, outputs)
-        return self._publish()
+            segments = [_segment(path, partition) for path, _ in outputs.values()]
+            attempt = _attempt("reduce", partition)
+            self._or_leave_out(attempt, partial(self._reduce, job_class, partition, segments))
+        return self._publish("reduce", self._spec.reducers)
+
+    def _or_leave_out(self, attempt: AttemptId, work: Callable[[], T]) -> T | None:
+        """Do a task; where it fails, and the job may do without it, note that and return None.
+
+        One attempt is enough: in one process another would fail alike.
+        """
+        try:
+            return work()
+        except _TaskFailed as failed:
+            info = failed.info
+            if info.kind != "user" or len(self._left_out) >= self._spec.limits.max_failed_tasks:
+                raise JobFailed(info.reason, info.message, where=info.where, traceback=info.traceback) from failed
+            self._left_out.append(attempt.task)
+            where = f" (at {info.where})" if info.where else ""
+            message = f"{attempt.task} failed: {info.message}{where}"
+            self._note("Charged", attempt, reason=info.reason, message=info.message, budget="user")
+            self._note("LeftOut", task=attempt.task, reason=info.reason, message=message)
+            self._show.say(f"LeftOut: {message}")
+            return None
 
     def _plan(self) -> list[Split]:
         self._draw(phase="Planning")
@@ -233,7 +277,8 @@ class _Sequential:
         try:
             self._counters = counters.add((self._counters, made.counters))
         except counters.CounterError as error:
-            raise self._failed(attempt, error) from error
+            info = self._failed(attempt, error).info
+            raise JobFailed(info.reason, info.message) from error
         self._note(
             "Finished",
             attempt,
@@ -259,7 +304,7 @@ class _Sequential:
             raise JobFailed("MixedKeys", message, where=made.key_at)
         self._key_type, self._key_at = made.key_type, made.key_at
 
-    def _reduce(self, job_class: type[Job], partition: int, outputs: list[tuple[Path, MapOutput]]) -> None:
+    def _reduce(self, job_class: type[Job], partition: int, segments: list[map_output.SegmentFile]) -> None:
         attempt = _attempt("reduce", partition)
         out = self._scratch / paths.reduce_output(attempt)
         self._draw(phase="Reducing")
@@ -267,7 +312,7 @@ class _Sequential:
         try:
             part = reduce_task.run_reduce(
                 job_class,
-                [_segment(path, partition) for path, _ in outputs],
+                segments,
                 options=self._options,
                 key_type=self._key_type,
                 partition=partition,
@@ -279,8 +324,7 @@ class _Sequential:
         except Exception as error:
             raise self._failed(attempt, error) from error
         self._note_finished(attempt, part)
-        consumed = digests.consumed((made.attempt.task.index, made.checksum) for _, made in outputs)
-        self._note("Consumed", attempt, checksum=consumed)
+        self._note("Consumed", attempt, checksum=self._consumed)
         self._stage(partition, attempt, part, out)
         self._draw(reduces=(self._snapshot.reduces[0] + 1, self._snapshot.reduces[1]))
 
@@ -299,7 +343,7 @@ class _Sequential:
         self._output.stage(stage, temporary, time.time())
         out.unlink()
 
-    def _publish(self, parts: int | None = None) -> OutputSummary:
+    def _publish(self, producers: Kind, parts: int) -> OutputSummary:
         self._draw(phase="Publishing")
         manifest = {
             "job": {"name": self._spec.name, "namespace": self._spec.namespace, "uid": self._spec.uid},
@@ -307,19 +351,21 @@ class _Sequential:
             "epoch": EPOCH,
             "key_type": self._key_type,
             "counters": self._counters,
+            "left_out": [str(task) for task in sorted(self._left_out)],
         }
         content = msgspec.json.encode(manifest)
-        summary = self._output.publish(_attempt("publish", 0), content, time.time(), parts=parts)
+        left_out = [task.index for task in self._left_out if task.kind == producers]
+        summary = self._output.publish(_attempt("publish", 0), content, time.time(), parts=parts, left_out=left_out)
         self._draw(phase="Succeeded")
         return summary
 
-    def _failed(self, attempt: AttemptId, error: Exception) -> JobFailed:
+    def _failed(self, attempt: AttemptId, error: Exception) -> _TaskFailed:
         """Say what the engine says of an exception, and note it."""
         info = engine_failure.describe(error)
         with suppress(MapReduceError):
             # Where the journal cannot be written any more, the failure itself matters more.
             self._note("Failed", attempt, reason=info.reason, message=info.message)
-        return JobFailed(info.reason, info.message, where=info.where, traceback=info.traceback)
+        return _TaskFailed(info)
 
     def _begin(self, attempt: AttemptId) -> None:
         self._note("Assigned", attempt)
