@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import AsyncIterator
 from typing import Any
 
 from mapreduce_operator.kube.client import Api, Ref
@@ -57,6 +58,14 @@ class FakeApi(Api):
         self._fault()
         where = (ref.resource, ref.namespace)
         return [copy.deepcopy(body) for at, body in self.objects.items() if (at.resource, at.namespace) == where]
+
+    async def each(self, ref: Ref, selector: str = "", page: int = 0) -> AsyncIterator[dict[str, Any]]:
+        """Yield what stands in a namespace, or in all."""
+        self._fault()
+        found = [(at, body) for at, body in self.objects.items() if at.resource == ref.resource]
+        for at, body in found:
+            if ref.namespace in ("", at.namespace):
+                yield copy.deepcopy(body)
 
     async def merge_patch(self, ref: Ref, body: dict[str, Any]) -> dict[str, Any]:
         self._fault()

@@ -1,0 +1,36 @@
+"""Which jobs exist is looked up anew each time: what was seen before may lack a job that was made since."""
+
+import asyncio
+
+import pytest
+
+from mapreduce_operator.kube.client import Ref
+from mapreduce_operator.kube.errors import ApiError
+from mapreduce_operator.kube.jobs import Jobs
+from tests.support.followed_job import JOB, World
+from tests.support.kube_objects import UID, body
+
+
+def test_a_job_that_no_watch_has_told_of_yet_is_found():
+    async def go():
+        world = World(body())
+        jobs = Jobs(world.shared(), ("team",))
+        assert await jobs.find() == {UID}
+        world.api.objects[Ref(JOB.resource, "team", "new")] = body(metadata={"name": "new", "uid": "made-now"})
+        world.api.objects[Ref(JOB.resource, "elsewhere", "x")] = body(metadata={"name": "x", "uid": "not-ours"})
+        assert await jobs.find() == {UID, "made-now"}
+        del world.api.objects[JOB]
+        assert await jobs.find() == {"made-now"}
+
+    asyncio.run(go())
+
+
+def test_where_nobody_answers_nobody_is_found_dead():
+    async def go():
+        world = World(body())
+        jobs = Jobs(world.shared(), ())
+        world.api.faults.append(ApiError("away", status=503))
+        with pytest.raises(ApiError):
+            await jobs.find()
+
+    asyncio.run(go())
