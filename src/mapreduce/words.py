@@ -22,6 +22,8 @@ LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "mapreduce-operator"
 LABEL_NAME: Final = "app.kubernetes.io/name"
 
+ANNOTATION_START: Final = "mapreduce.dev/start"
+"""On Pods: a random word that its operator drew, by which it knows a Pod as the one that it asked for."""
 ANNOTATION_IMAGE: Final = "mapreduce.dev/worker-image"
 """The worker image that the job began with: an upgrade of the operator must not change it."""
 ANNOTATION_RERUN_OF: Final = "mapreduce.dev/rerun-of"

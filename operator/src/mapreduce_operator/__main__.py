@@ -158,7 +158,7 @@ def _compose(
         return Master(spec, context, epoch)
 
     def make_driver(job: ParsedJob, tell: Callable[[PodSeen], None]) -> KubernetesDriver:
-        return KubernetesDriver(job, platform, writer, tell)
+        return KubernetesDriver(job, platform, api, writer, tell)
 
     shared = Shared(
         api=api,

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from mapreduce import words
 from mapreduce_operator.core.events import StopWorker
 from mapreduce_operator.drivers import kubernetes
 from mapreduce_operator.drivers.kubernetes import KubernetesDriver
+from mapreduce_operator.kube import pods
 from mapreduce_operator.kube.client import Ref
 from mapreduce_operator.kube.errors import Conflict, Forbidden, NotFound, Rejected, Unavailable
 from mapreduce_operator.kube.observe import PodSeen
@@ -24,7 +26,7 @@ def driver(*faults):
     api = FakeApi()
     told: list[PodSeen] = []
     api.faults = list(faults)
-    return KubernetesDriver(parsed(), PLATFORM, writer(api), told.append), api, told
+    return KubernetesDriver(parsed(), PLATFORM, api, writer(api), told.append, lambda: "drawn"), api, told
 
 
 def refusal(*faults):
@@ -43,10 +45,26 @@ def test_a_pod_is_created_and_told_at_once():
     assert [seen.worker.name for seen in told] == [start().name]
 
 
-def test_a_pod_that_exists_is_the_one_that_was_asked_for():
-    made, _, told = driver(Conflict("exists", status=409))
+def existing(api, word):
+    body = pods.pod(parsed(), start(), PLATFORM)
+    body["metadata"] |= {"uid": "pod-9", "annotations": {words.ANNOTATION_START: word}}
+    api.put(Ref("pods", "team", start().name), body)
+
+
+def test_a_pod_that_an_earlier_try_made_is_the_one_that_was_asked_for():
+    made, api, told = driver()
+    existing(api, "drawn")
     asyncio.run(made.start(start()))
-    assert told == []
+    assert [seen.worker.uid for seen in told] == ["pod-9"]
+
+
+def test_a_pod_that_somebody_else_made_under_its_name_is_not_taken_and_another_name_is_tried():
+    made, api, told = driver()
+    existing(api, "guessed")
+    with pytest.raises(NotStartedError) as caught:
+        asyncio.run(made.start(start()))
+    assert (caught.value.reason, caught.value.final, told) == ("PodRefused", False, [])
+    assert "which this operator did not make" in caught.value.message
 
 
 def test_a_quota_is_told_and_may_end():

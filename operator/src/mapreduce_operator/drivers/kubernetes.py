@@ -1,19 +1,21 @@
 """Workers and gateways as Pods.
 
-Names are never used twice and a Pod that exists already is the one that was asked for, so a
-call that is repeated, by a retry or by the next epoch, changes nothing. Neighbours:
+Names are never used twice and each start has a random word, so a call that is repeated changes
+nothing, and a Pod that somebody else made under the same name is never taken for ours. Neighbours:
 `mapreduce_operator.runtime.jobs` (calls it), `kube.pods` (manifests), `kube.writer` (sends).
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+from mapreduce import words
 from mapreduce_operator.core.events import StartWorker, StopWorker
 from mapreduce_operator.kube import observe, pods
-from mapreduce_operator.kube.client import Ref
+from mapreduce_operator.kube.client import Api, JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.pods import Platform
@@ -31,7 +33,18 @@ Result = TypeVar("Result")
 class KubernetesDriver:
     """The `Driver` of one job; `tell` hears of a Pod as soon as it is created."""
 
-    def __init__(self, job: ParsedJob, platform: Platform, writer: Writer, tell: Callable[[PodSeen], None]) -> None:
+    def __init__(
+        self,
+        job: ParsedJob,
+        platform: Platform,
+        api: Api,
+        writer: Writer,
+        tell: Callable[[PodSeen], None],
+        draw: Callable[[], str] = secrets.token_hex,
+    ) -> None:
+        """`draw` returns a word that nobody can guess."""
+        self._api = api
+        self._draw = draw
         self._job = job
         self._platform = platform
         self._writer = writer
@@ -40,11 +53,13 @@ class KubernetesDriver:
     async def start(self, command: StartWorker) -> None:
         """Create the Pod; raises `NotStartedError`."""
         body = pods.pod(self._job, command, self._platform)
+        body["metadata"]["annotations"][words.ANNOTATION_START] = self._draw()
         where = Ref("pods", self._job.owner.namespace)
         try:
-            made = await _retried(lambda: self._writer.create(where, body))
-        except Conflict:
-            return
+            try:
+                made = await _retried(lambda: self._writer.create(where, body))
+            except Conflict:
+                made = await self._own(body)
         except Unavailable as error:
             raise NotStartedError("NotStarted", f"the API server did not answer: {error}") from error
         except Forbidden as error:
@@ -56,6 +71,20 @@ class KubernetesDriver:
         seen = observe.seen(made)
         if seen is not None:
             self._tell(seen)
+
+    async def _own(self, body: JsonObject) -> JsonObject:
+        """Return the Pod of that name if an earlier try made it: anybody of the namespace may have made another."""
+        metadata = body["metadata"]
+        where = Ref("pods", metadata["namespace"], metadata["name"])
+        try:
+            found = await _retried(lambda: self._api.get(where))
+        except NotFound:
+            found = {}
+        annotations = (found.get("metadata") or {}).get("annotations") or {}
+        if annotations.get(words.ANNOTATION_START) != metadata["annotations"][words.ANNOTATION_START]:
+            message = f"there was a Pod {where.name} already, which this operator did not make"
+            raise NotStartedError("PodRefused", message)
+        return found
 
     async def stop(self, command: StopWorker) -> None:
         """Delete the Pod, and no other of its name; one that is gone is no error."""
