@@ -65,6 +65,8 @@ class FakeProcess:
         self.reports: dict[int, Outcome] = {}
         self.number = 0
         self.waiting: set[AttemptId] = set()
+        self.reached: dict[AttemptId, tuple[int, int, int]] = {}
+        """How far attempts are: records, bytes, marks."""
         self.locations_seen = 0
         self.written = 0
         self.finished = False
@@ -107,9 +109,15 @@ class FakeProcess:
     def new_epoch(self) -> None:
         """Another master than before."""
 
+    def progress(self, attempt: AttemptId) -> Progress:
+        """How far an attempt is."""
+        records, size, marks = self.reached.get(attempt, (0, 0, 0))
+        waiting = attempt in self.waiting
+        return Progress(attempt=attempt, records=records, size=size, marks=marks, waiting=waiting)
+
     def exchange(self) -> Exchange:
         """What it says."""
-        running = [Progress(attempt=attempt, waiting=attempt in self.waiting) for attempt in self.active]
+        running = [self.progress(attempt) for attempt in self.active]
         running += [Progress(attempt=attempt) for attempt in self.ended]
         return Exchange(
             epoch=self.epoch,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from mapreduce.ids import AttemptId
-from mapreduce.protocol import Exchange, Outcome, ReduceSucceeded, Report
+from mapreduce.protocol import Exchange, Outcome, Progress, ReduceSucceeded, Report
 from mapreduce_operator.core import adoption, attempts, credible, epochs, failures, fleet, reports, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Exchanged, Refuse
@@ -122,7 +122,7 @@ def _compare_running(book: Book, worker: Worker, body: Exchange, reported: set[A
         attempt = worker.attempts.get(progress.attempt)
         if attempt is None:
             continue
-        attempt.waiting = progress.waiting
+        _note_progress(book, attempt, progress)
         if not attempt.started:
             attempt.started = True
             if progress.attempt.task.kind != "publish":
@@ -135,6 +135,17 @@ def _compare_running(book: Book, worker: Worker, body: Exchange, reported: set[A
         return
     unknown = running - worker.attempts.keys() - reported
     worker.unwanted = {attempt_id: worker.unwanted.get(attempt_id, 0) for attempt_id in unknown}
+
+
+def _note_progress(book: Book, attempt: Attempt, progress: Progress) -> None:
+    """Note how far an attempt is; user code that hangs costs its task an attempt. Whoever waits does not hang."""
+    reached = (progress.records, progress.size, progress.marks)
+    attempt.waiting = progress.waiting
+    if progress.waiting or not attempt.started or reached != attempt.progress:
+        attempt.progress = reached
+        attempt.moved_at = book.now
+    elif book.now - attempt.moved_at >= book.spec.limits.task_timeout:
+        failures.no_progress(book, attempt)
 
 
 def _vanished(book: Book, attempt: Attempt) -> None:

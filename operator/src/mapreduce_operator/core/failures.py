@@ -46,6 +46,22 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
             _pause(book, kind, index)
 
 
+def no_progress(book: Book, attempt: Attempt) -> None:
+    """The user's code of an attempt hangs: its slot is killed, and its task runs again."""
+    if attempt.cancel or attempt.id.task.kind not in ("map", "reduce", "load"):
+        return
+    records, size, _ = attempt.progress
+    error = ErrorInfo(
+        kind="user",
+        reason="NoProgress",
+        message=f"no progress for {book.spec.limits.task_timeout:g} s",
+        where=f"after {records} records, {size} bytes",
+    )
+    attempts.cancel(book, attempt, "NoProgress")
+    _remember(book, attempt, error)
+    charge_user(book, attempt, error)
+
+
 def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *, oom: bool = False) -> None:
     """Note that an attempt is gone without a word of its own.
 

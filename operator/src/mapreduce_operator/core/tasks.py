@@ -27,10 +27,11 @@ class Attempt:
 
     sent: the answer that assigned it last, 0 before. started: the worker has named it as
     running. waiting: it waits for segments, input or the master. cancel: why it is not wanted any
-    more, empty while it is. told: the answer that told so last.
+    more, empty while it is. told: the answer that told so last. progress: how far it said it is;
+    moved_at: when that changed last, or it waited.
     """
 
-    __slots__ = ("cancel", "id", "sent", "started", "told", "waiting", "worker")
+    __slots__ = ("cancel", "id", "moved_at", "progress", "sent", "started", "told", "waiting", "worker")
 
     def __init__(self, attempt: AttemptId, worker: Worker) -> None:
         self.id = attempt
@@ -40,6 +41,8 @@ class Attempt:
         self.waiting = False
         self.cancel = ""
         self.told = 0
+        self.progress = (-1, -1, -1)
+        self.moved_at = 0.0
 
 
 class TaskTable:

@@ -1,0 +1,51 @@
+"""User code that hangs costs its task an attempt; whoever waits, or moves at all, does not hang."""
+
+from mapreduce.spec import Limits
+from tests.support.master_builder import JobUnderTest
+
+
+def job_that_allows(seconds, **changes):
+    """A job of one map whose code may be without progress for so long."""
+    return JobUnderTest(limits=Limits(task_timeout=seconds, attempts_per_task=3), maps=1, **changes).until_mapping()
+
+
+def beat(job, seconds, reached=lambda second: (0, 0, 0)):
+    """Let workers exchange every second, with what their attempts have reached."""
+    for second in range(seconds):
+        for worker in job.workers:
+            worker.reached = dict.fromkeys(worker.active, reached(second))
+            worker.request = 0
+        job.pass_time(1)
+
+
+def test_an_attempt_without_progress_is_killed_and_its_task_charged():
+    job = job_that_allows(30.0, workers=2)
+    beat(job, 28)
+    assert job.history("Charged") == []
+    beat(job, 8)
+    (charged,) = job.history("Charged")
+    assert (str(charged.attempt), charged.reason, charged.budget) == ("map-0.e1.0", "NoProgress", "user")
+    assert [str(attempt) for _, attempt in job.running("map")] == ["map-0.e1.1"]
+    assert job.status.last_failures[-1].message == "no progress for 30 s"
+    assert job.run_to_the_end() == "Succeeded"
+
+
+def test_a_call_of_progress_is_enough():
+    job = job_that_allows(30.0)
+    beat(job, 100, lambda second: (0, 0, second // 20))
+    assert job.history("Charged") == []
+
+
+def test_an_attempt_that_waits_does_not_hang():
+    job = job_that_allows(30.0)
+    for worker in job.workers:
+        worker.waiting.update(worker.active)
+    beat(job, 100)
+    assert job.history("Charged") == []
+
+
+def test_code_that_always_hangs_fails_the_job():
+    job = job_that_allows(5.0)
+    beat(job, 60)
+    assert job.phase == "Failed"
+    assert job.status.conditions[-1].reason == "NoProgress"
