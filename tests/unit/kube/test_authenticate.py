@@ -92,3 +92,60 @@ def test_a_pod_without_an_address_yet_tries_again():
 def test_an_api_server_that_is_away_is_no_reason_to_exit():
     with pytest.raises(AuthenticationUnavailable):
         authenticate(review(), faults=[Unavailable("away")])
+
+
+class Slow(Reviews):
+    """Answers when it is let, and counts who waits."""
+
+    def __init__(self, status):
+        super().__init__(status, (Ref("pods", "team", NAME), pod(phase="Running", podIP="10.0.0.7")))
+        self.free = asyncio.Event()
+        self.waiting = self.asked = 0
+
+    async def create(self, ref, body):
+        self.asked += 1
+        self.waiting += 1
+        await self.free.wait()
+        self.waiting -= 1
+        return {"status": self.status}
+
+
+async def settled():
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+def test_the_api_server_is_asked_about_so_many_tokens_at_a_time_and_few_from_one_address():
+    async def go():
+        api = Slow(review())
+        authenticator = TokenReviewAuthenticator(api, {UID: "team"}.get)
+        calls = [
+            asyncio.create_task(authenticator.authenticate("secret", f"10.9.9.{number // 6}")) for number in range(60)
+        ]
+        await settled()
+        assert api.waiting == 16
+        assert sum(call.done() for call in calls) == 20
+        api.free.set()
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(one) for one in found[:6]] == [Identity] * 4 + [AuthenticationUnavailable] * 2
+        assert isinstance(await authenticator.authenticate("secret", "10.9.9.0"), Identity)
+
+    asyncio.run(go())
+
+
+def test_a_token_that_was_rejected_is_not_asked_about_again_for_a_moment():
+    async def go():
+        now = [100.0]
+        api = Slow({"authenticated": False, "error": "forged"})
+        api.free.set()
+        authenticator = TokenReviewAuthenticator(api, {UID: "team"}.get, lambda: now[0])
+        for _ in range(5):
+            with pytest.raises(TokenRejected, match="forged"):
+                await authenticator.authenticate("secret", "10.9.9.9")
+        assert api.asked == 1
+        now[0] += 11.0
+        with pytest.raises(TokenRejected):
+            await authenticator.authenticate("secret", "10.9.9.9")
+        assert api.asked == 2
+
+    asyncio.run(go())

@@ -7,6 +7,10 @@ Neighbours: `rpc.server` (asks at each registration), `observe.py` (reads the Po
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +21,12 @@ from mapreduce_operator.kube.errors import ApiError, NotFound
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Identity, TokenRejected
 
+REVIEWS: Final = 16
+"""Tokens that the API server is asked about at the same time."""
+REVIEWS_OF_ONE: Final = 4
+"""The same, from one address: a Pod registers once."""
+REJECTED_SECONDS: Final = 10.0
+REMEMBERED: Final = 10_000
 _POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 _POD_UID: Final = "authentication.kubernetes.io/pod-uid"
 
@@ -28,12 +38,48 @@ class TokenReviewAuthenticator:
     of another namespace could claim to belong to the job by its labels alone.
     """
 
-    def __init__(self, api: Api, namespace_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, api: Api, namespace_of: Callable[[str], str | None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._api = api
         self._namespace_of = namespace_of
+        self._clock = clock
+        self._reviews = asyncio.Semaphore(REVIEWS)
+        self._asking: Counter[str] = Counter()
+        """How many tokens from each address are being looked at."""
+        self._rejected: dict[bytes, tuple[float, str]] = {}
+        """Tokens that were rejected a moment ago, by their digest: until when, and why."""
 
     async def authenticate(self, token: str, remote: str) -> Identity:
-        """Return who holds the token; raises `TokenRejected` or `AuthenticationUnavailable`."""
+        """Return who holds the token; raises `TokenRejected` or `AuthenticationUnavailable`.
+
+        Whoever reaches the port may ask, so what one address, and all together, make the API
+        server do is bounded, and a token that was rejected is rejected again without asking.
+        """
+        digest = hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+        until, why = self._rejected.get(digest, (0.0, ""))
+        if until > self._clock():
+            raise TokenRejected(why)
+        if self._asking[remote] >= REVIEWS_OF_ONE:
+            raise AuthenticationUnavailable(f"too many tokens from {remote} are being looked at")
+        self._asking[remote] += 1
+        try:
+            async with self._reviews:
+                return await self._ask(token, remote)
+        except TokenRejected as error:
+            self._remember(digest, str(error))
+            raise
+        finally:
+            self._asking[remote] -= 1
+            if not self._asking[remote]:
+                del self._asking[remote]
+
+    def _remember(self, digest: bytes, why: str) -> None:
+        while len(self._rejected) >= REMEMBERED:
+            del self._rejected[next(iter(self._rejected))]
+        self._rejected[digest] = (self._clock() + REJECTED_SECONDS, why)
+
+    async def _ask(self, token: str, remote: str) -> Identity:
         try:
             namespace, name, uid = _bound_pod(await self._review(token), remote)
             pod = await self._api.get(Ref("pods", namespace, name))
