@@ -1,0 +1,1 @@
+"""A package of ours, as it would be developed and tested on its own."""

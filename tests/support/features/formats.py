@@ -1,0 +1,135 @@
+"""Features of what is read and written: formats, encodings, compression, the shape of the output."""
+
+from __future__ import annotations
+
+import gzip
+
+import zstandard
+
+from tests.support.features.case import Case
+
+LINES = """
+import mapreduce as mr
+
+class Lines(mr.Job):
+    def map(self, line):
+        yield line, 1
+
+    reduce = mr.Sum()
+"""
+
+NAMES = """
+import mapreduce as mr
+
+class Names(mr.Job):
+    def map(self, record):
+        yield record["name"], record["size"]
+
+    reduce = mr.Sum()
+"""
+
+WHOLE = """
+import mapreduce as mr
+
+class Whole(mr.Job):
+    def map(self, text):
+        yield self.input.file, len(text)
+
+    reduce = mr.Sum()
+"""
+
+SORTED = b"a\t2\nb\t1\n"
+THREE_LINES = {"a.txt": b"b\na\n", "b.txt": b"a\n"}
+
+CASES = [
+    Case(
+        feature="text",
+        program=LINES,
+        files={"a.txt": b"\xef\xbb\xbfone\r\ntwo\x0b\x0c\x1c\x85".replace(b"\x85", b"\xc2\x85") + b"\n\x00\nlast"},
+        output={"output.tsv": b"\x00\t1\nlast\t1\none\t1\ntwo\x0b\x0c\x1c\xc2\x85\t1\n"},
+    ),
+    Case(
+        feature="jsonl",
+        program=NAMES,
+        files={"a.jsonl": b'{"name":"x","size":1}\n\n{"name":"y","size":2.5}\r\n', "b.jsonl": b'{"name":"x","size":3}'},
+        options={"format": "jsonl"},
+        output={"output.tsv": b"x\t4\ny\t2.5\n"},
+    ),
+    Case(
+        feature="wholefile",
+        program=WHOLE,
+        files={"a.txt": b"one\ntwo\n", "empty.txt": b"", "deep/b.txt": b"x"},
+        options={"format": "wholefile"},
+        output={"output.tsv": b"a.txt\t8\ndeep/b.txt\t1\nempty.txt\t0\n"},
+    ),
+    Case(
+        feature="gzip input",
+        program=LINES,
+        files={"a.txt.gz": gzip.compress(b"b\na\n", mtime=0) + gzip.compress(b"a\n", mtime=0), "b.txt": b"a\n"},
+        output={"output.tsv": b"a\t3\nb\t1\n"},
+    ),
+    Case(
+        feature="zstd input",
+        program=LINES,
+        files={"a.txt.zst": zstandard.compress(b"b\na\n") + zstandard.compress(b"a"), "b.txt": b"b\n"},
+        output={"output.tsv": b"a\t2\nb\t2\n"},
+    ),
+    Case(
+        feature="encoding errors replaced",
+        program=LINES,
+        files={"a.txt": b"a\xff\n"},
+        options={"encoding-errors": "replace"},
+        output={"output.tsv": "a\ufffd\t1\n".encode()},
+    ),
+    Case(
+        feature="records as bytes",
+        program=LINES,
+        files={"a.txt": b"\xff\xfe\n"},
+        options={"encoding-errors": "bytes"},
+        output={"output.tsv": b"//4=\t1\n"},
+    ),
+    Case(
+        feature="several paths",
+        program=LINES,
+        files={"x/a.txt": b"a\n", "y/b.log": b"b\n", "y/c.txt": b"c\n", "z.txt": b"a\n"},
+        inputs=("in/x", "in/*.txt", "in/**/*.log"),
+        output={"output.tsv": b"a\t2\nb\t1\n"},
+    ),
+    Case(
+        feature="jsonl output",
+        program=LINES,
+        files=THREE_LINES,
+        options={"output-format": "jsonl"},
+        output={"output.jsonl": b'{"key":"a","value":2}\n{"key":"b","value":1}\n'},
+    ),
+    Case(
+        feature="output in parts",
+        program=LINES,
+        files=THREE_LINES,
+        options={"merge": "none", "reducers": "1"},
+        output={"part-r-00000.tsv": SORTED},
+    ),
+    Case(
+        feature="gzip output",
+        program=LINES,
+        files=THREE_LINES,
+        options={"compress": "gzip"},
+        output={"output.tsv.gz": SORTED},
+    ),
+    Case(
+        feature="zstd output",
+        program=LINES,
+        files=THREE_LINES,
+        options={"compress": "zstd"},
+        output={"output.tsv.zst": SORTED},
+    ),
+]
+
+
+def plain(name: str, content: bytes) -> bytes:
+    """Return what a data file says, decompressed."""
+    if name.endswith(".gz"):
+        return gzip.decompress(content)
+    if name.endswith(".zst"):
+        return zstandard.ZstdDecompressor().decompressobj().decompress(content)
+    return content
