@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -25,6 +25,8 @@ from mapreduce_cli.progress import Display, Silent
 
 ROOT = Path("/")
 """What inputs and outputs are relative to: on this machine the whole file system is the store."""
+MAX_SLOTS_HERE: Final = 512
+"""Slots of all workers together: each is a process of this machine."""
 
 _EXAMPLES = """
 \b
@@ -111,6 +113,11 @@ def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, A
     for text in (program, *inputs, output, *given["params"], *given["files"]):
         _utf8(text)
     workers, slots = given.pop("workers") or max(2, _cores()), given.pop("slots")
+    if workers * slots > MAX_SLOTS_HERE:
+        raise UsageError(
+            f"--workers {workers} with --slots {slots} is {workers * slots} processes that run tasks; "
+            f"at most {MAX_SLOTS_HERE} are started on one machine"
+        )
     chosen = options.read(given)
     source = programs.read(program, chosen.files)
     uid = localjobs.new_uid()

@@ -64,3 +64,18 @@ def test_a_number_that_no_job_can_have_is_refused(tmp_path: Path, words: tuple[s
 
 def test_a_name_that_no_volume_can_have_is_refused(tmp_path: Path) -> None:
     assert "too long" in refused(tmp_path, "job.py", "in.txt", "--output", "n" * 250).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--workers", "100000"), "--workers 100000 with --slots 1 is 100000 processes that run tasks; at most 512"),
+        (("--workers", "100", "--slots", "6"), "is 600 processes"),
+        (("--reducers", "100000000"), "reducers: 100000000 is more than 10000"),
+        (("--split-size", "99999999999TiB"), "is more bytes than a file can have"),
+    ],
+)
+def test_more_than_one_machine_or_one_message_can_take_is_refused(
+    tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    assert said in refused(tmp_path, "job.py", "in.txt", "--output", "out", *words).stderr
