@@ -326,7 +326,8 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_failures: tuple[TaskFailure, ...] = ()
     """The newest last."""
     failed_tasks: tuple[str, ...] = ()
-    """Tasks that spent their budget and were left out, as `maxFailedTasks` allows."""
+    """The first tasks that spent their budget and were left out, as `maxFailedTasks` allows; how many
+    there are, `maps` and `reduces` say."""
     output: OutputSummary | None = None
     message: str = ""
     """Why the job waits, in plain words; empty while it moves."""

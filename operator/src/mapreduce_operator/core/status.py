@@ -70,9 +70,9 @@ def counters(book: Book) -> dict[str, int]:
 
 
 def failed_tasks(book: Book) -> tuple[str, ...]:
-    """Return the names of the tasks that are left out, in their order."""
+    """Return the names of the first tasks that are left out; the manifest names all."""
     published = book.summary.left_out if book.summary is not None else ()
-    return published or tuple(str(task) for task in sorted(book.left_out))
+    return published[:NAMED_TASKS] or tuple(str(task) for task in book.left_out[:NAMED_TASKS])
 
 
 def _counts(book: Book, kind: Kind) -> PhaseCounts:
@@ -104,16 +104,18 @@ def _set_conditions(book: Book, ready: int) -> None:
     elif "Suspended" in book.conditions:
         _set(book, "Suspended", False, "Resumed", "the job goes on")
     if book.state is JobState.SUCCEEDED:
-        _set(book, "Complete", True, "Succeeded", _published(failed_tasks(book)))
+        _set(book, "Complete", True, "Succeeded", _published(book))
     if book.state is JobState.FAILED and book.failure is not None:
         _set(book, "Failed", True, book.failure.reason, book.failure.message)
 
 
-def _published(left_out: tuple[str, ...]) -> str:
-    if not left_out:
+def _published(book: Book) -> str:
+    named = failed_tasks(book)
+    if not named:
         return "the output is published"
-    more = f" and {len(left_out) - NAMED_TASKS} more" if len(left_out) > NAMED_TASKS else ""
-    return f"the output is published, but without {', '.join(left_out[:NAMED_TASKS])}{more}, which failed"
+    count = len(book.summary.left_out) if book.summary is not None else len(book.left_out)
+    more = f" and {count - len(named)} more" if count > len(named) else ""
+    return f"the output is published, but without {', '.join(named)}{more}, which failed"
 
 
 def _set(
