@@ -46,7 +46,6 @@ from mapreduce_worker.core.events import (
     Terminated,
     Ticked,
 )
-from mapreduce_worker.core.locations import LEFT_OUT
 from tests.support.worker_messages import (
     Driven,
     at,
@@ -377,29 +376,3 @@ def test_a_step_that_the_table_does_not_know_tells_the_attempts_history():
         InvalidTransition, match=r"map-0.e1.0: run in state ended \(queued run, running finish, ended\)"
     ):
         attempt.move("run")
-
-
-def test_a_reduce_does_not_wait_for_a_map_that_is_left_out():
-    worker = _opened()
-    attempt = reduce_attempt(0)
-    places = locations(1, at(0, 0, 0, "sum"), at(1, 1, LEFT_OUT))
-    asked = _fetches(worker.answer(run_reduce(0, 2), locations=places))
-    arrived = (segment(map_attempt(0)),)
-    commands = worker.tell(SegmentsArrived(attempt=attempt, fetch=asked["w-0"].fetch, arrived=arrived))
-    assert isinstance(commands[-1], ReduceInSlot)
-    worker.tell(ReduceDone(attempt=attempt, checksum="x", rows=2, size=3))
-    (report,) = _reports(worker)
-    assert isinstance(report, ReduceSucceeded)
-    assert report.consumed == consumed([(0, "sum"), (1, "")])
-
-
-def test_what_was_fetched_of_a_map_that_is_left_out_later_is_dropped():
-    worker = _opened()
-    attempt = reduce_attempt(0)
-    first = _fetches(worker.answer(run_reduce(0, 2), locations=locations(1, at(0, 0, 0, "sum"))))
-    worker.tell(SegmentsArrived(attempt=attempt, fetch=first["w-0"].fetch, arrived=(segment(map_attempt(0)),)))
-    then = _fetches(worker.answer(locations=locations(2, at(0, 0, LEFT_OUT), at(1, 1, 1, "other"))))
-    arrived = (segment(map_attempt(1)),)
-    commands = worker.tell(SegmentsArrived(attempt=attempt, fetch=then["w-1"].fetch, arrived=arrived))
-    assert isinstance(commands[-1], ReduceInSlot)
-    assert [found.source for found in commands[-1].segments] == [map_attempt(1)]
