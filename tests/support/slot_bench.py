@@ -47,12 +47,12 @@ class Bench:
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.progress: list[Progressed] = []
         self.pool = SlotPool(slots, self.scratch, self._post)
-        prepare = Prepare(
-            program=Program("job.py", source.encode()),
-            options=TaskOptions(partitions=2, flush_bytes=MIB, memory=64 * MIB),
-            scratch=str(self.scratch),
-            root_input=str(folder),
-        )
+        options = TaskOptions(partitions=2, flush_bytes=MIB, memory=64 * MIB)
+        self.prepare(Program("job.py", source.encode()), options, limit)
+
+    def prepare(self, program: Program, options: TaskOptions, limit: int = 0) -> None:
+        """Give the pool's slots another program, or other options."""
+        prepare = Prepare(program=program, options=options, scratch=str(self.scratch), root_input=str(self.folder))
         self.pool.prepare(prepare, limit)
 
     def _post(self, event: Event) -> None:
