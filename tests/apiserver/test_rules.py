@@ -24,6 +24,7 @@ CHANGES = {
     "output": OUTPUT | {"merge": "None"},
     "backoffLimitPerTask": 1,
     "maxFailedTasks": 1,
+    "taskTimeoutSeconds": 9,
     "preRunningDeadlineSeconds": 9,
 }
 WORKERS = {
@@ -71,6 +72,7 @@ def refused(server, resource):
         ({"output": OUTPUT | {"compression": "Bzip2"}}, "spec.output.compression"),
         ({"backoffLimitPerTask": -1}, "spec.backoffLimitPerTask"),
         ({"maxFailedTasks": -1}, "spec.maxFailedTasks"),
+        ({"taskTimeoutSeconds": 0}, "spec.taskTimeoutSeconds"),
         ({"activeDeadlineSeconds": 0}, "spec.activeDeadlineSeconds"),
         ({"ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
         (

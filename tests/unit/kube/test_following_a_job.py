@@ -174,6 +174,10 @@ def test_a_core_that_cleans_up_after_a_failure_is_left_alone_until_it_is_done():
             job.seen(world.api.put(JOB, world.resource | {"status": failed}))
             await settled()
             assert world.registry.get(UID) is not None
+            told = len(world.core.told)
+            job.seen(world.resource)
+            await settled()
+            assert len(world.core.told) == told
             job.ended(UID, "Failed")
             await settled()
             assert world.registry.get(UID) is None

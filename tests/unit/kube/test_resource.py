@@ -55,6 +55,7 @@ def test_every_field_reaches_the_job():
         workers={"replicas": 5, "slots": 2},
         backoffLimitPerTask=0,
         maxFailedTasks=4,
+        taskTimeoutSeconds=7,
         activeDeadlineSeconds=60,
         preRunningDeadlineSeconds=9,
     ).spec
@@ -65,6 +66,7 @@ def test_every_field_reaches_the_job():
     assert (spec.output_format, spec.merge) == ("jsonl", "none")
     assert (spec.overwrite, spec.output_compression) == ("replace", "zstd")
     assert (spec.limits.attempts_per_task, spec.limits.max_failed_tasks, spec.limits.active_deadline) == (1, 4, 60.0)
+    assert spec.limits.task_timeout == 7.0
     assert (spec.reducers, spec.workers, spec.slots) == (3, 5, 2)
     assert spec.limits.pre_running_deadline == 9.0
 

@@ -107,6 +107,7 @@ class Spec(Field, frozen=True):
     suspend: bool = False
     backoff_limit_per_task: Annotated[int, msgspec.Meta(le=100)] = 3
     max_failed_tasks: Annotated[int, msgspec.Meta(le=100_000)] = 0
+    task_timeout_seconds: int = 600
     active_deadline_seconds: Seconds | None = None
     ttl_seconds_after_finished: Seconds | None = None
     pre_running_deadline_seconds: Seconds = 300

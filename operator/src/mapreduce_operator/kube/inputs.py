@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mapreduce_operator.kube.client import Api, Ref
+from mapreduce_operator.kube.client import Api, JsonObject, Ref
 from mapreduce_operator.kube.errors import NotFound
 from mapreduce_operator.kube.resource import ParsedJob
 
@@ -31,6 +31,14 @@ async def find_volumes(api: Api, job: ParsedJob) -> Missing:
             "ConfigMapNotFound", f"the ConfigMap {name!r} does not exist in namespace {job.owner.namespace!r}"
         )
     return Missing()
+
+
+async def output_claim(api: Api, job: ParsedJob) -> JsonObject | None:
+    """Return the claim of the output, or None if it does not exist; raises `ApiError`."""
+    try:
+        return await api.get(Ref("persistentvolumeclaims", job.owner.namespace, job.output.claim))
+    except NotFound:
+        return None
 
 
 async def _exists(api: Api, ref: Ref) -> bool:

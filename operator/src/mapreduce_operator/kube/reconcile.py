@@ -34,7 +34,7 @@ from mapreduce_operator.core.events import (
 )
 from mapreduce_operator.kube import inputs, objects, observe, pods, programs, resource, status
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
-from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, InvalidSpec, LeaseLost, NotFound
+from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, InvalidSpec, LeaseLost
 from mapreduce_operator.kube.existing import Looks
 from mapreduce_operator.kube.inputs import Missing
 from mapreduce_operator.kube.observe import PodSeen
@@ -203,11 +203,11 @@ class Job:
         if objects.is_deleted(self._body):
             return await self._leave()
         self._publisher.observed(int(self._body["metadata"].get("generation") or 0))
-        over = self._broken or self._ended is not None
-        # A job tells that it failed before its core has cleaned up: that core still runs.
-        if over or (self._runtime is None and resource.finished(self._body)):
+        finished = resource.finished(self._body)
+        if self._broken or self._ended is not None or (finished and self._runtime is None):
             return await self._settle()
-        return await self._advance()
+        # A job tells that it failed before its core has cleaned up: that core is left alone.
+        return None if finished else await self._advance()
 
     async def _advance(self) -> float | None:
         """Bring the job to run, or look after what it waits for."""
@@ -366,10 +366,8 @@ class Job:
         """Return how long a deleted job may be kept: files go with their claim, where that goes too."""
         if self._parsed is None:
             return CLEANING_BUDGET
-        name = self._parsed.output.claim
-        try:
-            claim = await self._shared.api.get(Ref("persistentvolumeclaims", self.owner.namespace, name))
-        except NotFound:
+        claim = await inputs.output_claim(self._shared.api, self._parsed)
+        if claim is None:
             return 0.0
         return CLAIM_GOES_TOO if objects.is_deleted(claim) else CLEANING_BUDGET
 

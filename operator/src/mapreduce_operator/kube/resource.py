@@ -247,6 +247,7 @@ def _limits(spec: fields.Spec, resources: Resources) -> Limits:
     return Limits(
         pre_running_deadline=float(spec.pre_running_deadline_seconds),
         slot_memory=_slot_memory(resources, spec.workers.slots),
+        task_timeout=float(spec.task_timeout_seconds),
         attempts_per_task=spec.backoff_limit_per_task + 1,
         max_failed_tasks=spec.max_failed_tasks,
         active_deadline=float(spec.active_deadline_seconds or 0),
