@@ -33,6 +33,7 @@ def test_results_to_delete_are_remembered_up_to_a_number_and_named_in_pages():
     job = JobUnderTest(maps=2, reducers=1, workers=1).until_mapping()
     (worker,) = job.workers
     record = job.master.book.registry.by_name(worker.name)
+    assert record is not None
     for number in range(attempts.DISCARDS + 1000):
         attempts.discard(job.master.book, record, map_attempt(0, number=number))
     assert len(record.discard) == attempts.DISCARDS
