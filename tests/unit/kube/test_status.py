@@ -60,6 +60,7 @@ def test_a_running_job_shows_its_progress():
         "counters": None,
         "output": None,
         "lastFailures": None,
+        "failedTasks": None,
         "conditions": [],
     }
 
@@ -188,6 +189,12 @@ def test_counters_give_way_where_the_status_would_be_too_large():
     shown = status.patch(made, 1, {})["status"]
     assert len(msgspec.json.encode(shown)) <= status.MAX_BYTES
     assert shown["counters"] is None
+
+
+def test_tasks_that_are_left_out_are_named_up_to_a_number():
+    made = JobStatus(phase="Succeeded", failed_tasks=tuple(f"map-{number}" for number in range(30)))
+    shown = status.patch(made, 1, {})["status"]["failedTasks"]
+    assert (shown[0], len(shown)) == ("map-0", 20)
 
 
 def test_the_scale_subresource_finds_the_workers_by_their_labels():

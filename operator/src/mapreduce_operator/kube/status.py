@@ -15,6 +15,7 @@ from mapreduce_operator.core.events import Announce, Condition, JobStatus, Phase
 
 MAX_BYTES: Final = 20_000
 FAILURES: Final = 5
+FAILED_TASKS: Final = 20
 _MESSAGE: Final = 2_000
 _TRACEBACKS: Final = (2_000, 500, 0)
 """Characters of each traceback; shortened further where the status is too large."""
@@ -34,6 +35,7 @@ _PROGRESS: Final = (
     "counters",
     "output",
     "lastFailures",
+    "failedTasks",
 )
 """Fields that tell what a job did since it started."""
 
@@ -135,6 +137,7 @@ def _fields(status: JobStatus, frame: _Frame, traceback: int) -> Json:
         "counters": _counters(status, frame.previous),
         "output": _output(status),
         "lastFailures": [_failure(failure, traceback) for failure in status.last_failures[:FAILURES]] or None,
+        "failedTasks": list(status.failed_tasks[:FAILED_TASKS]) or None,
         "conditions": _conditions(status, frame),
     }
 
