@@ -1,12 +1,20 @@
 """A job has no number that its messages could not carry."""
 
+from typing import Any
+
 import pytest
 
 from mapreduce.errors import UsageError
 from mapreduce.program import Program
 from mapreduce.spec import LARGEST, JobSpec, Limits
 
-JOB = {"uid": "u", "name": "job", "program": Program("job.py", b""), "inputs": ("in",), "output": "out"}
+JOB: dict[str, Any] = {
+    "uid": "u",
+    "name": "job",
+    "program": Program("job.py", b""),
+    "inputs": ("in",),
+    "output": "out",
+}
 
 
 @pytest.mark.parametrize(
