@@ -126,3 +126,19 @@ def test_the_other_keys_of_the_program_s_config_map_lie_beside_it(operator, kube
     complete(team)
     out = kubelet.claim(team.name, "results") / "out"
     assert (out / "output.tsv").read_bytes() == b"epsilon\t1\ngamma\t2\n"
+
+
+def test_a_task_that_is_left_out_is_named_in_the_status(operator, kubelet, team):
+    prepare(kubelet, team, files=1)
+    program = FAILING.replace("raise ValueError(line)", "assert '6' not in line\n        yield line, 1")
+    volume = {"persistentVolumeClaim": {"claimName": "texts"}}
+    submit(
+        team,
+        program={"inline": program},
+        input={"paths": ["in/*.txt"], "volume": volume, "splitSize": "600"},
+        backoffLimitPerTask=0,
+        maxFailedTasks=10,
+    )
+    complete(team)
+    assert team.status()["failedTasks"]
+    assert team.status()["map"]["failed"] == len(team.status()["failedTasks"])
