@@ -47,6 +47,4 @@ def test_nothing_that_finished_runs_again_when_only_the_operator_dies(first):
     only_the_master = Faults(workers=False, gateways=False, network=False, slots=False, user=False)
     for seed in range(first, 40, 4):
         world = play(seed, only_the_master)
-        # Without a reduce, a map has finished for good only when its part is staged, which `play` checks.
-        if world.toy.has_reduce:
-            assert history_checker.assigned_again_after_finishing(world.history()) == [], f"seed {seed}"
+        assert history_checker.assigned_again_after_finishing(world.history()) == [], f"seed {seed}"

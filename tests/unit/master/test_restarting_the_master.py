@@ -1,6 +1,9 @@
 """The operator dies and comes back: nothing that finished runs again, and no budget is refilled."""
 
+import pytest
+
 from mapreduce import history
+from mapreduce.protocol import AttemptFailed, ErrorInfo
 from tests.support.history_checker import assigned_again_after_finishing, check
 from tests.support.master_builder import JobUnderTest
 
@@ -175,3 +178,40 @@ def test_restarts_again_and_again_end_well():
         job.restart_master()
     assert job.run_to_the_end() == "Succeeded"
     assert check(lines(job), maps=5, reduces=3) == []
+
+
+@pytest.mark.parametrize("has_reduce", [True, False])
+def test_a_part_that_was_finished_and_not_staged_is_staged_from_its_worker(has_reduce):
+    job = JobUnderTest(maps=1, reducers=1, workers=1, has_reduce=has_reduce)
+    job.held.add("stage")
+    for _ in range(4):
+        job.work()
+    job.pass_time(2)
+    made = "reduce-0.e1.0" if has_reduce else "map-0.e1.0"
+    job.gateway.alive = False
+    job.restart_master()
+    job.held.clear()
+    assert job.run_to_the_end() == "Succeeded"
+    assert str(job.store.staged[0].source) == made
+    assert [
+        str(event.attempt) for event in job.history("Assigned") if str(event.task) == made.split(".", maxsplit=1)[0]
+    ] == [made]
+
+
+def test_a_part_that_its_worker_has_no_more_is_made_again_after_a_restart():
+    job = JobUnderTest(maps=1, workers=1, has_reduce=False)
+    job.held.add("stage")
+    for _ in range(4):
+        job.work()
+    job.pass_time(2)
+    job.restart_master()
+    for _ in range(3):
+        job.pass_time(9)
+        (stage,) = [attempt for attempt in job.gateway.active if attempt.task.kind == "stage"]
+        error = ErrorInfo(kind="disruption", reason="SegmentUnreadable", message="there is no such part")
+        job.gateway.report(AttemptFailed(attempt=stage, error=error))
+        job.gateway.request = 0
+        job.settle()
+    job.held.clear()
+    assert job.run_to_the_end() == "Succeeded"
+    assert str(job.store.staged[0].source) == "map-0.e2.0"

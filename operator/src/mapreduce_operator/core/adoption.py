@@ -7,9 +7,11 @@ does not name is lost. Neighbours: `registration.py`, `rebuild.py`, `exchange.py
 
 from __future__ import annotations
 
+import msgspec
+
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, MapOutput
-from mapreduce_operator.core import attempts, credible, maps, shape
+from mapreduce_operator.core import attempts, credible, maps, parts, shape
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
@@ -30,6 +32,20 @@ def take_over(book: Book, worker: Worker) -> None:
         _take_output(book, worker, output)
     for attempt_id in running:
         _take_attempt(book, worker, attempt_id)
+    _take_parts(book, worker)
+
+
+def _take_parts(book: Book, worker: Worker) -> None:
+    """Let parts be staged that an older master was told of, and that this worker still has.
+
+    If it has them no more, staging fails, and they are made again.
+    """
+    for index in [index for index, (_, name) in book.made.items() if name == worker.name]:
+        part, _ = book.made.pop(index)
+        table = book.producers
+        awaited = table.is_in(index, TaskState.WAITING) or table.is_in(index, TaskState.RUNNING)
+        if awaited and not book.over and part.attempt not in worker.attempts:
+            parts.offer(book, index, msgspec.structs.replace(part, worker=worker.number), sequence=0)
 
 
 def hear(book: Book, worker: Worker, body: Exchange) -> None:

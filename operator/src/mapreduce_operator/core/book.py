@@ -87,6 +87,10 @@ class Recovered(msgspec.Struct):
     charged: dict[TaskId, int] = {}
     last_error: dict[TaskId, tuple[str, str]] = {}
     staged: dict[int, Part] = {}
+    made: dict[int, tuple[Part, str]] = {}
+    """Parts that were finished, with the worker that has each; those of reduces count only if vouched for."""
+    vouched: set[AttemptId] = set()
+    """Reduce attempts whose consumption is in the journal."""
     left_out: list[TaskId] = []
     finished: dict[int, str] = {}
     """Map index to checksum, of maps that finished."""
@@ -207,6 +211,8 @@ class Book:
         """What was found out about such jobs."""
         self.recovered: Recovered | None = None
         """What the journal's pages told so far."""
+        self.made: dict[int, tuple[Part, str]] = {}
+        """Parts that an older epoch did not get to stage, until the worker that has each is taken over."""
         self.to_stage: set[int] = set()
         """Partitions whose part waits to be staged."""
 

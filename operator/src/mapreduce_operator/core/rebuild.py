@@ -13,7 +13,7 @@ from array import array
 import msgspec
 
 from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
-from mapreduce.ids import TaskId
+from mapreduce.ids import AttemptId, TaskId
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.protocol import JournalPage
 from mapreduce_operator.core import adoption, failures, maps, parts, shape
@@ -60,6 +60,8 @@ def _read_frame(found: Recovered, frame: Frame) -> None:
 def _read_event(found: Recovered, entry: HistoryEvent) -> None:
     if entry.task is not None:
         _read_of_task(found, entry, entry.task)
+        if entry.attempt is not None:
+            _read_of_part(found, entry, entry.attempt)
         return
     match entry.event:
         case "EpochOpened":
@@ -96,6 +98,24 @@ def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
             if entry.records:
                 found.records[task.index] = entry.records
             found.counters[task.index] = entry.counters
+        case _:
+            pass
+
+
+def _read_of_part(found: Recovered, entry: HistoryEvent, attempt: AttemptId) -> None:
+    """Note the parts that were finished, and may be on their workers still."""
+    index = attempt.task.index
+    made = found.made.get(index)
+    match entry.event:
+        case "Finished" if attempt.task.kind == "reduce" or (
+            attempt.task.kind == "map" and entry.message == shape.MAP_ONLY
+        ):
+            part = Part(attempt, entry.checksum, entry.rows, entry.size, -1, entry.records, entry.counters)
+            found.made[index] = (part, entry.worker)
+        case "Lost" if made is not None and made[0].attempt == attempt:
+            del found.made[index]
+        case "Consumed":
+            found.vouched.add(attempt)
         case _:
             pass
 
@@ -148,6 +168,11 @@ def _first_time(book: Book, found: Recovered) -> None:
     install_plan(book, found.header, found.pages)
     book.consumed = found.consumed
     book.key_type = found.key_type
+    book.made = {
+        index: (part, worker)
+        for index, (part, worker) in found.made.items()
+        if part.attempt.task.kind == book.producers.kind and (book.map_only or part.attempt in found.vouched)
+    }
     _restore_tasks(book, found)
 
 
