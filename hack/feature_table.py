@@ -39,7 +39,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _cell(test: str | None) -> str:
     if test is None:
-        return "–"
+        return "no"
     path, _, name = test.partition("::")
     case = name[name.index("[") + 1 : -1] if "[" in name else name
     return f"[{pathlib.PurePath(path).parent.name}: {case}](../{path})"
