@@ -18,7 +18,7 @@ def test_the_example_gives_its_expected_output(namespace, example):
     assert printed(namespace, example) == expected(example)
 
 
-@pytest.mark.feature("a module of the job's own image", "cluster")
+@pytest.mark.feature("a module as the program", "cluster")
 def test_a_job_with_its_own_image_runs_the_module_in_it(namespace):
     example = cluster.ROOT / "examples" / OWN_IMAGE
     build(example, "wordtools:1")

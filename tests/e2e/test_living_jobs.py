@@ -61,6 +61,22 @@ def test_a_finished_job_is_deleted_after_its_time_to_live_and_its_output_stays(n
     assert namespace.read("read", "out/output.tsv") == expected(files)
 
 
+@pytest.mark.feature("overwrite", "cluster")
+def test_an_output_is_replaced_only_where_that_was_asked_for(namespace):
+    files = texts(files=2)
+    prepare(namespace, files)
+    submit(namespace, slow_word_count())
+    namespace.wait_complete("wordcount")
+    output = {"path": "out", "volume": {"persistentVolumeClaim": {"claimName": "results"}}}
+    submit(namespace, slow_word_count(), name="refused", output=output)
+    failed = cluster.eventually("it failed", lambda: namespace.condition("refused", "Failed"), timeout=60)
+    assert failed["reason"] == "OutputExists"
+    submit(namespace, slow_word_count(), name="replacing", output=output | {"overwrite": "Replace", "format": "Jsonl"})
+    namespace.wait_complete("replacing")
+    names = [name for name in namespace.files("read") if name.startswith("out/") and "/_" not in name]
+    assert names == ["out/output.jsonl"]
+
+
 @pytest.mark.feature("active deadline", "cluster")
 def test_a_job_that_is_active_for_too_long_fails_and_leaves_nothing(namespace):
     files = texts(files=4)

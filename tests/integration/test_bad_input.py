@@ -244,7 +244,13 @@ def test_an_output_that_is_no_output_of_a_job_is_never_replaced(tmp_path: Path) 
         assert hidden(tmp_path, "mine") == []
 
 
-@MODES
+@pytest.mark.parametrize(
+    "mode",
+    [
+        pytest.param(("--workers", "1"), id="local", marks=pytest.mark.feature("overwrite", "local")),
+        pytest.param(("--sequential",), id="sequential", marks=pytest.mark.feature("overwrite", "sequential")),
+    ],
+)
 def test_overwrite_replaces_the_output_of_an_earlier_job_and_nothing_of_it_stays(
     tmp_path: Path, mode: tuple[str, ...]
 ) -> None:

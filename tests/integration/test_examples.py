@@ -13,8 +13,19 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path for path in (ROOT / "examples").glob("0*") if path.name != "01-wordcount")
 
 
-@pytest.mark.parametrize("mode", ["", "--sequential"], ids=["workers", "sequential"])
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def shown(example: Path, mode: str) -> list[pytest.MarkDecorator]:
+    """Return the feature that only this example shows."""
+    return [pytest.mark.feature("a module as the program", mode)] if example.name == "07-own-image" else []
+
+
+@pytest.mark.parametrize(
+    ("example", "mode"),
+    [
+        pytest.param(example, option, marks=shown(example, mode), id=f"{example.name}-{mode}")
+        for example in EXAMPLES
+        for mode, option in (("local", ""), ("sequential", "--sequential"))
+    ],
+)
 def test_the_command_of_the_readme_gives_the_expected_output(tmp_path: Path, example: Path, mode: str) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     readme = (example / "README.md").read_text()

@@ -1,6 +1,7 @@
 """A job goes on with the program that it began with, whatever becomes of the ConfigMap that held it."""
 
 import asyncio
+from typing import Any
 
 from mapreduce_operator.kube import programs
 from mapreduce_operator.kube.client import Ref
@@ -61,10 +62,11 @@ def test_a_copy_whose_creation_got_no_answer_is_the_one_that_counts():
                 raise ApiError("no answer")
             return made
 
-        world.api.create = lost
+        api: Any = world.api
+        api.create = lost
         async with following(world) as job:
             assert world.cores == []
-            world.api.create = create
+            api.create = create
             job.seen(world.resource)
             await settled()
             assert world.core.spec.program.source == b"first\n"
@@ -86,9 +88,9 @@ def test_a_config_map_of_the_copy_s_name_that_is_not_the_job_s_is_not_run():
 
 def test_a_key_that_is_not_there_is_named():
     async def go():
-        missing = await programs.find(FakeApi((SOURCE, {"data": {"other.py": ""}})), JOB)
+        missing: Any = await programs.find(FakeApi((SOURCE, {"data": {"other.py": ""}})), JOB)
         assert missing.message == "the ConfigMap 'code' has no key 'count.py'"
-        absent = await programs.find(FakeApi(), JOB)
+        absent: Any = await programs.find(FakeApi(), JOB)
         assert "'code'" in absent.message
         assert absent.reason == missing.reason == "ProgramNotFound"
 

@@ -8,7 +8,8 @@ from mapreduce.spec import MIB
 from mapreduce_operator.core.events import SpecChanged
 from mapreduce_operator.kube import resource
 from mapreduce_operator.kube.errors import InvalidSpec
-from mapreduce_operator.kube.resource import AGENT_MEMORY, ConfigMapKey
+from mapreduce_operator.kube.fields import ConfigMapKey
+from mapreduce_operator.kube.resource import AGENT_MEMORY
 from tests.support.kube_objects import DEFAULTS, UID, body, parsed
 
 VOLUME = {"persistentVolumeClaim": {"claimName": "texts"}}
