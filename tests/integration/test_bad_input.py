@@ -173,6 +173,7 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, bad: Bad, mode: tu
     for text in bad.says:
         assert any(word in stderr for word in text.replace("\\", "").split("|")), f"{text!r} is not in:\n{stderr}"
     assert "mapreduce_worker" not in stderr
+    assert "mapreduce_cli" not in stderr
     assert not (tmp_path / "out").exists()
 
 

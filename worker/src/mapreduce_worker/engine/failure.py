@@ -157,7 +157,9 @@ def describe(error: BaseException) -> ErrorInfo:
     if isinstance(error, UserTaskError):
         cause = error.__cause__ or error
         kind: Kind = "refused" if isinstance(error, RecordRefused) else "user"
-        return _info(kind, _user_reason(cause), str(error), where=error.where, trace=trace(cause))
+        # Without a cause the engine itself found the fault: no line of the user's raised anything.
+        shown = trace(error.__cause__) if error.__cause__ is not None else ""
+        return _info(kind, _user_reason(cause), str(error), where=error.where, trace=shown)
     if isinstance(error, ProgramError):
         return _info("refused", "ProgramInvalid", str(error), trace=trace(error.__cause__) if error.__cause__ else "")
     if isinstance(error, InputError):
