@@ -58,6 +58,10 @@ fmt: $(STAMP) ## Format the code and sort its imports.
 simulate: $(STAMP) ## Run the simulation over many seeds (SEEDS=10000).
 	@hack/simulate
 
+.PHONY: corruption
+corruption: $(STAMP) ## Flip single bits of every file format; none may go unnoticed (FLIPS=100000).
+	@hack/corruption
+
 ##@ Cluster
 
 .PHONY: kind-up

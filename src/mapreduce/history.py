@@ -174,7 +174,10 @@ def render(frames: Iterable[Frame]) -> Iterator[bytes]:
 def parse(text: bytes) -> list[dict[str, object]]:
     """Read `events.ndjson` back, checking every CRC; raises `CorruptionError`."""
     events = []
-    for number, row in enumerate(text.split(b"\n")[:-1], 1):
+    rows = text.split(b"\n")
+    if rows.pop():
+        raise CorruptionError(f"the history ends within line {len(rows) + 1}")
+    for number, row in enumerate(rows, 1):
         match = _LINE.fullmatch(row)
         if match is None or zlib.crc32(match[1] + b"}") != int(match[2]):
             raise CorruptionError(f"line {number} of the history is damaged")

@@ -19,7 +19,7 @@ from mapreduce.protocol.answers import (
     RunReduce,
     StagePart,
 )
-from mapreduce.protocol.data import ERROR_FOLLOWS, RangeHead, ReadInput, ReadPart, ReadSegments, SegmentHead
+from mapreduce.protocol.data import ERROR_FOLLOWS, NOTHING, RangeHead, ReadInput, ReadPart, ReadSegments, SegmentHead
 from mapreduce.protocol.reports import (
     AttemptCancelled,
     AttemptFailed,
@@ -69,6 +69,7 @@ __all__ = [
     "EXCHANGE",
     "INPUT_PATH",
     "MAX_BODY",
+    "NOTHING",
     "PAGE_SPLITS",
     "PART_PATH",
     "PROGRAM",

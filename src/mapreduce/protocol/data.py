@@ -23,7 +23,10 @@ class ReadSegments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentHead(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """What follows: `length` 0 with `found` false says that the holder has no such output."""
+    """What follows: `length` 0 with `found` false says that the holder has no such output.
+
+    Then `crc` is not 0, which is that of no bytes: one flipped bit must not make an empty segment of it.
+    """
 
     attempt: AttemptId
     found: bool
@@ -51,6 +54,9 @@ class RangeHead(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     position: int
     offset: int
 
+
+NOTHING: Final = 2**32 - 1
+"""The `crc` of a head that nothing follows."""
 
 ERROR_FOLLOWS: Final = 2**32 - 1
 """In the place of a length in the answer to `ReadInput`: an `ErrorInfo` closes the answer."""

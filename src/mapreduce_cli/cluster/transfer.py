@@ -16,12 +16,14 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
 import struct
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,6 +34,7 @@ SUFFIX = ".copying"
 STALE = 86_400.0
 """Seconds after which what a killed copy left is swept by the next to the same name."""
 MANIFEST = "_manifest.json"
+SEALED = re.compile(rb'(.*),\n "crc": ([0-9]{1,10})\n}\n', re.DOTALL)
 
 Write = Callable[[bytes], Any]
 Read = Callable[[int], bytes]
@@ -275,7 +278,7 @@ def send_output(folder: str, write: Write) -> None:
     """Send the manifest of a job's output, then its data files in their order."""
     try:
         with open(os.path.join(folder, MANIFEST), "rb") as file:
-            manifest = json.load(file)
+            manifest = json.loads(_checked(file.read()))
     except FileNotFoundError:
         raise Refusal(f"{folder} is no output of a job: it has no {MANIFEST}") from None
     files = [str(known["name"]) for known in manifest["files"]]
@@ -284,6 +287,14 @@ def send_output(folder: str, write: Write) -> None:
         path = locate(folder, name)
         _send_file(path, name, os.stat(path).st_size, write)
     write(message(b"Z", {}))
+
+
+def _checked(document: bytes) -> bytes:
+    """Return a manifest; see `mapreduce_worker.gateway.sealed`."""
+    match = SEALED.fullmatch(document)
+    if match is None or zlib.crc32(match[1]) != int(match[2]):
+        raise Refusal(f"{MANIFEST} is damaged")
+    return document
 
 
 def main(task: dict[str, Any], read: Read, write: Write) -> int:

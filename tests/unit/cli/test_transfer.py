@@ -12,6 +12,7 @@ import zstandard
 
 from mapreduce_cli.cluster import cat, streams, transfer
 from mapreduce_cli.cluster.problems import Broken, Refused
+from mapreduce_worker.gateway import sealed
 from tests.support.transfer_pipe import LocalPipe
 
 
@@ -202,7 +203,7 @@ def make_output(folder, files):
     for name, content in files.items():
         (folder / name).write_bytes(content)
     known = [{"name": name, "size": len(content)} for name, content in files.items()]
-    (folder / "_manifest.json").write_text(json.dumps({"uid": "u1", "files": known}))
+    (folder / "_manifest.json").write_bytes(sealed.seal({"uid": "u1", "files": known}))
 
 
 def printed(volume, path, *, raw=False):
@@ -243,3 +244,11 @@ def test_a_folder_that_is_no_output_is_refused(volume):
     (volume / "in").mkdir()
     with pytest.raises(Refused, match="in is no output of a job"):
         printed(volume, "in")
+
+
+def test_an_output_whose_manifest_is_damaged_is_not_printed(volume):
+    make_output(volume / "wc", {"output.tsv": b"a\t1\n", "output.tsw": b"b\t1\n"})
+    manifest = volume / "wc" / "_manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"output.tsv", b"output.tsw"))
+    with pytest.raises(Refused, match="damaged"):
+        printed(volume, "wc")

@@ -6,9 +6,10 @@ import json
 import pytest
 
 from mapreduce import paths
+from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId
 from mapreduce.spec import Compression, JobSpec, OutputFormat
-from mapreduce_worker.gateway import data_files
+from mapreduce_worker.gateway import data_files, durable, publishing, sealed, standing
 from mapreduce_worker.gateway.data_files import OutputOptions, Written
 from mapreduce_worker.gateway.storage import Output, PartToStage
 from tests.support.crash_store import CrashStore, Disk
@@ -99,3 +100,18 @@ def test_the_checksum_of_several_files_is_that_of_what_sha256sum_prints():
 def test_options_are_those_of_the_job():
     spec: JobSpec = SPEC
     assert data_files.of_job(spec) == data_files.DEFAULTS
+
+
+def test_a_damaged_manifest_costs_no_data_file():
+    disk = Disk()
+    store = CrashStore(disk)
+    target = publishing.Target(uid=UID, path=PATH, staging=paths.staging(PATH, UID), options=OutputOptions())
+    durable.make_directories(store, target.staging)
+    manifest = sealed.seal({"uid": UID, "output": data_files.summary(PATH, ()), "files": [{"name": "output.tsv"}]})
+    for name, data in (("output.tsv", b"a\t1\n"), (paths.SUCCESS, b"")):
+        store.append(f"{target.staging}/{name}", data)
+    store.append(f"{target.staging}/{paths.MANIFEST}", manifest.replace(b"output.tsv", b"output.tsw"))
+    with pytest.raises(CorruptionError, match="damaged"):
+        publishing.finish(store, target)
+    assert disk.below(target.staging)["output.tsv"] == b"a\t1\n"
+    assert standing.published_by(store, target.staging) is None

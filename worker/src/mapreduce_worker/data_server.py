@@ -131,7 +131,7 @@ async def _send_segments(request: web.Request, outputs: MapOutputs, body: ReadSe
 
 
 def _head(attempt: AttemptId, place: SegmentPlace | None) -> bytes:
-    head = SegmentHead(attempt=attempt, found=False)
+    head = SegmentHead(attempt=attempt, found=False, crc=protocol.NOTHING)
     if place is not None:
         head = SegmentHead(attempt=attempt, found=True, length=place.length, rows=place.rows, crc=place.crc)
     encoded = protocol.encode(head)

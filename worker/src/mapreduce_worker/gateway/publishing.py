@@ -20,7 +20,7 @@ from mapreduce.errors import CorruptionError, SystemFault
 from mapreduce.history import Frame, HistoryEvent, render
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import OutputSummary
-from mapreduce_worker.gateway import data_files, durable, reservation, standing, swapping
+from mapreduce_worker.gateway import data_files, durable, reservation, sealed, standing, swapping
 from mapreduce_worker.gateway.data_files import OutputOptions, Planned, Written
 from mapreduce_worker.gateway.standing import OutputExists
 from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store
@@ -116,8 +116,8 @@ def summary(store: Store, directory: str, path: str) -> OutputSummary:
 def _read_manifest(store: Store, directory: str) -> _Manifest:
     name = posixpath.join(directory, paths.MANIFEST)
     try:
-        return msgspec.json.decode(store.read(name), type=_Manifest)
-    except msgspec.DecodeError as error:
+        return msgspec.json.decode(sealed.check(store.read(name)), type=_Manifest)
+    except (CorruptionError, msgspec.DecodeError) as error:
         raise CorruptionError(f"{name} is damaged: {error}") from error
 
 
@@ -167,7 +167,7 @@ def _manifest(target: Target, content: Content, output: OutputSummary, files: Se
     known = msgspec.json.decode(content.manifest or b"{}", type=dict[str, object])
     parts = [_part_fields(event) for event in content.staged]
     own = {"version": 1, "uid": target.uid, "output": output, "files": files, "parts": parts}
-    return msgspec.json.format(msgspec.json.encode(known | own), indent=1) + b"\n"
+    return sealed.seal(known | own)
 
 
 def _part_fields(event: HistoryEvent) -> dict[str, object]:

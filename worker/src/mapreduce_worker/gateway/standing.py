@@ -10,9 +10,9 @@ import posixpath
 import msgspec
 
 from mapreduce import paths
-from mapreduce.errors import OutputError
+from mapreduce.errors import CorruptionError, OutputError
 from mapreduce.spec import Overwrite
-from mapreduce_worker.gateway import durable
+from mapreduce_worker.gateway import durable, sealed
 from mapreduce_worker.gateway.store import Store
 
 
@@ -21,13 +21,15 @@ class OutputExists(OutputError):
 
 
 def published_by(store: Store, directory: str) -> str | None:
-    """Return the uid in the manifest of a directory; None where there is no such manifest."""
+    """Return the uid in the manifest of a directory; None where there is none, or it is damaged."""
     if store.kind(directory) != "directory":
         return None
     data = durable.read_if_there(store, posixpath.join(directory, paths.MANIFEST))
+    if data is None:
+        return None
     try:
-        manifest = msgspec.json.decode(data or b"{}", type=dict[str, object])
-    except msgspec.DecodeError:
+        manifest = msgspec.json.decode(sealed.check(data), type=dict[str, object])
+    except (CorruptionError, msgspec.DecodeError):
         return None
     uid = manifest.get("uid")
     return uid if isinstance(uid, str) else None
