@@ -14,6 +14,7 @@ import msgspec
 from mapreduce.spec import MAX_SLOTS, MAX_WORKERS
 
 Quantity = int | str
+Weight = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
 class _Choice(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -68,7 +69,7 @@ class NodeTerms(_Choice, frozen=True):
 class PreferredNodes(_Choice, frozen=True):
     """A term with a weight."""
 
-    weight: int
+    weight: Weight
     preference: NodeTerm
 
 
@@ -89,7 +90,7 @@ class PodTerm(_Choice, frozen=True):
 class PreferredPods(_Choice, frozen=True):
     """A term with a weight."""
 
-    weight: int
+    weight: Weight
     pod_affinity_term: PodTerm
 
 
@@ -111,10 +112,10 @@ class Affinity(_Choice, frozen=True):
 class SpreadConstraint(_Choice, frozen=True):
     """How evenly the workers are spread."""
 
-    max_skew: int
+    max_skew: Annotated[int, msgspec.Meta(ge=1)]
     topology_key: str
     when_unsatisfiable: str
-    min_domains: int | None = None
+    min_domains: Annotated[int, msgspec.Meta(ge=1)] | None = None
     label_selector: LabelSelector | None = None
 
 
@@ -134,8 +135,8 @@ class EnvVar(_Choice, frozen=True):
 class Workers(_Choice, frozen=True):
     """`spec.workers`."""
 
-    replicas: Annotated[int, msgspec.Meta(le=MAX_WORKERS)] = 2
-    slots: Annotated[int, msgspec.Meta(le=MAX_SLOTS)] = 1
+    replicas: Annotated[int, msgspec.Meta(ge=1, le=MAX_WORKERS)] = 2
+    slots: Annotated[int, msgspec.Meta(ge=1, le=MAX_SLOTS)] = 1
     resources: Resources = Resources()
     node_selector: dict[str, str] | None = None
     tolerations: list[Toleration] | None = None

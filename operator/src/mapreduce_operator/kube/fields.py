@@ -1,6 +1,6 @@
 """The spec of a `MapReduceJob` as it is written, field by field.
 
-The schema in `crds/` says the same to users; a test compares the names. Neighbours: `choices.py`
+The schema in `crds/` says the same to users; tests compare the names and the bounds. Neighbours: `choices.py`
 (`spec.workers`), `resource.py` (makes a job of it).
 """
 
@@ -23,8 +23,11 @@ OVERWRITES: Final[dict[str, Overwrite]] = {"Refuse": "refuse", "Replace": "repla
 COMPRESSIONS: Final[dict[str, Compression]] = {"None": "none", "Gzip": "gzip", "Zstd": "zstd"}
 
 
-Seconds = Annotated[int, msgspec.Meta(le=31_536_000)]
-"""The schema's bounds hold here too: nothing else stands between a number and the operator's memory."""
+# The schema's bounds hold here too: nothing else stands between a number and the operator's memory.
+WithinAWeek = Annotated[int, msgspec.Meta(ge=1, le=604_800)]
+"""Seconds that a job may do nothing for: at least one, so that not everything is late at once."""
+WithinAYear = Annotated[int, msgspec.Meta(ge=1, le=31_536_000)]
+FromNowToAYear = Annotated[int, msgspec.Meta(ge=0, le=31_536_000)]
 
 
 class Field(msgspec.Struct, frozen=True, rename="camel"):
@@ -105,12 +108,12 @@ class Spec(Field, frozen=True):
     reducers: Annotated[int, msgspec.Meta(le=MAX_REDUCERS)] = 8
     workers: Workers = Workers()
     suspend: bool = False
-    backoff_limit_per_task: Annotated[int, msgspec.Meta(le=100)] = 3
-    max_failed_tasks: Annotated[int, msgspec.Meta(le=100_000)] = 0
-    task_timeout_seconds: int = 600
-    active_deadline_seconds: Seconds | None = None
-    ttl_seconds_after_finished: Seconds | None = None
-    pre_running_deadline_seconds: Seconds = 300
+    backoff_limit_per_task: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
+    max_failed_tasks: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+    task_timeout_seconds: WithinAWeek = 600
+    active_deadline_seconds: WithinAYear | None = None
+    ttl_seconds_after_finished: FromNowToAYear | None = None
+    pre_running_deadline_seconds: WithinAWeek = 300
 
 
 def read(body: Mapping[str, Any]) -> Spec:

@@ -193,7 +193,7 @@ def wanted(body: Mapping[str, Any]) -> SpecChanged:
     """Return what may change of a job while it lives, as it stands now; raises `InvalidSpec`."""
     spec = fields.read(body)
     return SpecChanged(
-        workers=max(1, spec.workers.replicas),
+        workers=spec.workers.replicas,
         suspend=spec.suspend,
         active_deadline=float(spec.active_deadline_seconds or 0),
     )
@@ -255,16 +255,13 @@ def _limits(spec: fields.Spec, resources: Resources) -> Limits:
 
 
 def _check_values(spec: fields.Spec) -> None:
+    # Not a bound of the field: the schema has a rule for it too, which says what to do.
     if spec.reducers < 1:
         raise InvalidSpec(
             "reducers must be at least 1; leave it out for 8. A program without reduce makes a job without that phase"
         )
-    if spec.workers.replicas < 1 or spec.workers.slots < 1:
-        raise InvalidSpec("workers.replicas and workers.slots must be at least 1")
     if spec.input.format == "Jsonl" and spec.input.encoding_errors == "Bytes":
         raise InvalidSpec("input: encodingErrors Bytes cannot be used with the format Jsonl")
-    if spec.backoff_limit_per_task < 0 or spec.max_failed_tasks < 0:
-        raise InvalidSpec("backoffLimitPerTask and maxFailedTasks must be at least 0")
 
 
 def _check_paths(spec: fields.Spec) -> None:
