@@ -218,7 +218,12 @@ def test_a_job_that_failed_for_its_spec_expires_too():
         world = World(body(reducers=0, ttlSecondsAfterFinished=60))
         async with following(world) as job:
             assert condition(world, "Failed")["reason"] == "InvalidSpec"
-            world.wall = 1e10
+            assert world.resource["status"]["completionTime"] == END
+            world.wall += 59
+            job.seen(world.resource)
+            await settled()
+            assert world.api.deleted == []
+            world.wall += 1
             job.seen(world.resource)
             await settled()
             assert world.api.deleted == [(JOB, UID)]

@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from mapreduce import words
@@ -36,8 +36,18 @@ _log = logging.getLogger(__name__)
 class Publisher:
     """The outgoing side of one job."""
 
-    def __init__(self, writer: Writer, owner: Owner, generation: int, previous: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        owner: Owner,
+        generation: int,
+        previous: Mapping[str, Any],
+        *,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`previous` is the status that stands there; `wall` tells the time of Events, in Unix seconds."""
         self._writer = writer
+        self._wall = wall
         self._owner = owner
         self._generation = generation
         self._previous = previous
@@ -70,7 +80,7 @@ class Publisher:
 
     def announce(self, announcement: Announce) -> None:
         """Send an Event soon."""
-        self._events.append(events.manifest(self._owner, announcement, time.time(), secrets.token_hex(6)))
+        self._events.append(events.manifest(self._owner, announcement, self._wall(), secrets.token_hex(6)))
         self._wake()
 
     async def flush(self) -> None:
@@ -147,7 +157,7 @@ class Publisher:
             return
         ref = Ref(words.PLURAL, self._owner.namespace, self._owner.name, "status")
         selector = pods.worker_selector(self._owner.uid)
-        body = status.patch(current, self._generation, self._previous, selector=selector, wall=time.time())
+        body = status.patch(current, self._generation, self._previous, selector=selector, wall=self._wall())
         body |= {"metadata": {"uid": self._owner.uid}}
         try:
             answer = await self._writer.merge_patch(ref, body)

@@ -91,7 +91,7 @@ class Job:
         self._seen_at = shared.clock()
         self._first_seen = self._waits_since = self._seen_at
         generation = int(body["metadata"].get("generation") or 0)
-        self._publisher = Publisher(shared.writer, self.owner, generation, body.get("status") or {})
+        self._publisher = Publisher(shared.writer, self.owner, generation, body.get("status") or {}, wall=shared.wall)
         self._resumed = resource.touched(body)
         self._parsed: ParsedJob | None = None
         self._runtime: JobRuntime | None = None
@@ -380,7 +380,7 @@ class Job:
         if self._broken:
             return
         self._broken = reason
-        self._publisher.set_status(status.failed(reason, message, time.time(), self._publisher.latest))
+        self._publisher.set_status(status.failed(reason, message, self._shared.wall(), self._publisher.latest))
         self._publisher.announce(Announce(kind="Warning", reason=reason, message=message))
         self._woken.set()
 
