@@ -88,6 +88,10 @@ example: $(STAMP) ## Run an example on the cluster and check its output.
 e2e: $(STAMP) ## Run the end-to-end tests, starting what is missing.
 	@E2E=1 hack/test e2e
 
+.PHONY: chaos
+chaos: $(STAMP) ## Run jobs on the cluster while a monkey deletes and kills (MINUTES=10, SEED=1).
+	@hack/chaos
+
 .PHONY: undeploy
 undeploy: $(STAMP) ## Remove the chart from the cluster.
 	@hack/undeploy
