@@ -20,7 +20,7 @@ export PATH := $(BIN):$(PATH)
 help: ## Show this help.
 	@awk 'BEGIN {FS = ":.*##"; printf "\nUsage:\n  make \033[36m<target>\033[0m\n"} \
 	  /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
-	  /^[a-zA-Z0-9_-]+:.*?##/ {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-zA-Z0-9_-]+:.*?##/ {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(STAMP) ## Make .venv with every package editable and the `mapreduce` command.
@@ -105,3 +105,7 @@ kind-down: $(STAMP) ## Delete the kind cluster.
 .PHONY: bench-start
 bench-start: $(STAMP) ## Measure how long a job takes to start.
 	@hack/bench-start
+
+.PHONY: bench-recovery
+bench-recovery: $(STAMP) ## Measure how fast a job goes on after a fault.
+	@hack/bench-recovery
