@@ -13,7 +13,8 @@ from mapreduce_operator.core.events import Command, Event, Instant, Outcome, Sta
 from mapreduce_operator.kube import observe
 from mapreduce_operator.kube.client import Ref
 from mapreduce_operator.kube.observe import PodSeen
-from mapreduce_operator.kube.reconcile import Job, Shared
+from mapreduce_operator.kube.reconcile import Job
+from mapreduce_operator.kube.running import Shared
 from mapreduce_operator.runtime.registry import Registry
 from tests.support.fake_api import FakeApi, writer
 from tests.support.kube_objects import DEFAULTS, PLATFORM, UID, pod

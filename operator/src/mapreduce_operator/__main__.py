@@ -33,8 +33,8 @@ from mapreduce_operator.kube.jobs import Jobs
 from mapreduce_operator.kube.lease import Lease
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.pods import Platform
-from mapreduce_operator.kube.reconcile import Shared
 from mapreduce_operator.kube.resource import Defaults, ParsedJob
+from mapreduce_operator.kube.running import Shared
 from mapreduce_operator.kube.writer import Writer
 from mapreduce_operator.rpc.server import make_app, serve
 from mapreduce_operator.runtime.registry import Registry

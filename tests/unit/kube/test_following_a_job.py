@@ -21,7 +21,7 @@ from mapreduce_operator.core.events import (
     WorkerChanged,
     WorkersListed,
 )
-from mapreduce_operator.kube import reconcile
+from mapreduce_operator.kube import leaving, reconcile
 from mapreduce_operator.kube.client import Ref
 from mapreduce_operator.kube.reconcile import Job
 from tests.support.followed_job import CLAIMS, JOB, World, following, seen, settled
@@ -213,7 +213,7 @@ def test_a_deleted_job_is_let_go_after_its_budget_even_if_its_files_could_not_be
         async with following(world) as job:
             job.seen(deleted(world))
             await settled()
-            world.now += reconcile.CLEANING_BUDGET
+            world.now += leaving.CLEANING_BUDGET
             job.seen(world.resource)
             await settled()
             assert world.resource["metadata"]["finalizers"] == []
@@ -229,7 +229,7 @@ def test_a_job_that_is_deleted_with_its_claim_is_kept_for_a_moment_only():
             job.seen(deleted(world))
             await settled()
             assert world.resource["metadata"]["finalizers"] == [words.FINALIZER]
-            world.now += reconcile.CLAIM_GOES_TOO
+            world.now += leaving.CLAIM_GOES_TOO
             job.seen(world.resource)
             await settled()
             assert world.resource["metadata"]["finalizers"] == []

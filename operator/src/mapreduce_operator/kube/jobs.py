@@ -17,7 +17,8 @@ from mapreduce_operator.kube import kept, observe, pods, resource
 from mapreduce_operator.kube.client import JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, InvalidSpec
 from mapreduce_operator.kube.observe import PodSeen
-from mapreduce_operator.kube.reconcile import Job, Shared
+from mapreduce_operator.kube.reconcile import Job
+from mapreduce_operator.kube.running import Shared
 
 PAGE: Final = 20
 """Jobs in one page of a LIST: one may have more than a megabyte."""

@@ -3,8 +3,8 @@
 Level-triggered: `_reconcile` looks at the resource as it is and takes the next step; a wake-up
 says only that looking may be worth it. What happens to tasks is the core's business alone. An
 error while handling one job delays or fails that job and no other.
-Neighbours: `jobs.py` (all jobs), `runtime.jobs` (runs the core), `objects.py`, `inputs.py`,
-`publish.py`.
+Neighbours: `jobs.py` (all jobs), `running.py` (the core and the Pods), `leaving.py` (a deleted
+job), `objects.py`, `inputs.py`, `publish.py`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 import msgspec
 
 from mapreduce import words
-from mapreduce.spec import JobSpec, Limits
+from mapreduce.spec import Limits
 from mapreduce_operator.core import policies
 from mapreduce_operator.core.events import (
     Announce,
@@ -29,28 +28,18 @@ from mapreduce_operator.core.events import (
     JobDeleted,
     JobStatus,
     SpecChanged,
-    WorkerChanged,
-    WorkersListed,
 )
-from mapreduce_operator.kube import inputs, objects, observe, pods, programs, resource, status
-from mapreduce_operator.kube.client import Api, JsonObject, Ref
-from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, InvalidSpec, LeaseLost
+from mapreduce_operator.kube import inputs, leaving, objects, programs, resource, status
+from mapreduce_operator.kube.client import JsonObject, Ref
+from mapreduce_operator.kube.errors import ApiError, Conflict, InvalidSpec, LeaseLost
 from mapreduce_operator.kube.existing import Looks
 from mapreduce_operator.kube.inputs import Missing
 from mapreduce_operator.kube.observe import PodSeen
-from mapreduce_operator.kube.pods import Platform
 from mapreduce_operator.kube.publish import Publisher
-from mapreduce_operator.kube.resource import Defaults, ParsedJob
-from mapreduce_operator.kube.sightings import Sightings
-from mapreduce_operator.kube.writer import Writer
-from mapreduce_operator.runtime.driver import Driver
-from mapreduce_operator.runtime.jobs import Core, JobRuntime, Phase
-from mapreduce_operator.runtime.registry import Registry
+from mapreduce_operator.kube.resource import ParsedJob
+from mapreduce_operator.kube.running import Running, Shared
+from mapreduce_operator.runtime.jobs import Phase
 
-CLEANING_BUDGET: Final = 60.0
-"""Seconds after which a deleted job is let go, even if its files could not be removed."""
-CLAIM_GOES_TOO: Final = 10.0
-"""The same, where the output's claim is being deleted as well."""
 LOOK_AGAIN: Final = 2.0
 """Seconds until a job that waits for something in the API looks again."""
 RETRY: Final = 2.0
@@ -58,25 +47,6 @@ CLOCK_TURNS: Final = 60.0
 """Seconds after which the wall clock is read again: nobody tells when it is set."""
 
 _log = logging.getLogger(__name__)
-
-
-class Shared(msgspec.Struct, frozen=True, kw_only=True):
-    """What all jobs of one operator share."""
-
-    api: Api
-    writer: Writer
-    registry: Registry
-    platform: Platform
-    defaults: Defaults
-    make_core: Callable[[JobSpec, bool, int], Core]
-    """From the job, whether an earlier core may have run it, and the first incarnation of its workers."""
-    make_driver: Callable[[ParsedJob, Callable[[PodSeen], None]], Driver]
-    latest_epoch: Callable[[], Awaitable[int]]
-    deposed: Callable[[str], None]
-    """Told, with the reason, that another operator has this one's place."""
-    clock: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
-    """Unix seconds: ends are written down, and outlive a process, in these."""
 
 
 class Job:
@@ -93,17 +63,13 @@ class Job:
         generation = int(body["metadata"].get("generation") or 0)
         self._publisher = Publisher(shared.writer, self.owner, generation, body.get("status") or {}, wall=shared.wall)
         self._resumed = resource.touched(body)
+        self._running = Running(self.owner, shared, self)
         self._parsed: ParsedJob | None = None
-        self._runtime: JobRuntime | None = None
-        self._core: Core | None = None
-        """The core of `_runtime`, or the last one."""
         self._missing = Missing()
         self._ended: Phase | None = None
         self._broken = ""
         self._deleted_at: float | None = None
         self._cleaning = False
-        self._sightings = Sightings()
-        self._has_pods = False
         self._is_told_suspended = False
         self._woken = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -120,18 +86,12 @@ class Job:
 
     def pod_seen(self, pod: PodSeen) -> None:
         """A hint from a watch about one of the job's Pods."""
-        if pod.namespace != self.owner.namespace:
-            return
-        self._post(WorkerChanged(self._sightings.seen(pod.worker, self._shared.clock())))
+        self._running.pod_seen(pod)
 
     def pods_listed(self, listed: list[PodSeen], began: float) -> None:
         """All Pods of the job, by a LIST that began at `began`."""
-        workers = self._sightings.listed([pod for pod in listed if pod.namespace == self.owner.namespace], began)
-        if workers and not self._has_pods:
-            # Also those of a job that is over: an operator that ended too early left them.
-            self._has_pods = True
+        if self._running.pods_listed(listed, began):
             self._woken.set()
-        self._post(WorkersListed(workers))
 
     def existed_before(self, instant: float) -> bool:
         """Tell whether this job was known before an instant, so that a LIST since must have it."""
@@ -142,7 +102,7 @@ class Job:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._looks.close()
-        await self._stop_runtime()
+        await self._running.stop()
         await self._publisher.close()
 
     # --- Observer ---
@@ -204,7 +164,7 @@ class Job:
             return await self._leave()
         self._publisher.observed(int(self._body["metadata"].get("generation") or 0))
         finished = resource.finished(self._body)
-        if self._broken or self._ended is not None or (finished and self._runtime is None):
+        if self._broken or self._ended is not None or (finished and not self._running.is_on):
             return await self._settle()
         # A job tells that it failed before its core has cleaned up: that core is left alone.
         return None if finished else await self._advance()
@@ -212,13 +172,13 @@ class Job:
     async def _advance(self) -> float | None:
         """Bring the job to run, or look after what it waits for."""
         wanted = resource.wanted(self._body)
-        if self._runtime is None and wanted.suspend:
+        if not self._running.is_on and wanted.suspend:
             return await self._stay_suspended()
         self._post(wanted)
         if not objects.has_finalizer(self._body):
             image = resource.image(self._body, self._shared.defaults)
             self._body = await objects.adopt(self._shared.writer, self._body, image)
-        if self._runtime is None:
+        if not self._running.is_on:
             program = await programs.find(self._shared.api, self._body)
             if isinstance(program, Missing):
                 return self._wait_for_program(program)
@@ -226,7 +186,7 @@ class Job:
             await objects.prepare(self._shared.writer, self.owner, self._shared.platform)
             if program is not None and not program.kept:
                 await programs.keep(self._shared.writer, self.owner, program.files)
-            await self._start_runtime(self._parsed, wanted)
+            await self._start_core(self._parsed, wanted)
         else:
             await self._look_for_volumes()
         return LOOK_AGAIN if self._missing.reason else None
@@ -242,28 +202,21 @@ class Job:
                 self._publisher.announce(status.SUSPENDED)
         return await self._remove_pods()
 
-    async def _start_runtime(self, parsed: ParsedJob, wanted: SpecChanged | None) -> None:
-        """Start the core, and tell it the whole truth before the first tick. `wanted`: None if it was deleted."""
+    async def _start_core(self, parsed: ParsedJob, wanted: SpecChanged | None) -> None:
+        """Start a core, and tell it the whole truth before the first tick. `wanted`: None if the job was deleted."""
         self._ended = None
         began = self._shared.clock()
-        listed = await self._shared.api.list_all(Ref("pods", self.owner.namespace), pods.selector(self.owner.uid))
+        listed = await self._running.list_pods()
         missing = await inputs.find_volumes(self._shared.api, parsed)
-        # Another core may have made Pods in this epoch that are gone by now; their names are used up.
-        first = self._core.next_incarnation if self._core is not None else 0
-        self._core = core = self._shared.make_core(parsed.spec, self._resumed, first)
+        self._running.make(parsed, resumed=self._resumed)
         self._resumed = True
-        self._has_pods = True
-        driver = self._shared.make_driver(parsed, self.pod_seen)
-        self._runtime = JobRuntime(parsed.spec, core, driver, self, latest_epoch=self._shared.latest_epoch)
-        self._shared.registry.add(self._runtime)
         if wanted is not None:
             self._tell_wanted(wanted)
-        self.pods_listed([seen for pod in listed if (seen := observe.seen(pod))], began)
+        self.pods_listed(listed, began)
         self._tell_missing(missing)
         if wanted is None:
             self._post(JobDeleted())
-        if self._runtime is not None:
-            self._runtime.begin()
+        self._running.begin()
 
     def _tell_wanted(self, wanted: SpecChanged) -> None:
         """Tell a new core what is wanted; one that knows of a pause before it begins its deadlines anew."""
@@ -298,16 +251,14 @@ class Job:
     async def _settle(self) -> float | None:
         """The job is over: nothing of it keeps running. Files of a failed one stay until it is deleted."""
         await self._publisher.flush()
-        await self._stop_runtime()
+        await self._running.stop()
         if resource.finished(self._body) == "Complete" and objects.has_finalizer(self._body):
             self._body = await objects.release(self._shared.writer, self._body)
         return await self._remove_pods() or await self._expire()
 
     async def _remove_pods(self) -> float | None:
         """Delete what Pods there are; again until none is left, since the creation of one may have been on its way."""
-        if self._has_pods:
-            self._has_pods = not await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
-        return LOOK_AGAIN if self._has_pods else None
+        return None if await self._running.remove_pods() else LOOK_AGAIN
 
     async def _expire(self) -> float | None:
         """Delete the job itself when it has been over for as long as it is to be kept."""
@@ -323,7 +274,7 @@ class Job:
     async def _leave(self) -> float | None:
         """The user deleted the job: clean up within the budget, then let it go."""
         if not objects.has_finalizer(self._body):
-            await self._stop_runtime()
+            await self._running.stop()
             return None
         now = self._shared.clock()
         if self._deleted_at is None:
@@ -331,10 +282,10 @@ class Job:
         if not self._cleaning:
             self._cleaning = await self._begin_cleaning()
         if self._cleaning and self._ended != "Deleted" and not self._broken:
-            left = self._deleted_at + await self._cleaning_budget() - now
+            left = self._deleted_at + await leaving.budget(self._shared.api, self._parsed) - now
             if left > 0:
                 return min(left, LOOK_AGAIN)
-        await self._stop_runtime()
+        await self._running.stop()
         await objects.delete_pods(self._shared.api, self._shared.writer, self.owner)
         self._body = await objects.release(self._shared.writer, self._body)
         return None
@@ -343,37 +294,19 @@ class Job:
         """Tell the core that the job is deleted, starting one if there are files to remove; else return False."""
         if resource.finished(self._body) == "Complete" or not self._resumed:
             return False
-        if self._runtime is not None and self._ended is None and not self._broken:
+        if self._running.is_on and self._ended is None and not self._broken:
             self._post(JobDeleted())
             return True
         self._broken = ""
-        try:
-            program = await programs.find(self._shared.api, self._body)
-            # Cleaning needs no program, and the one that the job ran with may be gone by now.
-            files = program.files if isinstance(program, programs.Found) else {}
-            self._parsed = resource.parse(self._body, files, self._shared.defaults)
-            if await self._cleaning_budget() == 0:
-                return False
-            await self._stop_runtime()
-            await objects.prepare(self._shared.writer, self.owner, self._shared.platform)
-        except (InvalidSpec, Forbidden):
-            # There never were files, or the namespace is going away with them.
+        self._parsed = parsed = await leaving.prepare(self._shared, self._body)
+        if parsed is None:
             return False
-        await self._start_runtime(self._parsed, None)
+        await self._running.stop()
+        await self._start_core(parsed, None)
         return True
 
-    async def _cleaning_budget(self) -> float:
-        """Return how long a deleted job may be kept: files go with their claim, where that goes too."""
-        if self._parsed is None:
-            return CLEANING_BUDGET
-        claim = await inputs.output_claim(self._shared.api, self._parsed)
-        if claim is None:
-            return 0.0
-        return CLAIM_GOES_TOO if objects.is_deleted(claim) else CLEANING_BUDGET
-
     def _post(self, event: Event) -> None:
-        if self._runtime is not None:
-            self._runtime.post(event)
+        self._running.post(event)
 
     def _fail(self, reason: str, message: str) -> None:
         """Mark this job, and this one alone."""
@@ -383,13 +316,6 @@ class Job:
         self._publisher.set_status(status.failed(reason, message, self._shared.wall(), self._publisher.latest))
         self._publisher.announce(Announce(kind="Warning", reason=reason, message=message))
         self._woken.set()
-
-    async def _stop_runtime(self) -> None:
-        runtime, self._runtime = self._runtime, None
-        if runtime is not None:
-            if self._shared.registry.get(runtime.uid) is runtime:
-                self._shared.registry.remove(runtime.uid)
-            await runtime.close()
 
     async def _read_again(self) -> None:
         """A write met a newer version of the job: look at that one."""
