@@ -87,6 +87,16 @@ def test_a_job_that_is_active_for_too_long_fails_and_leaves_nothing(namespace):
     assert [name for name in namespace.files("read") if name.startswith("out")] == []
 
 
+@pytest.mark.feature("task timeout", "cluster")
+def test_a_job_whose_program_hangs_fails_and_says_where(namespace):
+    prepare(namespace, texts(files=1))
+    submit(namespace, slow_word_count(map_pause=600), taskTimeoutSeconds=2, backoffLimitPerTask=0)
+    failed = cluster.eventually("it failed", lambda: namespace.condition("wordcount", "Failed"), timeout=90)
+    assert failed["reason"] == "NoProgress"
+    assert "no progress for 2 s" in failed["message"]
+    assert "in/" in failed["message"]
+
+
 @pytest.mark.feature("a node is drained", "cluster")
 def test_a_node_without_claims_is_drained_while_its_workers_run(namespace):
     home, drained = cluster.nodes()[:2]

@@ -30,7 +30,7 @@ def test_a_job_whose_claims_are_on_two_nodes_shows_its_progress_and_gives_the_re
 
     cluster.eventually("some but not all maps succeeded", halfway, timeout=90)
     table = namespace.kubectl("get", "mrjobs").decode()
-    assert table.split("\n")[0].split() == ["NAME", "PHASE", "MAPS", "REDUCES", "WORKERS", "RETRIES", "AGE"]
+    assert table.split("\n")[0].split() == ["NAME", "PHASE", "MAPS", "REDUCES", "WORKERS", "RETRIES", "REASON", "AGE"]
     assert "/12" in table
     namespace.wait_complete("wordcount")
     events = assert_right(namespace, files)
