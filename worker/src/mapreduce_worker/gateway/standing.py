@@ -48,5 +48,5 @@ def require_room(store: Store, output: str, overwrite: Overwrite) -> None:
         raise OutputExists(f"{output!r} exists already; remove it, choose another output, or let the job replace it")
     if published_by(store, output) is None:
         raise OutputExists(
-            f"{output!r} exists and is no output of a job: it has no undamaged {paths.MANIFEST}, and so it is not replaced"
+            f"{output!r} exists and is no output of a job: it has no whole {paths.MANIFEST}, and so it is not replaced"
         )
