@@ -1,9 +1,9 @@
 """How fast a job goes on after a fault, measured on the kind cluster: `make bench-recovery`.
 
 A worker deleted with force while another has a free slot: until the master knows (detection), until its task is
-assigned again (reassignment), until that attempt runs. The operator killed with -9, and its Pod deleted: until its new
-process is up, until that assigns for the first time; and how many finished maps run again, which must be none.
-All moments are those of the job's history; this program's clock and the operator's are one machine's. Prints one
+assigned again (reassignment), until that attempt runs. The same for a node that is paused, where only the lease tells.
+The operator killed with -9, and its Pod deleted: until its new process is up, until that assigns for the first time;
+and how many finished maps run again, which must be none. All moments are those of the job's history; this program's clock and the operator's are one machine's. Prints one
 JSON line a run, then medians beside their targets; exits 1 if a target is missed or a fault hit nothing.
 Neighbours: `operator_process.py`, `chaos.py`.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from tests.support.cluster_jobs import assert_right, prepare, slow_word_count, s
 Figures = dict[str, float]
 TARGETS = {
     "worker deleted: its task runs elsewhere": 5.0,
+    "node paused: its task runs elsewhere": 20.0,
     "operator killed: process up to first new assignment": 10.0,
     "operator killed: finished maps run again": 0.0,
     "operator deleted: process up to first new assignment": 10.0,
@@ -55,17 +57,34 @@ def worker_deleted() -> Figures:
         victim, deleted = delete_busy(namespace)
         namespace.wait_complete("wordcount")
         events = assert_right(namespace, files)
-    lost = [event for event in history_checker.lost_on(events, victim) if event["wall"] >= deleted]
-    if not lost:
-        raise Missed(f"the deletion of {victim} hit nothing")
-    task, known = lost[0]["task"], lost[0]["wall"]
-    again = first(events, "Assigned", lambda event: event.get("task") == task and event["wall"] >= known)
-    running = first(events, "Started", lambda event: event.get("attempt") == again["attempt"])
-    return {
-        "worker deleted: detection": known - deleted,
-        "worker deleted: reassignment": again["wall"] - known,
-        "worker deleted: its task runs elsewhere": running["wall"] - deleted,
+    return after_loss("worker deleted", events, {victim}, deleted)
+
+
+def after_loss(word: str, events: history_checker.Events, victims: set[str], moment: float) -> Figures:
+    """Return how long it took, for the task that took longest; raises `Missed` if nothing was lost."""
+    tasks = {
+        event["task"]: event["wall"]
+        for event in history_checker.named(events, "Lost")
+        if event.get("worker") in victims and event["wall"] >= moment and is_work(event)
     }
+    if not tasks:
+        raise Missed(f"{word}: {sorted(victims)} had nothing to lose")
+    found = []
+    for task, known in tasks.items():
+        assigned, running = run_again(events, task, known)
+        found.append((running["wall"] - moment, known - moment, assigned["wall"] - known))
+    total, detection, reassignment = max(found)
+    return {
+        f"{word}: detection": detection,
+        f"{word}: reassignment": reassignment,
+        f"{word}: its task runs elsewhere": total,
+    }
+
+
+def run_again(events: history_checker.Events, task: str, known: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the events of the first attempt of a task after its loss was known: assigned, and started."""
+    assigned = first(events, "Assigned", lambda event: event.get("task") == task and event["wall"] >= known)
+    return assigned, first(events, "Started", lambda event: event.get("attempt") == assigned["attempt"])
 
 
 def delete_busy(namespace: Namespace) -> tuple[str, float]:
@@ -81,6 +100,38 @@ def journal(namespace: Namespace) -> history_checker.Events:
     (path,) = (path for path in namespace.files("read") if path.endswith("/journal"))
     frames, _ = history.unpack(namespace.read("read", path))
     return history.parse(b"".join(history.render(frames)))
+
+
+def node_paused() -> Figures:
+    """Pause a node with busy workers; claims, gateways and the operator are on another one."""
+    here = cluster.eventually("the operator runs", operator_process.look).node
+    away = next(node for node in cluster.nodes() if node != here)
+    with cluster.namespace() as namespace:
+        files = texts(files=4)
+        for claim, shell in (("texts", "load"), ("results", "read")):
+            namespace.claim(claim)
+            namespace.shell_pod(shell, claim, here)
+        namespace.write_all("load", files)
+        spread = {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": {"mapreduce.dev/role": "worker"}},
+        }
+        workers = {"replicas": 6, "topologySpreadConstraints": [spread]}
+        submit(namespace, slow_word_count(map_pause=4), workers=workers)
+        cluster.eventually("maps run", lambda: job_status(namespace, "map", "active") == 4, timeout=120)
+        cluster.eventually("workers are there", lambda: job_status(namespace, "workers", "ready") == 6, timeout=120)
+        victims = {pod["metadata"]["name"] for pod in namespace.pods("worker") if pod["spec"]["nodeName"] == away}
+        moment = time.time()
+        subprocess.run(["docker", "pause", away], check=True, capture_output=True)
+        try:
+            namespace.wait_complete("wordcount")
+            events = assert_right(namespace, files)
+        finally:
+            subprocess.run(["docker", "unpause", away], check=True, capture_output=True)
+            cluster.kubectl("wait", "--for=condition=Ready", f"node/{away}", "--timeout=120s", timeout=150)
+    return after_loss("node paused", events, victims, moment)
 
 
 def operator_gone(word: str, do: Callable[[operator_process.Process], object]) -> Figures:
@@ -127,6 +178,7 @@ def first(events: history_checker.Events, word: str, fits: Callable[[dict[str, A
 
 CASES: dict[str, Callable[[], Figures]] = {
     "worker": worker_deleted,
+    "node": node_paused,
     "killed": lambda: operator_gone("killed", operator_process.kill),
     "deleted": lambda: operator_gone("deleted", lambda _: operator_process.delete()),
 }
