@@ -3,8 +3,9 @@
 A worker deleted with force while another has a free slot: until the master knows (detection), until its task is
 assigned again (reassignment), until that attempt runs. The same for a node that is paused, where only the lease tells.
 The operator killed with -9, and its Pod deleted: until its new process is up, until that assigns for the first time;
-and how many finished maps run again, which must be none. All moments are those of the job's history; this program's clock and the operator's are one machine's. Prints one
-JSON line a run, then medians beside their targets; exits 1 if a target is missed or a fault hit nothing.
+and how many finished maps run again, which must be none. All moments are those of the job's history; this program's
+clock and the operator's are one machine's. Prints one JSON line a run, then medians beside their targets; exits 1 if a
+target is missed or a fault hit nothing.
 Neighbours: `operator_process.py`, `chaos.py`.
 """
 
