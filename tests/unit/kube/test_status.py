@@ -1,12 +1,19 @@
 """What `kubectl get` and `kubectl describe` show of a job."""
 
+from pathlib import Path
+
 import msgspec
+import yaml
 
 from mapreduce.protocol import OutputSummary
+from mapreduce_operator.core import suspension
+from mapreduce_operator.core.book import KEPT_FAILURES
 from mapreduce_operator.core.events import Announce, Condition, JobStatus, PhaseCounts, TaskFailure
+from mapreduce_operator.core.status import NAMED_TASKS
 from mapreduce_operator.kube import events, pods, status
 from tests.support.kube_objects import UID, parsed
 
+CRD = Path(__file__).resolve().parents[3] / "crds/mapreducejobs.yaml"
 WALL = 1_790_000_000.0
 AT = "2026-09-21T14:13:20Z"
 
@@ -112,14 +119,14 @@ def test_failures_are_told_as_the_user_reads_them():
 
 def test_a_status_never_has_more_than_twenty_kilobytes():
     huge = "\\x00é" * 50_000
-    many = tuple(failure(number, huge) for number in range(9))
+    many = tuple(failure(number, huge) for number in range(KEPT_FAILURES))
     conditions = tuple(
         Condition(type=kind, status="True", reason="R", message=huge, since=WALL)
         for kind in ("Complete", "Failed", "WorkersReady")
     )
     shown = status.patch(JobStatus(phase="Failed", message=huge, last_failures=many, conditions=conditions), 1, {})
     assert len(msgspec.json.encode(shown)) <= status.MAX_BYTES + 100
-    assert len(shown["status"]["lastFailures"]) == 5
+    assert len(shown["status"]["lastFailures"]) == KEPT_FAILURES
 
 
 def test_a_job_that_never_ran_fails_with_a_condition():
@@ -191,10 +198,15 @@ def test_counters_give_way_where_the_status_would_be_too_large():
     assert shown["counters"] is None
 
 
-def test_tasks_that_are_left_out_are_named_up_to_a_number():
-    made = JobStatus(phase="Succeeded", failed_tasks=tuple(f"map-{number}" for number in range(30)))
-    shown = status.patch(made, 1, {})["status"]["failedTasks"]
-    assert (shown[0], len(shown)) == ("map-0", 20)
+def test_what_the_core_names_is_as_much_as_the_schema_takes():
+    crd = yaml.safe_load(CRD.read_text())
+    takes = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    assert (takes["failedTasks"]["maxItems"], takes["lastFailures"]["maxItems"]) == (NAMED_TASKS, KEPT_FAILURES)
+
+
+def test_tasks_that_are_left_out_are_named():
+    made = JobStatus(phase="Succeeded", failed_tasks=("map-0", "map-7"))
+    assert status.patch(made, 1, {})["status"]["failedTasks"] == ["map-0", "map-7"]
 
 
 def test_the_scale_subresource_finds_the_workers_by_their_labels():
@@ -203,7 +215,8 @@ def test_the_scale_subresource_finds_the_workers_by_their_labels():
 
 
 def test_a_suspended_job_says_so_in_phase_condition_and_message_and_keeps_what_it_had_done():
-    shown = status.patch(status.suspended(WALL), 2, {"startTime": AT, "map": {"total": 4}})["status"]
+    paused, _ = suspension.without_core(WALL)
+    shown = status.patch(paused, 2, {"startTime": AT, "map": {"total": 4}})["status"]
     assert shown["phase"] == "Suspended"
     assert [(known["type"], known["status"]) for known in shown["conditions"]] == [("Suspended", "True")]
     assert "spec.suspend" in shown["message"]

@@ -4,7 +4,7 @@ import pytest
 
 from mapreduce.history import HistoryEvent
 from mapreduce.spec import Limits
-from mapreduce_operator.core import events
+from mapreduce_operator.core import events, suspension
 from tests.support.master_builder import JobUnderTest
 
 
@@ -34,13 +34,32 @@ def test_a_job_that_is_suspended_from_the_start_starts_nothing_at_all():
     assert condition(job, "Suspended") == ("False", "Resumed")
 
 
+def test_a_suspension_is_told_in_the_same_words_with_a_core_and_without():
+    job = JobUnderTest(first_event=events.SpecChanged(workers=2, suspend=True, active_deadline=0.0))
+    told, announcement = suspension.without_core(job.mono + 1e9)
+    assert (told.phase, told.message) == (job.phase, job.status.message)
+    assert set(told.conditions) <= set(job.status.conditions)
+    assert announcement.message == told.message
+    assert announcement.reason == job.announced[-1].reason
+
+
+def test_a_condition_that_stands_there_turns_when_a_core_knows_of_no_suspension():
+    running, paused = events.JobStatus(phase="Mapping"), suspension.without_core(1.0)[0]
+    assert suspension.turned(running, {"Suspended"}, 7.0) == (suspension.over(7.0),)
+    assert suspension.turned(running, {"WorkersReady"}, 7.0) == ()
+    assert suspension.turned(paused, {"Suspended"}, 7.0) == paused.conditions
+
+
 def test_suspending_stops_every_process():
     job = JobUnderTest(maps=3).until_mapping()
     job.work()
     suspend(job)
     assert job.living() == []
     assert sorted(job.stopped) == sorted(command.name for command in job.asked_for)
-    assert (job.phase, job.status.workers_ready, job.status.message) == ("Suspended", 0, "the job is suspended")
+    assert (job.phase, job.status.workers_ready) == ("Suspended", 0)
+    told = "the job is suspended: no Pod of it runs, until spec.suspend is false"
+    assert [found.message for found in job.status.conditions if found.type == "Suspended"] == [told]
+    assert job.status.message == told
     asked = len(job.asked_for)
     job.pass_time(600)
     assert len(job.asked_for) == asked

@@ -10,7 +10,7 @@ import msgspec
 
 from mapreduce.program import Program
 from mapreduce.protocol import VERSION, JobContext, Register, Registered
-from mapreduce_operator.core import adoption, failures, fleet, naming, storage
+from mapreduce_operator.core import adoption, failures, fleet, naming, storage, suspension
 from mapreduce_operator.core.book import Book, Failure
 from mapreduce_operator.core.events import Refuse, Welcome, WorkerRegistered
 from mapreduce_operator.core.workers import Worker
@@ -40,7 +40,7 @@ def registered(book: Book, event: WorkerRegistered) -> None:
 
 def _problem(book: Book, event: WorkerRegistered, worker: Worker | None) -> Failure | None:
     if not book.wants(event.body.role):
-        return Failure("JobEnded", "the job is over" if book.over else "the job is suspended")
+        return Failure("JobEnded", "the job is over" if book.over else suspension.SHORT)
     if worker is None and not _may_be_ours(book, event):
         return Failure("NotWanted", f"{event.worker} is no worker of this job")
     if worker is not None and (not worker.alive or worker.uid not in ("", event.uid)):

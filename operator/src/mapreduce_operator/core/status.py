@@ -1,19 +1,23 @@
 """What people see of a job, made of the book; and why it waits, in plain words.
 
-Neighbours: the shells render it; `master.py` publishes it when it changed.
+Neighbours: `suspension.py` (what is said of a job that is suspended), `master.py` publishes the
+status when it changed; the shells render it.
 """
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
+import msgspec
+
 from mapreduce.ids import Kind
+from mapreduce_operator.core import suspension
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Condition, JobStatus, PhaseCounts, PublishStatus
 from mapreduce_operator.core.states import JobState, TaskState, WorkerState
 
-NAMED_TASKS: Final = 10
-"""Tasks that a message names."""
+NAMED_TASKS: Final = 20
+"""Tasks that a status and a message name, the first ones; the schema of the resource takes no more."""
 _PHASES: dict[
     JobState,
     Literal["Pending", "Planning", "Mapping", "Reducing", "Publishing", "Succeeded", "Failed", "Suspended"],
@@ -91,7 +95,7 @@ def _set_conditions(book: Book, ready: int) -> None:
     desired = book.wanted.workers
     suspended = book.state is JobState.SUSPENDED
     if suspended:
-        _set(book, "WorkersReady", False, "Suspended", "the job is suspended")
+        _set(book, "WorkersReady", False, suspension.SUSPENDED, suspension.SHORT)
     elif not book.over:
         enough = ready >= desired
         reason, message = ("Running", "") if enough else _missing_worker(book)
@@ -100,9 +104,9 @@ def _set_conditions(book: Book, ready: int) -> None:
     elif "WorkersReady" in book.conditions:
         _set(book, "WorkersReady", False, "JobEnded", "the job is over, and its workers are stopped")
     if suspended:
-        _set(book, "Suspended", True, "Suspended", "no Pod of the job runs, until spec.suspend is false")
+        _put(book, suspension.begun(book.at.wall))
     elif "Suspended" in book.conditions:
-        _set(book, "Suspended", False, "Resumed", "the job goes on")
+        _put(book, suspension.over(book.at.wall))
     if book.state is JobState.SUCCEEDED:
         _set(book, "Complete", True, "Succeeded", _published(book))
     if book.state is JobState.FAILED and book.failure is not None:
@@ -121,11 +125,16 @@ def _published(book: Book) -> str:
 def _set(
     book: Book, kind: Literal["Complete", "Failed", "WorkersReady", "Suspended"], holds: bool, reason: str, message: str
 ) -> None:
-    """Change a condition; `since` moves only when its status does."""
-    before = book.conditions.get(kind)
     status: Literal["True", "False"] = "True" if holds else "False"
-    since = before.since if before is not None and before.status == status else book.at.wall
-    book.conditions[kind] = Condition(type=kind, status=status, reason=reason, message=message, since=since)
+    _put(book, Condition(type=kind, status=status, reason=reason, message=message, since=book.at.wall))
+
+
+def _put(book: Book, condition: Condition) -> None:
+    """Change a condition; `since` moves only when its status does."""
+    before = book.conditions.get(condition.type)
+    if before is not None and before.status == condition.status:
+        condition = msgspec.structs.replace(condition, since=before.since)
+    book.conditions[condition.type] = condition
 
 
 # --- why it waits -------------------------------------------------------------------------------
@@ -134,7 +143,7 @@ def _set(
 def waiting_for(book: Book) -> str:
     """Return why the job does not move, or nothing if nobody knows of a reason."""
     if book.state is JobState.SUSPENDED:
-        return "the job is suspended"
+        return suspension.MESSAGE
     if book.input_problem.reason:
         return f"{book.input_problem.reason}: {book.input_problem.message}"
     reason, message = _missing_worker(book)

@@ -3,12 +3,12 @@
 `SpecChanged` says what is wanted; what follows is done when it can be done, step by step. A suspended
 job has no process; its staging directory and journal stay, and a resume opens them again. Surplus
 workers get no more work, and go when nobody needs what they run or hold. Neighbours: `fleet.py` (who
-comes and goes), `phases.py` (calls `advance`), `ending.py`.
+comes and goes), `phases.py` (calls `advance`), `ending.py`, `suspension.py` (what is said).
 """
 
 from __future__ import annotations
 
-from mapreduce_operator.core import attempts, fleet, maps, parts, storage
+from mapreduce_operator.core import attempts, fleet, maps, parts, storage, suspension
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import SpecChanged
 from mapreduce_operator.core.states import JobState, TaskState
@@ -51,7 +51,7 @@ def _suspend(book: Book) -> None:
 
 
 def _send_away(book: Book, worker: Worker) -> None:
-    fleet.stop(book, worker, "the job is suspended")
+    fleet.stop(book, worker, suspension.SHORT)
     if worker.role == "gateway":
         storage.must_open_again(book, worker)
     else:

@@ -19,7 +19,7 @@ import msgspec
 
 from mapreduce import words
 from mapreduce.spec import Limits
-from mapreduce_operator.core import policies
+from mapreduce_operator.core import policies, suspension
 from mapreduce_operator.core.events import (
     Announce,
     Event,
@@ -114,7 +114,7 @@ class Job:
 
     def announced(self, uid: str, announcement: Announce) -> None:
         """Tell people what happened."""
-        if self._is_told_suspended and announcement.reason == status.SUSPENDED.reason:
+        if self._is_told_suspended and announcement.reason == suspension.SUSPENDED:
             return
         self._publisher.announce(announcement)
 
@@ -197,9 +197,10 @@ class Job:
         self._missing = Missing()
         if not self._is_told_suspended:
             self._is_told_suspended = True
-            self._publisher.set_status(status.suspended(self._shared.wall()))
+            told, announcement = suspension.without_core(self._shared.wall())
+            self._publisher.set_status(told)
             if not resource.is_shown_suspended(self._body):
-                self._publisher.announce(status.SUSPENDED)
+                self._publisher.announce(announcement)
         return await self._remove_pods()
 
     async def _start_core(self, parsed: ParsedJob, wanted: SpecChanged | None) -> None:

@@ -1,6 +1,6 @@
 """A `JobStatus` → the status that stands in the resource, by the conventions of the API.
 
-Pure. Neighbours: `publish.py` (sends it), the schema in `crds/`.
+Pure. Neighbours: `publish.py` (sends it), `core.suspension`, the schema in `crds/`.
 """
 
 from __future__ import annotations
@@ -11,19 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
-from mapreduce_operator.core.events import Announce, Condition, JobStatus, PhaseCounts, TaskFailure
+from mapreduce_operator.core import suspension
+from mapreduce_operator.core.events import Condition, JobStatus, PhaseCounts, TaskFailure
 
 MAX_BYTES: Final = 20_000
-FAILURES: Final = 5
-FAILED_TASKS: Final = 20
 _MESSAGE: Final = 2_000
 _TRACEBACKS: Final = (2_000, 500, 0)
 """Characters of each traceback; shortened further where the status is too large."""
 
-SUSPENDED: Final = Announce(
-    kind="Normal", reason="Suspended", message="the job is suspended; set spec.suspend to false to run it"
-)
-_RESUMED: Final = "the job is not suspended any more"
 _PROGRESS: Final = (
     "startTime",
     "retries",
@@ -95,14 +90,6 @@ def failed(reason: str, message: str, wall: float, last: JobStatus | None = None
     )
 
 
-def suspended(wall: float) -> JobStatus:
-    """Return the status of a job that is suspended and has no core."""
-    condition = Condition(
-        type="Suspended", status="True", reason=SUSPENDED.reason, message=SUSPENDED.message, since=wall
-    )
-    return JobStatus(phase="Suspended", conditions=(condition,), message=SUSPENDED.message)
-
-
 def is_final(status: JobStatus) -> bool:
     """Tell whether the job is over: such a status goes out at once."""
     return status.phase in ("Succeeded", "Failed")
@@ -136,8 +123,8 @@ def _fields(status: JobStatus, frame: _Frame, traceback: int) -> Json:
         | ({"selector": frame.selector} if frame.selector else {}),
         "counters": _counters(status, frame.previous),
         "output": _output(status),
-        "lastFailures": [_failure(failure, traceback) for failure in status.last_failures[:FAILURES]] or None,
-        "failedTasks": list(status.failed_tasks[:FAILED_TASKS]) or None,
+        "lastFailures": [_failure(failure, traceback) for failure in status.last_failures] or None,
+        "failedTasks": list(status.failed_tasks) or None,
         "conditions": _conditions(status, frame),
     }
 
@@ -192,14 +179,8 @@ def _failure(failure: TaskFailure, traceback: int) -> Json:
 
 
 def _conditions(status: JobStatus, frame: _Frame) -> list[Json]:
-    told = status.conditions
     stands = {known.get("type"): known for known in frame.previous.get("conditions") or ()}
-    # A core knows of no suspension before its time; what stands there must turn, not vanish.
-    if "Suspended" in stands and all(condition.type != "Suspended" for condition in told):
-        told = (
-            *told,
-            Condition(type="Suspended", status="False", reason="Resumed", message=_RESUMED, since=frame.wall),
-        )
+    told = suspension.turned(status, stands, frame.wall)
     return [_condition(condition, frame.generation, stands.get(condition.type) or {}) for condition in told]
 
 
