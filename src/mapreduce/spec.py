@@ -26,6 +26,11 @@ LARGEST: Final = (1 << 63) - 1
 MAX_REDUCERS: Final = 10_000
 MAX_WORKERS: Final = 2000
 MAX_SLOTS: Final = 64
+DEFAULT_REDUCERS: Final = 8
+MAX_RECORD_BYTES: Final = 64 * MIB
+"""The longest record, unless the job says otherwise."""
+TASK_TIMEOUT: Final = 600
+"""Seconds for which a task may be without progress, unless the job says otherwise."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +38,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     attempts_per_task: int = 4
     disruptions_in_a_row: int = 20
-    task_timeout: float = 600.0
+    task_timeout: float = float(TASK_TIMEOUT)
     pre_running_deadline: float = 300.0
     slot_memory: int = 512 * MIB
     flush_bytes: int = 64 * MIB
@@ -68,14 +73,14 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     program: Program
     inputs: tuple[str, ...]
     output: str
-    reducers: int = 8
+    reducers: int = DEFAULT_REDUCERS
     workers: int = 2
     slots: int = 1
     split_size: int = 0
     """Bytes a split; 0 lets the planner choose from the input alone."""
     encoding_errors: EncodingErrors = "strict"
     format: InputFormat = "text"
-    max_record_bytes: int = 64 * MIB
+    max_record_bytes: int = MAX_RECORD_BYTES
     """A longer record is an error: it would not fit in a slot."""
     params: dict[str, str] = {}
     """The parameters as they were given; the program says what types they have."""

@@ -13,12 +13,22 @@ import click
 import msgspec
 
 from mapreduce.errors import UsageError
-from mapreduce.spec import MIB, Compression, EncodingErrors, InputFormat, Merge, OutputFormat
+from mapreduce.spec import (
+    DEFAULT_REDUCERS,
+    MAX_RECORD_BYTES,
+    MIB,
+    TASK_TIMEOUT,
+    Compression,
+    EncodingErrors,
+    InputFormat,
+    Merge,
+    OutputFormat,
+)
 from mapreduce_cli import sizes
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
-DEFAULT_REDUCERS: Final = 8
-MAX_RECORD_BYTES: Final = 64 * MIB
+LONGEST_TASK_TIMEOUT: Final = 604_800
+"""Seconds: a week, as in the resource."""
 
 
 class Size(click.ParamType[int]):
@@ -38,7 +48,7 @@ class Size(click.ParamType[int]):
 
 
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the options say. `split_size` 0: from the input; sizes in bytes."""
+    """What the options say. `split_size` 0: from the input; sizes in bytes, times in seconds."""
 
     reducers: int = DEFAULT_REDUCERS
     split_size: int = 0
@@ -50,6 +60,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     compress: Compression = "none"
     overwrite: bool = False
     max_failed_tasks: int = 0
+    task_timeout: int = TASK_TIMEOUT
     params: dict[str, str] = {}
     files: tuple[str, ...] = ()
 
@@ -100,7 +111,12 @@ def of_job(command: FunctionT) -> FunctionT:
             for name, words, default, text in _CHOICES
         ),
         click.option(
-            "--max-record", metavar="SIZE", type=Size(), default="64Mi", show_default=True, help="The longest record."
+            "--max-record",
+            metavar="SIZE",
+            type=Size(),
+            default=f"{MAX_RECORD_BYTES // MIB}Mi",
+            show_default=True,
+            help="The longest record.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace an output of an earlier job at the end."),
         click.option(
@@ -110,6 +126,14 @@ def of_job(command: FunctionT) -> FunctionT:
             default=0,
             show_default=True,
             help="Tasks that may fail for good and be left out.",
+        ),
+        click.option(
+            "--task-timeout",
+            metavar="SECONDS",
+            type=click.IntRange(min=1, max=LONGEST_TASK_TIMEOUT),
+            default=TASK_TIMEOUT,
+            show_default=True,
+            help="A task without progress for so long is ended and tried again.",
         ),
     ]
     for option in reversed(options):

@@ -7,17 +7,18 @@ Every method that tells of an end without output returns the exit status. Neighb
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-import click
 import msgspec
 
 from mapreduce.errors import UsageError
 from mapreduce.protocol import OutputSummary
-from mapreduce_cli import failures, sizes
+from mapreduce_cli import failures, hints, sizes, terminal
 
-INTERRUPTED = "interrupted: every process was ended, and nothing was published"
+INTERRUPTED: Final = "interrupted: every process was ended, and nothing was published"
+NAMED: Final = 5
+"""Tasks that were left out and are named."""
 
 
 class Text:
@@ -28,7 +29,7 @@ class Text:
 
     def refused(self, error: UsageError) -> int:
         """Tell that nothing was started."""
-        click.echo(f"mapreduce: refused: {error}", err=True)
+        terminal.note(f"mapreduce: refused: {error}")
         return failures.REFUSED
 
     def failed(self, failure: failures.JobFailed, typed: Mapping[str, str]) -> int:
@@ -38,7 +39,7 @@ class Text:
 
     def interrupted(self) -> int:
         """Tell that the user, or a signal, ended it."""
-        click.echo(f"mapreduce: {INTERRUPTED}", err=True)
+        terminal.note(f"mapreduce: {INTERRUPTED}")
         return failures.INTERRUPTED
 
     def succeeded(self, summary: OutputSummary, seconds: float) -> None:
@@ -47,13 +48,12 @@ class Text:
         place = f"{self._output}, {summary.files} files"
         if summary.files == 1 and (names := data_files(self._output)):
             place = os.path.join(self._output, names[0])
-        click.echo(f"{place}: {records} records, {size}, in {seconds:.1f} s")
+        terminal.say(f"{place}: {records} records, {size}, in {seconds:.1f} s")
         if summary.left_out:
-            tasks = ", ".join(summary.left_out[:5]) + ("…" if len(summary.left_out) > 5 else "")
-            click.echo(
-                f"mapreduce: not everything is in the output: {len(summary.left_out)} tasks failed and were left out "
-                f"({tasks}); _history/events.ndjson has the reasons",
-                err=True,
+            count, tasks = len(summary.left_out), shortened(summary.left_out)
+            terminal.note(
+                f"mapreduce: not everything is in the output: {count} tasks failed and were left out ({tasks}); "
+                "_history/events.ndjson has the reasons"
             )
 
 
@@ -69,7 +69,12 @@ class Json:
 
     def failed(self, failure: failures.JobFailed, typed: Mapping[str, str]) -> int:
         """Tell how the job failed; paths are those of the job."""
-        more = {"where": failure.where, "traceback": failure.traceback, "notes": failure.notes}
+        more = {
+            "hint": hints.of_run(failure.reason),
+            "where": failure.where,
+            "traceback": failure.traceback,
+            "notes": failure.notes,
+        }
         return self._error(failure.status, failure.reason, failure.message, **more)
 
     def interrupted(self) -> int:
@@ -79,12 +84,11 @@ class Json:
     def succeeded(self, summary: OutputSummary, seconds: float) -> None:
         """Tell what was published, and where."""
         output = msgspec.to_builtins(summary) | {"path": self._output, "data": data_files(self._output)}
-        _print({"output": output, "seconds": round(seconds, 3)})
+        terminal.document({"output": output, "seconds": round(seconds, 3)})
 
     def _error(self, status: int, reason: str, message: str, **more: Any) -> int:
-        _print(
-            {"error": {"reason": reason, "message": message} | {name: value for name, value in more.items() if value}}
-        )
+        told = {"reason": reason, "message": message} | {name: value for name, value in more.items() if value}
+        terminal.document({"error": told})
         return status
 
 
@@ -93,5 +97,6 @@ def data_files(output: str) -> list[str]:
     return sorted(name for name in os.listdir(output) if not name.startswith("_"))
 
 
-def _print(document: dict[str, Any]) -> None:
-    click.echo(msgspec.json.encode(document).decode())
+def shortened(tasks: Sequence[str]) -> str:
+    """Return the names of tasks that were left out, the first of them if they are many."""
+    return ", ".join(tasks[:NAMED]) + ("…" if len(tasks) > NAMED else "")

@@ -39,14 +39,17 @@ Examples:
 INPUT is a file, a directory (everything below it) or a pattern with *, ?, [] and **.
 PROGRAM is a file job.py, or job.py:Class for one of several jobs in it, or an installed module
 pkg.mod or pkg.mod:Class. A file that ends in .gz or .zst is decompressed.
-The output directory gets output.tsv, _manifest.json, _history/events.ndjson and _SUCCESS.
+The output directory gets output.tsv (or as --output-format, --merge and --compress say),
+_manifest.json, _history/events.ndjson and _SUCCESS.
 """
 
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("program", metavar="PROGRAM")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("--output", metavar="DIR", required=True, help="The directory to make; it must not exist yet.")
+@click.option(
+    "--output", metavar="DIR", required=True, help="The directory to make; it must not exist, unless with --overwrite."
+)
 @click.option(
     "--workers", metavar="N", type=click.IntRange(min=1), help="Worker processes.  [default: cores, at least 2]"
 )
@@ -139,7 +142,11 @@ def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, A
         reducers=chosen.reducers,
         workers=workers,
         slots=slots,
-        limits=Limits(slot_memory=_slot_memory(workers * slots), max_failed_tasks=chosen.max_failed_tasks),
+        limits=Limits(
+            slot_memory=_slot_memory(workers * slots),
+            max_failed_tasks=chosen.max_failed_tasks,
+            task_timeout=chosen.task_timeout,
+        ),
     )
 
 

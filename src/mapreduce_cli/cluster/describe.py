@@ -63,6 +63,7 @@ def _progress(job: Json, now: float) -> list[tuple[str, str]]:
         ("Message", terminal.one_line(str(status.get("message") or ""))),
         ("Maps", _counts(status.get("map") or {})),
         ("Reduces", _counts(status.get("reduce") or {})),
+        ("Left out", jobs.left_out(job)),
         ("Workers", str((status.get("workers") or {}).get("summary") or "")),
         ("Read", f"{sizes.count(status['records'])} records, {sizes.render(status.get('bytes') or 0)}")
         if status.get("records")

@@ -15,14 +15,13 @@ import click
 import msgspec
 
 from mapreduce import words
-from mapreduce_cli import terminal
+from mapreduce_cli import hints, terminal
 from mapreduce_cli.cluster import jobs, waiting
 from mapreduce_cli.cluster.commands import Asked, command
 from mapreduce_cli.cluster.lookup import find_job, pods_of
 from mapreduce_cli.cluster.problems import Forbidden, NotFound
 from mapreduce_cli.cluster.refs import Ref
 from mapreduce_cli.cluster.waiting import Reason
-from mapreduce_cli.failures import HINTS
 
 if TYPE_CHECKING:
     from mapreduce_cli.cluster.api import Api
@@ -113,8 +112,9 @@ def headline(known: Known) -> str:
 
 
 def find(known: Known) -> Iterator[Reason]:
-    """Yield what the job waits for, the first cause first."""
+    """Yield what the job waits for, the first cause first; of a complete one, what is missing."""
     if jobs.condition(known.job, "Complete") is not None:
+        yield from _incomplete(known)
         return
     if jobs.condition(known.job, "Failed") is not None:
         yield from _failed(known)
@@ -126,10 +126,19 @@ def find(known: Known) -> Iterator[Reason]:
         yield Reason(f"nothing is in its way: {ready} workers are ready")
 
 
+def _incomplete(known: Known) -> Iterator[Reason]:
+    missing = jobs.left_out(known.job)
+    if missing:
+        yield Reason(
+            f"not everything is in the output: {missing} failed for good, and maxFailedTasks lets the job do without",
+            f"mapreduce describe {jobs.name(known.job)} shows the last failures",
+        )
+
+
 def _failed(known: Known) -> Iterator[Reason]:
     reason = str((jobs.condition(known.job, "Failed") or {}).get("reason"))
     about = words.REASONS.get(reason, "")
-    yield Reason(about or reason, HINTS.get(reason, ""))
+    yield Reason(about or reason, hints.of_resource(reason))
     for failure in (jobs.status(known.job).get("lastFailures") or [])[-1:]:
         where = f" at {failure['where']}" if failure.get("where") else ""
         lines = str(failure.get("traceback") or "").rstrip().split("\n")
@@ -223,7 +232,7 @@ def _message(known: Known) -> Iterator[Reason]:
     word = message.partition(":")[0]
     told = word in _SEEN_HERE_TOO and any(reason for cause in (_missing, _pods) for reason in cause(known))
     if message and not told:
-        yield Reason(f"the operator says: {message}", HINTS.get(word, _TODO.get(word, "")))
+        yield Reason(f"the operator says: {message}", hints.of_resource(word))
 
 
 def _tried_again(known: Known) -> Iterator[Reason]:
@@ -238,14 +247,6 @@ def _tried_again(known: Known) -> Iterator[Reason]:
 _SEEN_HERE_TOO: Final = frozenset({"ClaimNotFound", "ConfigMapNotFound", "ImageUnavailable", "Unschedulable"})
 """Reasons that Pods, claims and ConfigMaps show as well."""
 
-_TODO: Final = {
-    "QuotaExceeded": "use fewer workers or smaller ones, or raise the quota: kubectl describe quota",
-    "Unschedulable": "use fewer workers or smaller ones, or add nodes",
-    "ImageUnavailable": "check spec.image, that the nodes reach its registry, and imagePullSecrets",
-    "OutputReserved": "wait for the other job, or choose another output path",
-    "PodRefused": "the namespace's rules refuse the Pod: see kubectl describe on the job",
-}
-
 _CAUSES: Final[tuple[Callable[[Known], Iterator[Reason]], ...]] = (
     _deleting,
     _suspended,
@@ -254,5 +255,6 @@ _CAUSES: Final[tuple[Callable[[Known], Iterator[Reason]], ...]] = (
     _unbound,
     _pods,
     _message,
+    _incomplete,
     _tried_again,
 )

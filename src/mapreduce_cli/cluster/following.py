@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mapreduce_cli import failures, sizes, terminal
+from mapreduce_cli import failures, hints, sizes, terminal
 from mapreduce_cli.cluster import jobs
 from mapreduce_cli.cluster.commands import Asked
 from mapreduce_cli.cluster.problems import Broken, NotFound, Unreachable
@@ -88,13 +88,13 @@ def failure(found: Json) -> JobFailed | None:
 
 def _tell_failure(asked: Asked, failed: JobFailed) -> None:
     if asked.json:
-        more = {"where": failed.where, "traceback": failed.traceback}
+        more = {"hint": hints.of_resource(failed.reason), "where": failed.where, "traceback": failed.traceback}
         told = {"reason": failed.reason, "message": failed.message} | {
             word: text for word, text in more.items() if text
         }
         terminal.document({"error": told})
     else:
-        failures.show(failed)
+        failures.show(failed, resource=True)
     raise click.exceptions.Exit(failed.status)
 
 
@@ -104,11 +104,13 @@ def _tell(asked: Asked, found: Json, seconds: float) -> None:
     place = f"pvc:{claim}/{output.get('path') or found['spec']['output']['path']}"
     if asked.json:
         told = {"name": jobs.name(found), "namespace": found["metadata"]["namespace"]}
-        terminal.document({"job": told, "output": output | {"place": place}, "seconds": round(seconds, 3)})
+        missing = jobs.status(found).get("failedTasks")
+        document = {"job": told, "output": output | {"place": place}, "seconds": round(seconds, 3)}
+        terminal.document(document | ({"left_out": missing} if missing else {}))
         return
     amount = f"{sizes.count(output.get('records') or 0)} records, {sizes.render(output.get('bytes') or 0)}"
     terminal.say(f"{place}: {amount}, in {seconds:.1f} s")
-    message = str((jobs.condition(found, "Complete") or {}).get("message") or "")
-    if found["spec"].get("maxFailedTasks") and message:
-        terminal.note(terminal.one_line(message))
+    missing = jobs.left_out(found)
+    if missing:
+        terminal.note(f"not everything is in the output: {missing} failed for good; the output's manifest names all")
     terminal.note(f"`mapreduce cat {jobs.name(found)}` prints it")

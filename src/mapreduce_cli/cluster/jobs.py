@@ -81,6 +81,16 @@ def snapshot(job: Json) -> Snapshot:
     )
 
 
+def left_out(job: Json) -> str:
+    """Return how many tasks failed for good and are not in the output, and the first of them; or nothing."""
+    named = [str(task) for task in status(job).get("failedTasks") or ()]
+    if not named:
+        return ""
+    count = max(len(named), sum(int((status(job).get(side) or {}).get("failed") or 0) for side in ("map", "reduce")))
+    more = "…" if count > len(named) else ""
+    return f"{count} {'task' if count == 1 else 'tasks'} ({', '.join(named)}{more})"
+
+
 def claims(job: Json) -> list[str]:
     """Return the claims that the job names, the output's first."""
     spec = job.get("spec") or {}

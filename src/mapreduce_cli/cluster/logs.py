@@ -43,7 +43,7 @@ def logs(asked: Asked, name: str, worker: str, follow: bool, tail: int | None, g
     if follow and asked.json:
         raise Refused("--follow has no end, and --json is one document", hint="leave one of them out")
     found = find_job(asked.api, asked.namespace, name)
-    pods = _chosen(asked.api, found, worker, gateways)
+    pods = _chosen(asked.api, found, worker, gateways, may_come=follow)
     query = {"tailLines": str(tail)} if tail is not None else {}
     if follow:
         _print(_follow(asked.api, found, worker, gateways, query), prefixed=not worker)
@@ -55,19 +55,22 @@ def logs(asked: Asked, name: str, worker: str, follow: bool, tail: int | None, g
     _print(((pod, line) for pod, text in texts.items() for line in _lines(text)), prefixed=len(texts) > 1)
 
 
-def _chosen(api: Api, found: Json, worker: str, gateways: bool) -> list[str]:
-    """Return the names of the Pods; raises `Refused` where there is none, and says why."""
+def _chosen(api: Api, found: Json, worker: str, gateways: bool, *, may_come: bool) -> list[str]:
+    """Return the names of the Pods; raises `Refused` where there is none, and says why.
+
+    may_come: a worker that the job will have, and has not yet, is waited for.
+    """
     pods = pods_of(api, found)
     if worker:
         pods = [pod for pod in pods if worker in (pod["metadata"]["name"], _number(pod))]
     elif not gateways:
         pods = [pod for pod in pods if pod["metadata"]["labels"].get(words.LABEL_ROLE) == "worker"]
-    if pods or (worker and _number_of(found, worker)):
+    if pods or (may_come and _may_come(found, worker)):
         return [str(pod["metadata"]["name"]) for pod in pods]
     raise _nothing(found, worker)
 
 
-def _number_of(found: Json, worker: str) -> bool:
+def _may_come(found: Json, worker: str) -> bool:
     """Tell whether it is the number of a worker that may still come."""
     desired = int((found["spec"].get("workers") or {}).get("replicas") or 2)
     return worker.isdigit() and int(worker) < desired and not jobs.is_over(found)
@@ -83,6 +86,8 @@ def _nothing(found: Json, worker: str) -> Refused:
     if jobs.is_over(found):
         what = f"{name} is over ({jobs.phase(found)}), and its Pods are gone with their logs"
         return Refused(what, hint=f"mapreduce describe {name} shows its last failures with their tracebacks")
+    if _may_come(found, worker) and not jobs.status(found).get("lastFailures"):
+        return Refused(f"{name} has no worker {worker} now", hint="--follow waits for it")
     if worker:
         lost = [known for known in jobs.status(found).get("lastFailures") or () if known.get("worker") == worker]
         said = f": {lost[-1].get('reason')}: {lost[-1].get('message')}" if lost else ""

@@ -92,6 +92,8 @@ def build(
     workers = _workers(platform)
     spec |= {"workers": workers} if workers else {}
     spec |= {"maxFailedTasks": options.max_failed_tasks} if options.max_failed_tasks else {}
+    timeout = options.task_timeout
+    spec |= {"taskTimeoutSeconds": timeout} if timeout != JobOptions().task_timeout else {}
     spec |= {"activeDeadlineSeconds": platform.deadline} if platform.deadline else {}
     spec |= {"ttlSecondsAfterFinished": platform.ttl} if platform.ttl is not None else {}
     spec |= {"suspend": True} if platform.suspend else {}

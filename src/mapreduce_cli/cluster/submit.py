@@ -33,7 +33,9 @@ _FOR_RESOURCES: Final = {"source", "name", "wait", "dry_run", "namespace", "cont
 @command("submit", epilog=_EPILOG)
 @click.argument("source", metavar="PROGRAM|FILE.yaml")
 @click.option("--input", "inputs", metavar="PLACE", multiple=True, help="What to read; may be repeated, on one volume.")
-@click.option("--output", metavar="pvc:CLAIM/path", help="The directory to make; it must not exist yet.")
+@click.option(
+    "--output", metavar="pvc:CLAIM/path", help="The directory to make; it must not exist, unless with --overwrite."
+)
 @click.option("--name", metavar="NAME", default="", help="The job's name.  [default: the program's, with five letters]")
 @click.option("--wait", is_flag=True, help="Show progress; return with the job's exit status when it is over.")
 @click.option("--dry-run", is_flag=True, help="Print the resource as YAML, and submit nothing.")

@@ -1,3 +1,5 @@
+"""What `mapreduce explain` says of each thing that a job can wait for."""
+
 import pytest
 
 from tests.support.fake_cluster import over, run, run_json
@@ -142,6 +144,18 @@ def test_a_failed_job_is_explained_by_its_reason_and_last_failure(cluster, claim
     assert summary == "wc failed: UserCodeFailed: map-3 failed"
     assert reasons[0][0].startswith("The program raised an exception")
     assert reasons[1][0] == "the last failure was map-3 at a.txt:7: ValueError; it ended with: ValueError: no"
+
+
+def test_a_complete_job_says_what_it_left_out(cluster, claims):
+    cluster.job("wc", over("Complete") | {"failedTasks": ["map-3"], "map": {"failed": 1}})
+    text, todo = one()
+    assert text.startswith("not everything is in the output: 1 task (map-3) failed for good")
+    assert todo == "mapreduce describe wc shows the last failures"
+
+
+def test_another_job_at_the_output_is_told_in_fields_of_the_resource(cluster, pending):
+    pending["status"]["message"] = "OutputReserved: another job writes to it"
+    assert one()[1] == "wait for the other job, or choose another spec.output.path (--output)"
 
 
 def test_a_complete_job_waits_for_nothing(cluster, claims):

@@ -1,8 +1,17 @@
+"""What people read of a job that failed: message, place, traceback, and what to do about it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
 
 from mapreduce.words import REASONS
-from mapreduce_cli import failures
+from mapreduce_cli import failures, hints
+from mapreduce_cli.cluster.submit import submit
 from mapreduce_cli.failures import JobFailed
+from mapreduce_cli.run import run
 
 
 def test_a_failure_says_what_where_how_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,4 +48,47 @@ def test_what_never_began_is_refused_and_anything_else_failed(reason: str, statu
 
 
 def test_every_reason_is_one_of_the_words() -> None:
-    assert failures.REFUSALS | failures.HINTS.keys() <= REASONS.keys()
+    assert REASONS.keys() >= failures.REFUSED_REASONS
+
+
+def test_every_reason_has_a_hint_or_is_known_to_need_none() -> None:
+    without = hints.SELF_EVIDENT | hints.NO_END
+    assert not without & hints.HINTS.keys()
+    assert without | hints.HINTS.keys() == REASONS.keys()
+
+
+def test_only_what_a_cluster_alone_has_is_without_a_hint_for_a_local_run() -> None:
+    assert {reason for reason, hint in hints.HINTS.items() if not hint.run} == {
+        "ProgramNotFound",
+        "ClaimNotFound",
+        "ConfigMapNotFound",
+        "ImageUnavailable",
+        "Unschedulable",
+        "QuotaExceeded",
+        "PodRefused",
+        "DeadlineExceeded",
+    }
+
+
+def test_every_option_that_a_hint_names_exists() -> None:
+    for mode, command in (("run", run), ("resource", submit)):
+        known = {name for parameter in command.params for name in parameter.opts} | {"--sequential"}
+        for hint in hints.HINTS.values():
+            assert set(re.findall(r"--[a-z-]+", getattr(hint, mode))) <= known
+
+
+def test_every_field_that_a_hint_names_exists() -> None:
+    for hint in hints.HINTS.values():
+        for path in re.findall(r"spec((?:\.\w+)+)", hint.resource):
+            fields = schema()
+            for name in path.strip(".").split("."):
+                if fields.get("type") != "object" or "properties" not in fields:
+                    break
+                fields = fields["properties"][name]
+
+
+def schema() -> dict[str, Any]:
+    """Return the schema of a resource's spec."""
+    crd = yaml.safe_load((Path(__file__).parents[3] / "crds" / "mapreducejobs.yaml").read_text())
+    found: dict[str, Any] = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return found

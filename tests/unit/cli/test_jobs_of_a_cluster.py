@@ -1,3 +1,5 @@
+"""Looking at jobs, ending them and letting them wait, with a cluster in memory."""
+
 import pytest
 
 from mapreduce_cli.cluster.refs import job
@@ -91,6 +93,11 @@ def test_a_description_has_conditions_counters_failures_and_events(cluster):
         "(1 lines of Python)",
     ):
         assert expected in text
+
+
+def test_a_description_names_the_tasks_that_were_left_out(cluster):
+    cluster.job("wordcount", {"failedTasks": ["map-3"], "map": {"failed": 1}})
+    assert "Left out:   1 task (map-3)" in run("describe", "wordcount").stdout
 
 
 def test_a_traceback_cannot_send_control_characters_to_the_terminal(cluster):

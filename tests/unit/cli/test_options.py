@@ -1,3 +1,5 @@
+"""The options that describe a job, as one value."""
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -29,7 +31,8 @@ def test_nothing_given_means_the_defaults():
 def test_every_option_has_its_place():
     words = ["--reducers", "3", "--split-size", "2KiB", "--format", "jsonl", "--encoding-errors", "replace"]
     words += ["--output-format", "jsonl", "--merge", "none", "--compress", "zstd", "--max-record", "1Ki", "--overwrite"]
-    words += ["--max-failed-tasks", "2", "--param", "least=3", "--param", "sign=a=b", "--files", "x.py"]
+    words += ["--max-failed-tasks", "2", "--task-timeout", "7"]
+    words += ["--param", "least=3", "--param", "sign=a=b", "--files", "x.py"]
     assert read(*words) == JobOptions(
         reducers=3,
         split_size=2048,
@@ -41,6 +44,7 @@ def test_every_option_has_its_place():
         compress="zstd",
         overwrite=True,
         max_failed_tasks=2,
+        task_timeout=7,
         params={"least": "3", "sign": "a=b"},
         files=("x.py",),
     )

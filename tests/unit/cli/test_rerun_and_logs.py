@@ -1,3 +1,5 @@
+"""`mapreduce rerun` and `mapreduce logs`, with a cluster in memory."""
+
 import pytest
 
 from mapreduce_cli.cluster import logs
@@ -79,6 +81,14 @@ def test_lines_of_several_pods_are_told_apart(cluster, running):
         b"wc-worker-1: wc-worker-1 says\nwc-worker-1: \x1b[1mhello\n"
     )
     assert "wc-gateway-0" in run("logs", "wc", "--gateways").stdout
+
+
+def test_the_log_of_a_worker_that_may_still_come_is_waited_for_only_when_followed(cluster):
+    cluster.job("wc", {"phase": "Pending"}, workers={"replicas": 2})
+    done = run("logs", "wc", "--worker", "1")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "wc has no worker 1 now" in done.stderr
+    assert "hint: --follow waits for it" in done.stderr
 
 
 @pytest.mark.parametrize("which", ["1", "wc-worker-1"])

@@ -1,3 +1,5 @@
+"""`mapreduce submit`: the resource that it makes, and waiting for its end."""
+
 import pytest
 import yaml
 
@@ -59,6 +61,7 @@ def test_every_option_has_its_field(program):
     words = (
         *("--param", "least=3", "--reducers", "3", "--workers", "4", "--slots", "2", "--split-size", "1Mi"),
         *("--format", "jsonl", "--encoding-errors", "replace", "--max-record", "2Mi", "--max-failed-tasks", "1"),
+        *("--task-timeout", "30"),
         *("--output-format", "jsonl", "--merge", "none", "--compress", "zstd", "--overwrite"),
         *("--image", "mine:1", "--memory", "1Gi", "--cpu", "500m", "--env", "A=b=c", "--deadline", "60", "--ttl", "0"),
         "--suspend",
@@ -92,6 +95,7 @@ def test_every_option_has_its_field(program):
             "env": [{"name": "A", "value": "b=c"}],
         },
         "maxFailedTasks": 1,
+        "taskTimeoutSeconds": 30,
         "activeDeadlineSeconds": 60,
         "ttlSecondsAfterFinished": 0,
         "suspend": True,
@@ -276,6 +280,32 @@ def test_waiting_with_json_prints_the_output(cluster, program, monkeypatch):
     found = run_json("submit", program, *PLACES, "--name", "wc", "--wait")
     assert found["output"] == DONE["output"] | {"place": "pvc:data/counts"}
     assert found["job"] == {"name": "wc", "namespace": "default"}
+
+
+INCOMPLETE = DONE | {"failedTasks": ["map-3", "reduce-0"], "map": {"failed": 2}, "reduce": {"failed": 1}}
+
+
+def test_waiting_names_the_tasks_that_were_left_out(cluster, program, monkeypatch):
+    in_turn(cluster, monkeypatch, INCOMPLETE)
+    options = ("--max-failed-tasks", "3", "--wait")
+    assert (
+        "not everything is in the output: 3 tasks (map-3, reduce-0…)"
+        in run("submit", program, *PLACES, *options).stderr
+    )
+    assert run_json("submit", program, *PLACES, *options)["left_out"] == ["map-3", "reduce-0"]
+
+
+def test_a_job_that_left_nothing_out_says_nothing_of_it(cluster, program, monkeypatch):
+    in_turn(cluster, monkeypatch, DONE)
+    options = ("--max-failed-tasks", "3", "--wait")
+    assert "not everything" not in run("submit", program, *PLACES, *options).stderr
+    assert "left_out" not in run_json("submit", program, *PLACES, *options)
+
+
+def test_what_to_do_about_a_failed_job_is_told_in_fields_of_the_resource(cluster, program, monkeypatch):
+    in_turn(cluster, monkeypatch, over("Failed", "RecordTooLong", "a record is too long"))
+    assert "hint: a larger spec.input.maxRecordBytes (--max-record)" in run("submit", program, *PLACES, "--wait").stderr
+    assert "maxRecordBytes" in run_json("submit", program, *PLACES, "--wait")["error"]["hint"]
 
 
 @pytest.mark.parametrize(("reason", "status"), [("UserCodeFailed", 1), ("OutputExists", 2)])

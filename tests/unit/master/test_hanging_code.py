@@ -1,5 +1,7 @@
 """User code that hangs costs its task an attempt; whoever waits, or moves at all, does not hang."""
 
+import re
+
 from mapreduce.spec import Limits
 from tests.support.master_builder import JobUnderTest
 
@@ -26,7 +28,9 @@ def test_an_attempt_without_progress_is_killed_and_its_task_charged():
     (charged,) = job.history("Charged")
     assert (str(charged.attempt), charged.reason, charged.budget) == ("map-0.e1.0", "NoProgress", "user")
     assert [str(attempt) for _, attempt in job.running("map")] == ["map-0.e1.1"]
-    assert job.status.last_failures[-1].message == "no progress for 30 s"
+    failure = job.status.last_failures[-1]
+    assert failure.message == "no progress for 30 s"
+    assert re.fullmatch(r"job\.py on \S+, bytes 0 to \d+, after 0 records, 0 bytes", failure.where)
     assert job.run_to_the_end() == "Succeeded"
 
 

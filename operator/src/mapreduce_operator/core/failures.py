@@ -51,11 +51,12 @@ def no_progress(book: Book, attempt: Attempt) -> None:
     if attempt.cancel or attempt.id.task.kind not in ("map", "reduce", "load"):
         return
     records, size, _ = attempt.progress
+    place = places.of(book, attempt.id.task.kind, attempt.id.task.index)
     error = ErrorInfo(
         kind="user",
         reason="NoProgress",
         message=f"no progress for {book.spec.limits.task_timeout:g} s",
-        where=f"after {records} records, {size} bytes",
+        where=f"{place}, after {records} records, {size} bytes",
     )
     attempts.cancel(book, attempt, "NoProgress")
     _remember(book, attempt, error)

@@ -91,7 +91,7 @@ def before_running(elapsed: float, limits: Limits, waiting_for: str) -> Verdict 
 
 def active_too_long(limit: float) -> str:
     """Return what is said of a job that was active for longer than its user allows."""
-    return f"the job was active for longer than the {limit:g} s that it may take"
+    return f"the job was active for longer than the {limit:g} s that spec.activeDeadlineSeconds allows"
 
 
 def journal_given_up(elapsed: float, message: str, limits: Limits) -> Verdict | None:
