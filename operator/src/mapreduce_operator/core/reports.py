@@ -16,6 +16,7 @@ from mapreduce.protocol import (
     AttemptFailed,
     Cleaned,
     JournalPage,
+    MapOutput,
     MapPartSucceeded,
     MapSucceeded,
     Opened,
@@ -54,8 +55,7 @@ def apply(book: Book, worker: Worker, outcome: Outcome) -> None:
         elif isinstance(outcome, (MapSucceeded, MapPartSucceeded, ReduceSucceeded)):
             discard_unknown(book, worker, attempt_id)
         return
-    if not attempt.started:
-        attempt.started = True
+    attempt.started = True
     _APPLY[type(outcome)](book, attempt, outcome)
 
 
@@ -65,6 +65,28 @@ def discard_unknown(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
     if part is not None and part.attempt == attempt_id:
         return
     attempts.discard(book, worker, attempt_id)
+
+
+def _note_finished(
+    book: Book,
+    attempt: Attempt,
+    made: MapOutput | MapPartSucceeded | ReduceSucceeded,
+    *,
+    records: int = 0,
+    message: str = "",
+) -> None:
+    """Journal what an attempt made; `records`: input records that it read."""
+    book.record(
+        "Finished",
+        attempt=attempt.id,
+        worker=attempt.worker,
+        checksum=made.checksum,
+        rows=made.rows,
+        size=made.size,
+        records=records,
+        counters=made.counters,
+        message=message,
+    )
 
 
 # --- map ------------------------------------------------------------------------------------
@@ -79,16 +101,7 @@ def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
     if not maps.accepts(book, output):
         return
     maps.note(book, attempt.id.task.index, report.records, output.counters)
-    book.record(
-        "Finished",
-        attempt=attempt.id,
-        worker=worker,
-        checksum=output.checksum,
-        rows=output.rows,
-        size=output.size,
-        records=report.records,
-        counters=output.counters,
-    )
+    _note_finished(book, attempt, output, records=report.records)
     maps.keep(book, output, worker)
 
 
@@ -98,17 +111,7 @@ def _map_part_succeeded(book: Book, attempt: Attempt, report: MapPartSucceeded) 
     if not attempts.end(book, attempt) or not _awaits_part(book, index):
         attempts.discard(book, worker, attempt.id)
         return
-    book.record(
-        "Finished",
-        attempt=attempt.id,
-        worker=worker,
-        checksum=report.checksum,
-        rows=report.rows,
-        size=report.size,
-        records=report.records,
-        counters=report.counters,
-        message=shape.MAP_ONLY,
-    )
+    _note_finished(book, attempt, report, records=report.records, message=shape.MAP_ONLY)
     part = Part(attempt.id, report.checksum, report.rows, report.size, worker.number, report.records, report.counters)
     parts.offer(book, index, part, sequence=0)
 
@@ -125,15 +128,7 @@ def _reduce_succeeded(book: Book, attempt: Attempt, report: ReduceSucceeded) -> 
     if not attempts.end(book, attempt) or not _awaits_part(book, partition):
         attempts.discard(book, worker, attempt.id)
         return
-    book.record(
-        "Finished",
-        attempt=attempt.id,
-        worker=worker,
-        checksum=report.checksum,
-        rows=report.rows,
-        size=report.size,
-        counters=report.counters,
-    )
+    _note_finished(book, attempt, report)
     current = book.outputs.digest() if book.outputs.all_known() else ""
     if report.consumed != current:
         _read_something_else(book, attempt, report, current)
