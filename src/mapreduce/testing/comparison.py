@@ -73,7 +73,7 @@ def outcome(
     Where the worker's distribution is installed, the engine runs the job too: raises `DifferentOutputError`
     if it gives another outcome, and what it raises where the reference succeeds. Every call of the
     job's methods is made twice then. Without it, the reference runs alone. The counters are the
-    reference's: what `setup` and `combine` count in a real run depends on how often they run.
+    reference's: what `setup` counts in a real run depends on how often it runs.
     """
     given = list(records)
     contents = {name: text.encode() if isinstance(text, str) else text for name, text in (files or {}).items()}

@@ -159,6 +159,23 @@ def test_what_a_partition_raises_has_a_traceback():
 
 
 @pytest.mark.parametrize("memory", [1000, 512 << 20])
+def test_a_combiner_may_not_count_and_sees_no_record(memory):
+    class Counts(ByLength):
+        def combine(self, key, values):
+            self.counters["asked"] += 1
+            yield key, sum(values)
+
+    class Looks(ByLength):
+        def combine(self, key, values):
+            yield key, self.input.offset
+
+    with pytest.raises(UserTaskError, match="combine changed a counter"):
+        run_pairs(Counts, ["a b c d"] * 20, memory=memory)
+    with pytest.raises(UserTaskError, match="is known while map runs"):
+        run_pairs(Looks, ["a b c d"] * 20, memory=memory)
+
+
+@pytest.mark.parametrize("memory", [1000, 512 << 20])
 def test_a_partition_may_not_count_and_sees_no_record(memory):
     class Counts(ByLength):
         def partition(self, key, n):

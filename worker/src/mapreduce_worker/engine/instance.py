@@ -26,7 +26,7 @@ class Instance:
         self._progress = progress
         self._done = (0, 0)
         self.has_record = True
-        """False while user code runs that has no record: a combiner."""
+        """False while user code runs that has no record: combine and partition."""
         self._counters = Counters()
         try:
             self.job = api.make(
@@ -52,12 +52,12 @@ class Instance:
     @contextmanager
     def aside(self, method: str) -> Iterator[None]:
         """Let user code run that has no record, and is called as often as the engine likes: it may not count."""
-        before = dict(self._counters)
+        before, had_record = dict(self._counters), self.has_record
         self.has_record = False
         try:
             yield
         finally:
-            self.has_record = True
+            self.has_record = had_record
         if self._counters != before:
             raise failure.UserTaskError(
                 method,

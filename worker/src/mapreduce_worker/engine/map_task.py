@@ -226,34 +226,31 @@ class MapRun:
     # --- the user's combiner --------------------------------------------------------------
 
     def _combined(self, rows: Iterable[Block]) -> Iterator[Block]:
-        """Call the combiner once a key."""
+        """Call the combiner once a key. It may run in the midst of a record, which is none of its business."""
         flat = chain.from_iterable(zip(block.keys, block.values, strict=True) for block in rows)
         decode_key = keys.decoder(self._guard.key_type) if self._guard.key_type else None
         out: Rows = ([], [])
-        for encoded, group in groupby(flat, _first):
-            assert decode_key is not None  # noqa: S101 - there is a row, so there is a key type
-            packed = self._combine(decode_key(encoded), encoded, map(values.decode, map(_second, group)))
-            out[0].extend([encoded] * len(packed))
-            out[1].extend(packed)
-            if len(out[0]) >= blocks.MAX_ROWS:
-                yield Block(*out)
-                out = ([], [])
+        with self._user.aside("combine"):
+            for encoded, group in groupby(flat, _first):
+                assert decode_key is not None  # noqa: S101 - there is a row, so there is a key type
+                packed = self._combine(decode_key(encoded), encoded, map(values.decode, map(_second, group)))
+                out[0].extend([encoded] * len(packed))
+                out[1].extend(packed)
+                if len(out[0]) >= blocks.MAX_ROWS:
+                    yield Block(*out)
+                    out = ([], [])
         yield Block(*out)
 
     def _combine(self, key: Any, encoded: bytes, group: Iterator[Any]) -> list[bytes]:
         packed: list[bytes] = []
         key_type = self._guard.key_type
         try:
-            # It may run in the midst of a record, which is none of its business.
-            self._user.has_record = False
             for new_key, value in self._job.combine(key, group) or ():
                 if not tables.check_key(new_key, key_type, encoded):
                     raise CombineError(f"combine was given the key {key!r:.80} and yielded {new_key!r:.80}")
                 packed.append(values.encode(value))
         except BaseException as error:  # noqa: BLE001 - the boundary to user code
             failure.blame(error, f"key {key!r:.80}, combine", "combine")
-        finally:
-            self._user.has_record = True
         return packed
 
 
