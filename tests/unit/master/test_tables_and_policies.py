@@ -62,6 +62,26 @@ def test_policies_say_why():
     assert late.message.endswith("within 300 s: Unschedulable: no node")
 
 
+def test_a_job_without_a_limit_may_be_active_for_ever():
+    assert policies.active(1e9, 0.0) is None
+    assert policies.active(59.9, 60.0) is None
+    late = policies.active(60.0, 60.0)
+    assert late is not None
+    assert (late.action, late.reason) == ("fail", "DeadlineExceeded")
+    assert late.message.endswith("the 60 s that spec.activeDeadlineSeconds allows")
+
+
+def test_code_hangs_when_it_has_moved_nothing_for_as_long_as_its_user_allows():
+    limits = Limits(task_timeout=30.0)
+    assert policies.progress(29.9, limits) is None
+    assert policies.progress(30.0, limits) == policies.Verdict("retry", "NoProgress", "no progress for 30 s")
+
+
+@pytest.mark.parametrize(("already", "allowed", "goes_on"), [(0, 0, False), (0, 1, True), (1, 1, False), (1, 2, True)])
+def test_as_many_tasks_are_left_out_as_the_user_allows(already, allowed, goes_on):
+    assert policies.leaves_out(already, Limits(max_failed_tasks=allowed)) == goes_on
+
+
 @pytest.mark.parametrize(
     ("complainants", "reducers", "running", "action"),
     [(1, 1, 5, "move"), (2, 2, 5, "move"), (3, 3, 5, "rerun"), (1, 1, 1, "rerun"), (2, 2, 2, "rerun")],

@@ -13,6 +13,7 @@ from mapreduce.protocol import AttemptFailed, ErrorInfo, SegmentsLost
 from mapreduce_operator.core import attempts, maps, parts, places, policies
 from mapreduce_operator.core.book import KEPT_FAILURES, Book
 from mapreduce_operator.core.events import TaskFailure
+from mapreduce_operator.core.policies import Verdict
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker
@@ -46,19 +47,15 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
             _pause(book, kind, index)
 
 
-def no_progress(book: Book, attempt: Attempt) -> None:
-    """The user's code of an attempt hangs: its slot is killed, and its task runs again."""
-    if attempt.cancel or attempt.id.task.kind not in ("map", "reduce", "load"):
+def no_progress(book: Book, attempt: Attempt, verdict: Verdict) -> None:
+    """The user's code of an attempt hangs: its slot is killed, and its task is charged and runs again."""
+    kind, index = attempt.id.task.kind, attempt.id.task.index
+    if attempt.cancel or kind not in ("map", "reduce", "load"):
         return
     records, size, _ = attempt.progress
-    place = places.of(book, attempt.id.task.kind, attempt.id.task.index)
-    error = ErrorInfo(
-        kind="user",
-        reason="NoProgress",
-        message=f"no progress for {book.spec.limits.task_timeout:g} s",
-        where=f"{place}, after {records} records, {size} bytes",
-    )
-    attempts.cancel(book, attempt, "NoProgress")
+    where = f"{places.of(book, kind, index)}, after {records} records, {size} bytes"
+    error = ErrorInfo(kind="user", reason=verdict.reason, message=verdict.message, where=where)
+    attempts.cancel(book, attempt, verdict.reason)
     _remember(book, attempt, error)
     charge_user(book, attempt, error)
 
@@ -128,7 +125,7 @@ def may_leave_out(book: Book, kind: Kind, already: int) -> bool:
     """
     if kind not in ("map", "reduce") or (kind == "map" and book.consumed):
         return False
-    return already < book.spec.limits.max_failed_tasks
+    return policies.leaves_out(already, book.spec.limits)
 
 
 def leave_out(book: Book, task: TaskId) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mapreduce_operator.core import ending, maps, policies, rebuild, scheduling, status, wishes
 from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.policies import Verdict
 from mapreduce_operator.core.states import JobState, WorkerState
 
 
@@ -69,11 +70,13 @@ def check_deadline(book: Book) -> None:
     """Give up a job that does not get to run, or that takes longer than its user allows."""
     if book.over or book.state is JobState.SUSPENDED:
         return
-    limit = book.wanted.active_deadline
-    if 0 < limit <= book.at.mono - book.active_since and book.state is not JobState.PUBLISHING:
-        book.fail("DeadlineExceeded", policies.active_too_long(limit))
-    if book.state not in (JobState.PENDING, JobState.PLANNING):
-        return
-    verdict = policies.before_running(book.now - book.pending_since, book.spec.limits, status.waiting_for(book))
+    if book.state is not JobState.PUBLISHING:
+        _give_up(book, policies.active(book.at.mono - book.active_since, book.wanted.active_deadline))
+    if book.state in (JobState.PENDING, JobState.PLANNING):
+        waits = book.now - book.pending_since
+        _give_up(book, policies.before_running(waits, book.spec.limits, status.waiting_for(book)))
+
+
+def _give_up(book: Book, verdict: Verdict | None) -> None:
     if verdict is not None:
         book.fail(verdict.reason, verdict.message)

@@ -1,8 +1,8 @@
 """What is decided, as small pure functions: each returns a verdict with a reason and a message.
 
 The reason is a word of `mapreduce.words`, and the one that people read in `kubectl describe`.
-Neighbours: `failures.py`, `scheduling.py` and `phases.py` gather what is asked here and apply
-what is answered.
+Neighbours: `failures.py`, `exchange.py`, `scheduling.py` and `phases.py` gather what is asked
+here and apply what is answered.
 """
 
 from __future__ import annotations
@@ -89,9 +89,24 @@ def before_running(elapsed: float, limits: Limits, waiting_for: str) -> Verdict 
     return Verdict("fail", "DeadlineExceeded", f"{message}: {waiting_for}" if waiting_for else message)
 
 
-def active_too_long(limit: float) -> str:
-    """Return what is said of a job that was active for longer than its user allows."""
-    return f"the job was active for longer than the {limit:g} s that spec.activeDeadlineSeconds allows"
+def active(elapsed: float, limit: float) -> Verdict | None:
+    """Judge a job that has been active for `elapsed` seconds; its user allows `limit`, or with 0 any number."""
+    if not 0 < limit <= elapsed:
+        return None
+    message = f"the job was active for longer than the {limit:g} s that spec.activeDeadlineSeconds allows"
+    return Verdict("fail", "DeadlineExceeded", message)
+
+
+def progress(silent: float, limits: Limits) -> Verdict | None:
+    """Judge an attempt whose code has moved nothing for `silent` seconds, though it waits for nobody: it hangs."""
+    if silent < limits.task_timeout:
+        return None
+    return Verdict("retry", "NoProgress", f"no progress for {limits.task_timeout:g} s")
+
+
+def leaves_out(already: int, limits: Limits) -> bool:
+    """Judge whether a job does without one more task that has spent its budget; `already`: those that it does without."""
+    return already < limits.max_failed_tasks
 
 
 def journal_given_up(elapsed: float, message: str, limits: Limits) -> Verdict | None:
