@@ -105,7 +105,7 @@ def progress(silent: float, limits: Limits) -> Verdict | None:
 
 
 def leaves_out(already: int, limits: Limits) -> bool:
-    """Judge whether a job does without one more task that has spent its budget; `already`: those that it does without."""
+    """Tell whether a job that does without `already` tasks does without one more that has spent its budget."""
     return already < limits.max_failed_tasks
 
 
