@@ -1,12 +1,14 @@
-"""A number that the schema of the resource refuses is refused by the operator too, and no other."""
+"""Numbers of the resource: what the schema refuses, and fills in, the operator refuses and fills in too."""
 
 from pathlib import Path
 
 import msgspec
-import pytest
 import yaml
 
-from mapreduce_operator.kube import fields
+from mapreduce.spec import JobSpec
+from mapreduce_operator.core import naming
+from mapreduce_operator.kube import fields, quantity
+from tests.support.kube_objects import parsed
 
 CRD = Path(__file__).resolve().parents[3] / "crds/mapreducejobs.yaml"
 
@@ -48,11 +50,42 @@ def test_every_number_has_the_bounds_of_the_schema():
     assert ("taskTimeoutSeconds", 1, 604_800) in obeyed
 
 
-@pytest.mark.parametrize(
-    "field",
-    ["reducers", "backoffLimitPerTask", "maxFailedTasks", "taskTimeoutSeconds", "preRunningDeadlineSeconds"],
-)
-def test_the_default_of_a_number_is_that_of_the_schema(field):
-    told = schema_of_the_spec()["properties"][field]["default"]
-    defaults = {known.encode_name: known.default for known in msgspec.structs.fields(fields.Spec)}
-    assert defaults[field] == told
+def defaults_of_schema(schema, path=()):
+    """Yield the path of every number and quantity that has a default, with it."""
+    if "default" in schema and (schema.get("type") == "integer" or schema.get("x-kubernetes-int-or-string")):
+        yield ".".join(path), quantity.whole(schema["default"], "default")
+    for name, inner in schema.get("properties", {}).items():
+        yield from defaults_of_schema(inner, (*path, name))
+
+
+def defaults_of_type(kind, path=()):
+    """Yield the same of a type."""
+    for field in msgspec.structs.fields(kind):
+        inner = (*path, field.encode_name)
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from defaults_of_type(field.type, inner)
+        elif isinstance(field.default, int) and not isinstance(field.default, bool):
+            yield ".".join(inner), field.default
+
+
+def test_the_default_of_every_number_is_that_of_the_schema():
+    told = dict(defaults_of_schema(schema_of_the_spec()))
+    assert dict(defaults_of_type(fields.Spec)) == told
+    assert told["reducers"] == 8
+
+
+def test_a_resource_with_the_fewest_fields_is_the_job_that_the_contract_describes():
+    made = parsed().spec
+    plain = JobSpec(uid=made.uid, name=made.name, program=made.program, inputs=made.inputs, output=made.output)
+    for name in ("reducers", "workers", "slots", "split_size", "max_record_bytes", "format", "encoding_errors"):
+        assert getattr(made, name) == getattr(plain, name), name
+    for name in ("output_format", "merge", "overwrite", "output_compression"):
+        assert getattr(made, name) == getattr(plain, name), name
+    for name in ("attempts_per_task", "task_timeout", "pre_running_deadline", "max_failed_tasks", "active_deadline"):
+        assert getattr(made.limits, name) == getattr(plain.limits, name), name
+
+
+def test_the_longest_name_of_a_job_is_that_of_the_schema():
+    schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    rules = [rule["rule"] for rule in schema["x-kubernetes-validations"]]
+    assert f"size(self.metadata.name) <= {naming.JOB_CHARACTERS}" in rules

@@ -11,7 +11,18 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from mapreduce.spec import MAX_REDUCERS, Compression, EncodingErrors, InputFormat, Merge, OutputFormat, Overwrite
+from mapreduce.spec import (
+    DEFAULT_REDUCERS,
+    MAX_RECORD_BYTES,
+    MAX_REDUCERS,
+    TASK_TIMEOUT,
+    Compression,
+    EncodingErrors,
+    InputFormat,
+    Merge,
+    OutputFormat,
+    Overwrite,
+)
 from mapreduce_operator.kube.choices import Quantity, Workers
 from mapreduce_operator.kube.errors import InvalidSpec
 
@@ -82,7 +93,7 @@ class Input(Field, frozen=True):
     volume: Volume
     format: Literal["Text", "Jsonl", "WholeFile"] = "Text"
     encoding_errors: Literal["Strict", "Replace", "Bytes"] = "Strict"
-    max_record_bytes: Quantity = "64Mi"
+    max_record_bytes: Quantity = MAX_RECORD_BYTES
     split_size: Quantity | None = None
 
 
@@ -105,12 +116,12 @@ class Spec(Field, frozen=True):
     output: Output
     image: str = ""
     params: dict[str, str] = {}
-    reducers: Annotated[int, msgspec.Meta(le=MAX_REDUCERS)] = 8
+    reducers: Annotated[int, msgspec.Meta(le=MAX_REDUCERS)] = DEFAULT_REDUCERS
     workers: Workers = Workers()
     suspend: bool = False
     backoff_limit_per_task: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
     max_failed_tasks: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
-    task_timeout_seconds: WithinAWeek = 600
+    task_timeout_seconds: WithinAWeek = TASK_TIMEOUT
     active_deadline_seconds: WithinAYear | None = None
     ttl_seconds_after_finished: FromNowToAYear | None = None
     pre_running_deadline_seconds: WithinAWeek = 300
