@@ -83,7 +83,7 @@ class PublishOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     left_out: tuple[int, ...] = ()
     """Parts that are missing, because their task spent its budget and the job allows that."""
     manifest: bytes
-    """JSON: what the master knows for the manifest (job, plan, key type)."""
+    """JSON: what the master knows for the manifest (job, plan, epoch, key type, counters, tasks left out)."""
 
 
 class CleanUp(msgspec.Struct, frozen=True, kw_only=True, tag=True):
