@@ -3,9 +3,11 @@
 import asyncio
 from typing import Any
 
-from mapreduce_operator.kube import programs
+import pytest
+
+from mapreduce_operator.kube import config_maps, programs
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import ApiError
+from mapreduce_operator.kube.errors import ApiError, InvalidSpec
 from tests.support.fake_api import FakeApi
 from tests.support.followed_job import CLAIMS, World, following, settled
 from tests.support.kube_objects import body, parsed
@@ -95,3 +97,14 @@ def test_a_key_that_is_not_there_is_named():
         assert absent.reason == missing.reason == "ProgramNotFound"
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize("content", ["no base64!", "abc", "é", 3])
+def test_binary_data_that_cannot_be_read_is_refused_with_its_key(content):
+    with pytest.raises(InvalidSpec, match=r"the key 'table\.bin' of the program's ConfigMap"):
+        config_maps.files_of({"binaryData": {"table.bin": content}})
+
+
+def test_files_come_back_from_a_config_map_as_they_were():
+    assert config_maps.files_of(config_maps.data_of(FILES)) == FILES
+    assert config_maps.files_of({}) == {}

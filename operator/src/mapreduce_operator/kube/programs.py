@@ -3,19 +3,18 @@
 The first reading is kept in an immutable ConfigMap that belongs to the job: an operator that
 restarts, or a job that is resumed days later, must go on with the program that made what is
 staged already, whatever became of the user's ConfigMap. The journal's digest guards the same.
-Neighbours: `reconcile.py` (calls it), `resource.py` (makes a `Program` of the files).
+Neighbours: `reconcile.py` (calls it), `config_maps.py` (their form there), `resource.py` (makes a
+`Program` of the files).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from mapreduce_operator.kube import objects, pods, resource
+from mapreduce_operator.kube import config_maps, objects, pods, resource
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
 from mapreduce_operator.kube.errors import InvalidSpec, NotFound
 from mapreduce_operator.kube.inputs import Missing
@@ -41,9 +40,9 @@ async def find(api: Api, body: Mapping[str, Any]) -> Found | Missing | None:
     owner = resource.owner(body)
     kept = await _kept(api, owner)
     if kept is not None:
-        return Found(_files(kept), kept=True)
+        return Found(config_maps.files_of(kept), kept=True)
     try:
-        files = _files(await api.get(Ref("configmaps", owner.namespace, place.name)))
+        files = config_maps.files_of(await api.get(Ref("configmaps", owner.namespace, place.name)))
     except NotFound:
         return Missing("ProgramNotFound", f"the ConfigMap {place.name!r} that should hold the program does not exist")
     if place.key not in files:
@@ -58,13 +57,6 @@ async def keep(writer: Writer, owner: Owner, files: Files) -> None:
 
 def manifest(owner: Owner, files: Files) -> JsonObject:
     """Return the job's own copy of a program."""
-    data: dict[str, str] = {}
-    binary: dict[str, str] = {}
-    for name, content in files.items():
-        try:
-            data[name] = content.decode()
-        except UnicodeDecodeError:
-            binary[name] = base64.b64encode(content).decode()
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -75,8 +67,7 @@ def manifest(owner: Owner, files: Files) -> JsonObject:
             "ownerReferences": pods.owner_references(owner),
         },
         "immutable": True,
-        "data": data,
-        "binaryData": binary,
+        **config_maps.data_of(files),
     }
 
 
@@ -93,13 +84,3 @@ async def _kept(api: Api, owner: Owner) -> JsonObject | None:
     if not objects.belongs_to(found, owner):
         raise InvalidSpec(f"the ConfigMap {name_of(owner)!r} stands in the way: it does not belong to this job")
     return found
-
-
-def _files(found: JsonObject) -> dict[str, bytes]:
-    files = {name: str(text).encode() for name, text in (found.get("data") or {}).items()}
-    for name, content in (found.get("binaryData") or {}).items():
-        try:
-            files[name] = base64.b64decode(content, validate=True)
-        except binascii.Error as error:
-            raise InvalidSpec(f"the key {name!r} of the program's ConfigMap: {error}") from error
-    return files
