@@ -216,11 +216,14 @@ def test_a_session_has_one_body_at_a_time_the_newest() -> None:
 def test_bodies_beyond_what_may_be_in_flight_are_refused_until_there_is_room() -> None:
     async def scene(server: Server) -> None:
         session = protocol.decode((await server.register())[1], Registered).session
+        headers = {protocol.SESSION_HEADER: session}
         room, server.intake._room = server.intake._room, 1
-        status, body = await server.exchange(session)
+        status, body = await server.post(protocol.EXCHANGE, bytes(1 << 20), **headers)
         assert (status, refusal(body)) == (503, "Unavailable")
+        assert (await server.exchange(session))[0] == 200, "an ordinary beat needs no room"
         server.intake._room = room
-        assert (await server.exchange(session))[0] == 200
+        status, body = await server.post(protocol.EXCHANGE, bytes(1 << 20), **headers)
+        assert (status, refusal(body)) == (400, "ProtocolError"), "it was read"
         assert server.intake._room == room
 
     run(scene)

@@ -110,7 +110,7 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
 async def _register(request: web.Request) -> web.Response:
     identity = await _authenticate(request)
     # Nobody but a worker has much to say when it registers.
-    raw = await _read(request, f"{identity.job_uid} {identity.worker}", protocol.WORKER_BODY)
+    raw = await _read(request, f"{identity.job_uid} {identity.worker}", protocol.WORKER_BODY, identity.job_uid)
     version = protocol.decode(raw, _Versioned).version
     if version != protocol.VERSION:
         # Before the rest is looked at: another version may well have other fields.
@@ -142,7 +142,7 @@ async def _register(request: web.Request) -> web.Response:
 
 async def _program(request: web.Request) -> web.Response:
     job, session = _session_job(request)
-    digest = protocol.decode(await _read(request, f"{session} program", DIGEST_BODY), str)
+    digest = protocol.decode(await _read(request, f"{session} program", DIGEST_BODY, job.uid), str)
     if digest != job.spec.program.digest:
         raise _Refused(400, "ProtocolError", f"the job has no program with the digest {digest[:80]}")
     return _of_job(job, job.spec.program)
@@ -151,7 +151,7 @@ async def _program(request: web.Request) -> web.Response:
 async def _exchange(request: web.Request) -> web.Response:
     job, session = _session_job(request)
     limit = request.app[_REGISTRY].limit_of(session)
-    bodies = [protocol.decode(await _read(request, session, limit), Exchange)]
+    bodies = [protocol.decode(await _read(request, session, limit, job.uid), Exchange)]
 
     def exchanged(number: int) -> Exchanged:
         # Taken out of the list, so that it does not stay in memory for as long as the request is parked.
@@ -185,11 +185,11 @@ def _host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-async def _read(request: web.Request, caller: str, limit: int) -> bytes:
+async def _read(request: web.Request, caller: str, limit: int, job: str) -> bytes:
     if request.content_type != protocol.CONTENT_TYPE:
         raise _Refused(400, "ProtocolError", f"the body must be {protocol.CONTENT_TYPE}, not {request.content_type}")
     try:
-        return await request.app[_INTAKE].read(request, caller, limit)
+        return await request.app[_INTAKE].read(request, caller, limit, job)
     except Busy as error:
         raise _Refused(503, "Unavailable", str(error)) from error
     except Overtaken as error:
