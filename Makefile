@@ -58,6 +58,10 @@ fmt: $(STAMP) ## Format the code and sort its imports.
 simulate: $(STAMP) ## Run the simulation over many seeds (SEEDS=10000).
 	@hack/simulate
 
+.PHONY: mutants
+mutants: $(STAMP) ## Plant known bugs in memory, one at a time; the simulation must find each (SEEDS=300).
+	@hack/mutants
+
 .PHONY: corruption
 corruption: $(STAMP) ## Flip single bits of every file format; none may go unnoticed (FLIPS=100000).
 	@hack/corruption

@@ -13,6 +13,9 @@ from typing import Any
 
 Events = list[dict[str, Any]]
 
+FORGOTTEN = "its worker does not know it any more"
+"""What the history says of an attempt that had begun, and is missing in a later exchange of the same session."""
+
 
 def check(
     events: Events,
@@ -36,6 +39,9 @@ def check(
         *(_published_after_all_parts(events) if published else ()),
         *_every_map_finished(events, maps if published else 0),
         *_nothing_comes_of_what_was_not_assigned(events),
+        *_nothing_comes_of_what_was_given_up(events),
+        *_what_was_consumed_is_known_before_a_part_is_staged(events),
+        *_a_name_is_one_worker(events),
         *(wrong_counters(events, counters) if counters is not None else ()),
     ]
 
@@ -101,6 +107,26 @@ def assigned_again_after_finishing(events: Events) -> list[str]:
         elif event["event"] == "Assigned" and task in finished:
             again.append(task)
     return again
+
+
+def assigned_before_all_had_told(events: Events) -> list[str]:
+    """Return the maps and reduces that a later master gave out, though an attempt of an older one ran or had
+    finished, as a worker told afterwards."""
+    assigned: set[tuple[int, str]] = set()
+    early = []
+    for event in events:
+        of_task = event["epoch"], event.get("task", "")
+        if event["event"] == "Assigned":
+            assigned.add(of_task)
+        elif event["event"] in ("Started", "Held") and of_task in assigned:
+            older = f".e{event['epoch']}." not in event["attempt"]
+            early += [event["task"]] if older else []
+    return early
+
+
+def forgotten_by_their_workers(events: Events) -> list[str]:
+    """Return the attempts that had begun, and that a worker with an unbroken session did not name any more."""
+    return [event["attempt"] for event in named(events, "Lost") if event.get("message") == FORGOTTEN]
 
 
 def most_workers_busy_at_once(events: Events) -> int:
@@ -190,3 +216,36 @@ def _nothing_comes_of_what_was_not_assigned(events: Events) -> Iterable[str]:
     for event in named(events, "Finished", "Staged"):
         if event["attempt"] not in known:
             yield f"{event['attempt']} is {event['event']}, but was never assigned"
+
+
+def _nothing_comes_of_what_was_given_up(events: Events) -> Iterable[str]:
+    """An attempt that a master cancelled, or saw fail or lost, does not finish under that master.
+
+    Under the next one it may: a cancellation that did not reach the worker died with the master.
+    """
+    given_up: set[tuple[int, str]] = set()
+    for event in events:
+        which = event["epoch"], event.get("attempt", "")
+        if event["event"] in ("Cancelled", "Failed", "Lost"):
+            given_up.add(which)
+        elif event["event"] == "Finished" and which in given_up:
+            yield f"{event['attempt']} finished after it was given up"
+
+
+def _what_was_consumed_is_known_before_a_part_is_staged(events: Events) -> Iterable[str]:
+    first: dict[str, str] = {}
+    for event in named(events, "Consumed", "Staged"):
+        before = first.setdefault(event["attempt"], event["event"])
+        if before == "Staged" and event["event"] == "Consumed":
+            yield f"{event['attempt']} was staged before it was known what it consumed"
+
+
+def _a_name_is_one_worker(events: Events) -> Iterable[str]:
+    """The name of a worker, or of a gateway, is not used again."""
+    uids: dict[str, set[str]] = defaultdict(set)
+    for event in events:
+        if event.get("worker") and event.get("worker_uid"):
+            uids[event["worker"]].add(event["worker_uid"])
+    for name, found in uids.items():
+        if len(found) > 1:
+            yield f"the name {name} was that of {len(found)} workers: {sorted(found)}"

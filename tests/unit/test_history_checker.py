@@ -113,6 +113,26 @@ BREAKS: dict[str, list[tuple[list[Told], str]]] = {
         ([OPENED, *life(MAP_0), MAPS[3], *GOOD[5:]], "map-1.e1.0 is Finished, but was never assigned"),
         ([OPENED, *MAPS, *life(REDUCE_0), *ALL_STAGED, PUBLISHING], "reduce-1.e1.0 is Staged, but was never assigned"),
     ],
+    "_nothing_comes_of_what_was_given_up": [
+        ([OPENED, told(word, MAP_0), *GOOD[1:]], "map-0.e1.0 finished after it was given up")
+        for word in ("Cancelled", "Failed", "Lost")
+    ],
+    "_what_was_consumed_is_known_before_a_part_is_staged": [
+        (
+            [OPENED, *MAPS, *REDUCES, *staged(REDUCE_0), *reversed(staged(REDUCE_1)), PUBLISHING],
+            "reduce-1.e1.0 was staged before it was known what it consumed",
+        ),
+    ],
+    "_a_name_is_one_worker": [
+        (
+            [
+                OPENED,
+                *[told("Started", MAP_0, worker="worker-0", worker_uid=uid) for uid in ("uid-1", "uid-2")],
+                *GOOD[1:],
+            ],
+            "the name worker-0 was that of 2 workers: ['uid-1', 'uid-2']",
+        ),
+    ],
 }
 
 
@@ -154,6 +174,10 @@ def test_every_rule_of_the_checker_has_a_history_that_breaks_it():
             id="what-was-never-staged-may-have-consumed-anything",
         ),
         pytest.param([*GOOD[:-1], staged(REDUCE_1)[1], PUBLISHING], id="the-same-part-told-twice"),
+        pytest.param(
+            [OPENED, told("Cancelled", MAP_0), told("EpochOpened", epoch=2), *later(GOOD[1:])],
+            id="a-cancellation-may-die-with-its-master",
+        ),
     ],
 )
 def test_what_may_happen_to_a_good_run_breaks_no_rule(events):
@@ -179,6 +203,18 @@ def test_the_questions_about_a_history_are_answered():
     assert history_checker.most_workers_busy_at_once(events) == 1
     both = [told("Assigned", MAP_0, worker="worker-0"), told("Assigned", MAP_1, worker="worker-1")]
     assert history_checker.most_workers_busy_at_once(lines(both)) == 2
+    forgotten = told("Lost", MAP_0, message=history_checker.FORGOTTEN)
+    assert history_checker.forgotten_by_their_workers(lines([forgotten, told("Lost", MAP_1)])) == ["map-0.e1.0"]
+
+
+def test_tasks_that_were_given_out_before_older_attempts_were_told_of_are_named():
+    new = told("Assigned", attempt("map", 0, epoch=2), epoch=2)
+    held, running = told("Held", MAP_0, epoch=2), told("Started", MAP_0, epoch=2)
+    assert history_checker.assigned_before_all_had_told(lines([new, held])) == ["map-0"]
+    assert history_checker.assigned_before_all_had_told(lines([new, running])) == ["map-0"]
+    assert history_checker.assigned_before_all_had_told(lines([held, new])) == []
+    begun = told("Started", attempt("map", 0, epoch=2), epoch=2)
+    assert history_checker.assigned_before_all_had_told(lines([*MAPS, new, begun])) == []
 
 
 def test_counters_are_summed_over_the_last_finish_of_each_map_and_the_staged_parts():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mapreduce.errors import MapReduceError
+from mapreduce.errors import CorruptionError, MapReduceError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import (
     Cleaned,
@@ -140,8 +140,11 @@ class GatewayHost(SimulatedProcess):
             counters=work.counters,
         )
         temporary = self._output.incoming(wanted)
-        self._output.receive(temporary, part)
-        staged = self._output.stage(wanted, temporary, self._wall())
+        self._output.receive(temporary, self._world.network.carry(part))
+        try:
+            staged = self._output.stage(wanted, temporary, self._wall())
+        except CorruptionError as error:
+            return self._broke(work.attempt, "SegmentUnreadable", str(error))
         assert staged.attempt is not None
         report = Staged(
             attempt=work.attempt,

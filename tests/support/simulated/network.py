@@ -20,6 +20,8 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     slow: float = 0.0
     """The chance of a delay of several seconds."""
     delay: float = 0.02
+    spoil: float = 0.0
+    """The chance that a bit of a part flips while it is fetched."""
 
 
 class Network:
@@ -50,3 +52,11 @@ class Network:
                 delay += chance.uniform(1, 8)
             self._clock.after(delay, deliver)
         return True
+
+    def carry(self, data: bytes) -> bytes:
+        """Return what arrives of some bytes: now and then a bit of them has flipped."""
+        chance = self._clock.chance
+        if not data or chance.random() >= self.weather.spoil:
+            return data
+        at = chance.randrange(len(data))
+        return data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -28,14 +29,16 @@ class Platform:
     def __init__(self, world: World) -> None:
         self._world = world
         self._pods: dict[str, _Pod] = {}
+        self._uids = itertools.count(1)
 
     def start(self, command: StartWorker) -> None:
         """Create a Pod; once there, doing it again is harmless. It runs a little later."""
         if command.name in self._pods:
             return
+        uid = f"uid-{next(self._uids)}-{command.name}"
         seen = WorkerSeen(
             name=command.name,
-            uid=f"uid-{command.name}",
+            uid=uid,
             role=command.role,
             index=command.index,
             incarnation=command.incarnation,
@@ -46,10 +49,10 @@ class Platform:
 
         def run() -> None:
             pod = self._pods.get(command.name)
-            if pod is None or pod.seen.state != "pending":
+            if pod is None or pod.seen.uid != uid or pod.seen.state != "pending":
                 return
             make = WorkerHost if command.role == "worker" else GatewayHost
-            pod.host = make(self._world, command.name, f"uid-{command.name}")
+            pod.host = make(self._world, command.name, uid)
             self._become(command.name, "running")
 
         self._world.clock.after(self._world.clock.chance.uniform(0.2, 3.0), run)

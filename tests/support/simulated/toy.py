@@ -184,5 +184,5 @@ class ToyFormats:
 def _rows(part: bytes) -> list[Row]:
     try:
         return msgspec.msgpack.decode(part, type=list[Row])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptionError(str(error)) from error

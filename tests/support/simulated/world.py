@@ -38,14 +38,20 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     """The user scales the job, and suspends and resumes it."""
 
 
-class World:
-    """One schedule."""
+EVERYTHING = Faults()
+ONLY_THE_MASTER = Faults(workers=False, gateways=False, network=False, slots=False, user=False)
+KINDS = (EVERYTHING, ONLY_THE_MASTER)
+"""What is played with each seed."""
 
-    def __init__(self, seed: int, faults: Faults | None = None) -> None:
+
+class World:
+    """One schedule; `checked`: the master's invariants are checked after every event."""
+
+    def __init__(self, seed: int, faults: Faults = EVERYTHING, *, checked: bool = True) -> None:
         self.clock = Clock(seed)
         chance = self.clock.chance
-        faults = faults or Faults()
         self._faults = faults
+        self.checked = checked
         self.toy = Toy.draw(chance)
         self.spec = self.toy.spec(chance.randint(1, 4), chance.randint(1, 2), chance.random() < 0.5)
         self.wanted = SpecChanged(workers=self.spec.workers, suspend=False, active_deadline=0.0)
@@ -94,9 +100,10 @@ class World:
             return CALM
         return Weather(
             drop=chance.choice([0.0, 0.02, 0.1]),
-            repeat=chance.choice([0.0, 0.05]),
-            slow=chance.choice([0.0, 0.02]),
+            repeat=chance.choice([0.0, 0.05, 0.3]),
+            slow=chance.choice([0.0, 0.02, 0.1]),
             delay=chance.choice([0.02, 0.5]),
+            spoil=chance.choice([0.0, 0.1]),
         )
 
     def _plan_faults(self) -> None:
@@ -176,8 +183,12 @@ class World:
     # --- the end --------------------------------------------------------------------------
 
     def _check_output(self) -> list[str]:
-        published = self.disk.below(self.spec.output)
+        seen = self.disk.tree()
+        self.disk.lose_power()
+        if self.disk.tree() != seen:
+            return ["the job has succeeded, but what it left on the disk is not durable"]
         wrong = []
+        published = self.disk.below(self.spec.output)
         if published.get("output.tsv") != self.toy.expected():
             wrong.append(f"output.tsv is {published.get('output.tsv')!r}, not {self.toy.expected()!r}")
         expected_files = {"output.tsv", "_manifest.json", "_SUCCESS", "_history/events.ndjson"}
@@ -193,7 +204,18 @@ class World:
         if self.master.status.counters != counters:
             wrong.append(f"the status says {self.master.status.counters}, the manifest {counters}")
         maps, parts = len(self.toy.texts), self.toy.parts
-        return wrong + history_checker.check(self.history(), maps=maps, reduces=parts, counters=counters)
+        wrong += history_checker.check(self.history(), maps=maps, reduces=parts, counters=counters)
+        forgotten = history_checker.forgotten_by_their_workers(self.history())
+        wrong += [f"{attempt} ran, and its worker was taken to have forgotten it" for attempt in forgotten]
+        return wrong + (self._check_what_a_restart_costs() if self._faults == ONLY_THE_MASTER else [])
+
+    def _check_what_a_restart_costs(self) -> list[str]:
+        again = history_checker.assigned_again_after_finishing(self.history())
+        early = history_checker.assigned_before_all_had_told(self.history())
+        return [
+            *[f"only the master died, and {task} ran again after it had finished" for task in again],
+            *[f"only the master died, and {task} was given out while it ran, or was done" for task in early],
+        ]
 
     def history(self) -> history_checker.Events:
         """Return the events of the published job."""
