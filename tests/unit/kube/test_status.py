@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from mapreduce import words
 from mapreduce.protocol import OutputSummary
 from mapreduce_operator.core import suspension
 from mapreduce_operator.core.book import KEPT_FAILURES
@@ -198,9 +199,19 @@ def test_counters_give_way_where_the_status_would_be_too_large():
     assert shown["counters"] is None
 
 
-def test_what_the_core_names_is_as_much_as_the_schema_takes():
+def schema_of_the_status():
     crd = yaml.safe_load(CRD.read_text())
-    takes = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    return crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+
+
+def test_the_phases_of_a_job_are_those_of_the_schema_in_their_order():
+    told = next(field.type for field in msgspec.inspect.type_info(JobStatus).fields if field.name == "phase")
+    assert sorted(told.values) == sorted(words.PHASES)
+    assert schema_of_the_status()["phase"]["enum"] == list(words.PHASES)
+
+
+def test_what_the_core_names_is_as_much_as_the_schema_takes():
+    takes = schema_of_the_status()
     assert (takes["failedTasks"]["maxItems"], takes["lastFailures"]["maxItems"]) == (NAMED_TASKS, KEPT_FAILURES)
 
 

@@ -1,3 +1,5 @@
+"""One job from its first worker to its manifest: the whole history in its order."""
+
 from mapreduce import history
 from tests.support.history_checker import check
 from tests.support.master_builder import JobUnderTest

@@ -1,3 +1,5 @@
+"""What a job waits for before it runs, how long, and what ends it at once."""
+
 from mapreduce.protocol import ErrorInfo
 from mapreduce.spec import Limits
 from mapreduce_operator.core import events

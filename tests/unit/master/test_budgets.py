@@ -1,3 +1,5 @@
+"""User code has a budget of attempts for each task; who is charged, and what people are told."""
+
 from mapreduce.protocol import AttemptFailed, ErrorInfo
 from mapreduce.spec import Limits
 from tests.support.master_builder import JobUnderTest

@@ -1,3 +1,5 @@
+"""An exchange is parked until there is something to say, answered once, and refused where it makes no sense."""
+
 from mapreduce_operator.core import events
 from tests.support.master_builder import JobUnderTest
 

@@ -1,3 +1,5 @@
+"""Published, failed or deleted: who stops when, and what stays."""
+
 import msgspec
 
 from mapreduce_operator.core import events

@@ -1,3 +1,5 @@
+"""Keys are of one type, and a map that runs again must give what it gave before."""
+
 import msgspec
 
 from mapreduce.protocol import MapSucceeded

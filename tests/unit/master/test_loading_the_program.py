@@ -1,3 +1,5 @@
+"""One worker loads the program before any map runs, and tells its shape."""
+
 from tests.support.master_builder import JobUnderTest
 
 

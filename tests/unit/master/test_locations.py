@@ -1,3 +1,5 @@
+"""Where map outputs are, as intervals of one holder, and only what changed."""
+
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.protocol import MapOutput
 from mapreduce_operator.core.naming import Place

@@ -1,3 +1,5 @@
+"""When a worker counts as lost, and what becomes of its tasks."""
+
 from mapreduce_operator.core import events
 from tests.support.master_builder import JobUnderTest
 

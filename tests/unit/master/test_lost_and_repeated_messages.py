@@ -1,3 +1,5 @@
+"""A message that is lost is said again; one that comes twice counts once."""
+
 import itertools
 
 from mapreduce_operator.core import events

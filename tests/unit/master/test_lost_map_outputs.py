@@ -1,3 +1,5 @@
+"""Outputs of maps that are lost with their worker are made again where somebody needs them."""
+
 from tests.support.master_builder import JobUnderTest
 
 

@@ -1,3 +1,5 @@
+"""Who may register, what it is told, and who is sent away."""
+
 from mapreduce_operator.core import events
 from tests.support.master_builder import JobUnderTest
 

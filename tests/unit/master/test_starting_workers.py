@@ -1,3 +1,5 @@
+"""Which workers and gateways are asked for, when, and under which names."""
+
 from mapreduce_operator.core import events
 from tests.support.master_builder import JobUnderTest
 

@@ -1,3 +1,5 @@
+"""What people see of a job that has a core: counts, phases, conditions, messages."""
+
 from tests.support.master_builder import JobUnderTest
 
 

@@ -1,3 +1,5 @@
+"""Tables of states, small policies, names and the journal: the parts of the core that stand alone."""
+
 import subprocess
 import sys
 from pathlib import Path

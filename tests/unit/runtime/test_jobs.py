@@ -1,3 +1,5 @@
+"""The shell around one core: events in order, requests and their answers, starts and stops beside the loop."""
+
 import asyncio
 from collections.abc import Coroutine
 from typing import Any

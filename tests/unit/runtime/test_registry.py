@@ -1,3 +1,5 @@
+"""Which job a session belongs to."""
+
 from mapreduce_operator.runtime.jobs import JobRuntime
 from mapreduce_operator.runtime.registry import Registry
 from tests.support.runtimes import NotedDriver, NotedObserver, ScriptedCore, spec
