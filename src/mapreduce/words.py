@@ -20,7 +20,11 @@ LABEL_INDEX: Final = "mapreduce.dev/index"
 LABEL_INCARNATION: Final = "mapreduce.dev/incarnation"
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "mapreduce-operator"
+MANAGED_BY_CLI: Final = "mapreduce-cli"
 LABEL_NAME: Final = "app.kubernetes.io/name"
+
+JOB_NAME_LIMIT: Final = 40
+"""Characters of a job's name: the names of its Pods are longer, and have a limit of their own."""
 
 ANNOTATION_START: Final = "mapreduce.dev/start"
 """On Pods: a random word that its operator drew, by which it knows a Pod as the one that it asked for."""

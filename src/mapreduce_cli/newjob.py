@@ -7,7 +7,6 @@ is `@NAME@` and `@PROGRAM@`. Neighbours:
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from importlib import resources
@@ -16,8 +15,11 @@ from typing import Final, NoReturn
 
 import click
 
+from mapreduce.words import JOB_NAME_LIMIT
+from mapreduce_cli import terminal
+from mapreduce_cli.failures import REFUSED
+
 _FILES: Final = ("job.py", "test_job.py", "pytest.ini", "claim.yaml", "job.yaml", "README.md", "texts/sample.txt")
-_NAME_LIMIT: Final = 40
 
 
 @click.command("init")
@@ -36,10 +38,10 @@ def init(folder: Path, as_json: bool) -> None:
     if not made:
         _refuse(f"{folder} is not empty; name a folder that is, or a new one", as_json)
     if as_json:
-        click.echo(json.dumps({"folder": str(folder), "files": made}))
+        terminal.document({"folder": str(folder), "files": made})
         return
-    click.echo(f"{folder} has a new job: {', '.join(made)}")
-    click.echo(f"Next:\n  cd {folder}\n  pytest\n  mapreduce run job.py texts --output counts")
+    terminal.say(f"{folder} has a new job: {', '.join(made)}")
+    terminal.say(f"Next:\n  cd {folder}\n  pytest\n  mapreduce run job.py texts --output counts")
 
 
 def create(folder: Path) -> list[str]:
@@ -63,12 +65,12 @@ def create(folder: Path) -> list[str]:
 
 def job_name(folder: str) -> str:
     """Return a folder's name as the name of a job can be."""
-    return re.sub(r"[^a-z0-9]+", "-", folder.lower())[:_NAME_LIMIT].strip("-") or "job"
+    return re.sub(r"[^a-z0-9]+", "-", folder.lower())[:JOB_NAME_LIMIT].strip("-") or "job"
 
 
 def _refuse(message: str, as_json: bool) -> NoReturn:
     if as_json:
-        click.echo(json.dumps({"error": {"reason": "Refused", "message": message}}))
+        terminal.document({"error": {"reason": "Refused", "message": message}})
     else:
-        click.echo(f"mapreduce: refused: {message}", err=True)
-    sys.exit(2)
+        terminal.note(f"mapreduce: refused: {message}")
+    sys.exit(REFUSED)

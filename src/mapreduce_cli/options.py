@@ -152,11 +152,12 @@ def read(given: dict[str, Any]) -> JobOptions:
         raise UsageError(
             "--encoding-errors bytes gives records without decoding them, so it cannot be used with --format jsonl"
         )
-    read_on = {"params": _params(given["params"]), "split_size": given["split_size"] or 0}
+    read_on = {"params": named_params(given["params"]), "split_size": given["split_size"] or 0}
     return msgspec.convert(given | read_on, JobOptions)
 
 
-def _params(texts: Iterable[str]) -> dict[str, str]:
+def named_params(texts: Iterable[str]) -> dict[str, str]:
+    """Return the values of --param by name; raises `UsageError` for one that is none, or is given twice."""
     params: dict[str, str] = {}
     for text in texts:
         name, separator, value = text.partition("=")

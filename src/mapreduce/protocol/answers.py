@@ -46,6 +46,8 @@ class OpenOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     dead_jobs: tuple[str, ...] = ()
     """Of the uids that `OutputContested` named: who lives, whose lock refuses the output; and who is
     dead, whose lock and staging directory are swept."""
+    judge: str = ""
+    """Who told the dead, and writes its name into this job's lock: the dead of another judge count as living."""
 
 
 class MakePlan(msgspec.Struct, frozen=True, kw_only=True, tag=True):

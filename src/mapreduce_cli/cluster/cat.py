@@ -16,27 +16,20 @@ import click
 from mapreduce_cli import terminal
 from mapreduce_cli.cluster import decompress, jobs, streams, transfer, volumes
 from mapreduce_cli.cluster.commands import Asked, command
-from mapreduce_cli.cluster.helper_pod import START_TIMEOUT, helper_pod, place_for
+from mapreduce_cli.cluster.helper_pod import helper_pod, of_a_pod, plan_for
 from mapreduce_cli.cluster.lookup import find_job
 from mapreduce_cli.cluster.problems import Broken, Problem, Refused
+from mapreduce_cli.failures import FAILED
 
 
 class _JobFailed(Problem):
-    status = 1
+    status = FAILED
 
 
 @command("cat")
 @click.argument("name", metavar="NAME|pvc:CLAIM/path")
 @click.option("--raw", is_flag=True, help="Print compressed files as they are.")
-@click.option("--image", metavar="IMAGE", default="", help="The Pod's image.  [default: the worker image]")
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=float,
-    default=START_TIMEOUT,
-    show_default=True,
-    help="How long the Pod may take to start.",
-)
+@of_a_pod
 def cat(asked: Asked, name: str, raw: bool, image: str, timeout: float) -> None:
     """Print the output of a finished job.
 
@@ -48,8 +41,8 @@ def cat(asked: Asked, name: str, raw: bool, image: str, timeout: float) -> None:
         place, uid = volumes.parse(name, ("pvc",)), ""
     else:
         place, uid = _output_of(find_job(asked.api, asked.namespace, name))
-    found = place_for(asked.api, asked.namespace, place.name, image=image, read_only=True)
-    with helper_pod(asked.api, asked.namespace, found, timeout) as pod:
+    plan = plan_for(asked.api, asked.namespace, place.name, image=image, read_only=True)
+    with helper_pod(asked.api, asked.namespace, plan, timeout) as pod:
         pipe = pod.start(do="output", path=place.path)
         try:
             with streams.told():

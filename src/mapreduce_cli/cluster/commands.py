@@ -18,7 +18,8 @@ import click
 from mapreduce.errors import MapReduceError, UsageError
 from mapreduce_cli import terminal
 from mapreduce_cli.cluster.connection import Connection, Target
-from mapreduce_cli.cluster.problems import INTERRUPTED, REFUSED, Problem
+from mapreduce_cli.cluster.problems import Problem, Refused
+from mapreduce_cli.failures import FAILED, INTERRUPTED, REFUSED
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -80,10 +81,10 @@ def _guarded(function: Callable[..., None], asked: Asked, options: dict[str, Any
     except Problem as problem:
         end(problem, as_json=asked.json)
     except UsageError as error:
-        end(Problem(str(error)), as_json=asked.json)
+        end(Refused(str(error)), as_json=asked.json)
     except MapReduceError as error:
         failure = Problem(str(error), reason=type(error).__name__)
-        failure.status = 1
+        failure.status = FAILED
         end(failure, as_json=asked.json)
     except KeyboardInterrupt:
         if asked.json:

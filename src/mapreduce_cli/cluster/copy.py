@@ -14,7 +14,7 @@ import click
 from mapreduce_cli import sizes, terminal
 from mapreduce_cli.cluster import transfer, volumes
 from mapreduce_cli.cluster.commands import Asked, command
-from mapreduce_cli.cluster.helper_pod import START_TIMEOUT, HelperPod, helper_pod, place_for
+from mapreduce_cli.cluster.helper_pod import HelperPod, helper_pod, of_a_pod, plan_for
 from mapreduce_cli.cluster.meter import meter
 from mapreduce_cli.cluster.problems import Broken, Refused
 from mapreduce_cli.cluster.streams import download, told, upload
@@ -32,15 +32,7 @@ Examples:
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.argument("target", metavar="TARGET")
 @click.option("--force", is_flag=True, help="Replace files that exist, and add to folders that exist.")
-@click.option("--image", metavar="IMAGE", default="", help="The Pod's image.  [default: the worker image]")
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=float,
-    default=START_TIMEOUT,
-    show_default=True,
-    help="How long the Pod may take to start.",
-)
+@of_a_pod
 def cp(asked: Asked, sources: tuple[str, ...], target: str, force: bool, image: str, timeout: float) -> None:
     """Copy files and folders to a volume, or from one.
 
@@ -119,8 +111,8 @@ def _one_down(asked: Asked, running: HelperPod, source: volumes.Place, target: s
 
 def _pod(asked: Asked, claim: str, *, read_only: bool, pod: tuple[str, float]) -> Any:
     image, timeout = pod
-    place = place_for(asked.api, asked.namespace, claim, image=image, read_only=read_only)
-    return helper_pod(asked.api, asked.namespace, place, timeout)
+    plan = plan_for(asked.api, asked.namespace, claim, image=image, read_only=read_only)
+    return helper_pod(asked.api, asked.namespace, plan, timeout)
 
 
 def _names(names: list[str], target: str) -> list[str]:

@@ -10,7 +10,6 @@ from mapreduce_cli.cluster import jobs
 from mapreduce_cli.cluster.manifests import API_VERSION, BESIDE, Manifests
 from mapreduce_cli.cluster.problems import Conflict, Problem, Refused
 from mapreduce_cli.cluster.refs import Ref, job
-from mapreduce_cli.cluster.request import MANAGED_BY
 
 if TYPE_CHECKING:
     from mapreduce_cli.cluster.api import Api
@@ -77,5 +76,5 @@ def _own(api: Api, found: Json, made: list[tuple[Ref, Json]]) -> None:
     """Let what was made for the program go with the job."""
     owner = {"apiVersion": API_VERSION, "kind": words.KIND, "name": jobs.name(found), "uid": jobs.uid(found)}
     for ref, created in made:
-        if (created["metadata"].get("labels") or {}).get(words.LABEL_MANAGED_BY) == MANAGED_BY:
+        if (created["metadata"].get("labels") or {}).get(words.LABEL_MANAGED_BY) == words.MANAGED_BY_CLI:
             api.merge_patch(ref, {"metadata": {"ownerReferences": [owner]}})

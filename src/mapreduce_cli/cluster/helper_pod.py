@@ -13,9 +13,10 @@ import json
 import secrets
 import signal
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import click
 import msgspec
 
 import mapreduce
@@ -32,10 +33,11 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
 ROOT: Final = "/data"
 USER: Final = 65532
 """The user of workers and gateways: what one writes the other can read."""
-MANAGED_BY: Final = "mapreduce-cli"
 APP: Final = "mapreduce-copy"
 START_TIMEOUT: Final = 120.0
 _PATIENCE: Final = 3.0
@@ -62,7 +64,22 @@ while alone < 24:
 _BOOT: Final = "import sys; exec(compile(sys.stdin.buffer.read(int(sys.argv[2])), 'transfer.py', 'exec'))"
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+def of_a_pod(command: FunctionT) -> FunctionT:
+    """Give a command the options of such a Pod: `image` and `timeout`."""
+    command = click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        default=START_TIMEOUT,
+        show_default=True,
+        help="How long the Pod may take to start.",
+    )(command)
+    return click.option("--image", metavar="IMAGE", default="", help="The Pod's image.  [default: the worker image]")(
+        command
+    )
+
+
+class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Where the Pod runs and what of: a claim, an image, what lets it in and where."""
 
     claim: str
@@ -98,7 +115,7 @@ def interpreter_words(task: Json) -> list[str]:
     return ["-c", _BOOT, json.dumps(task), str(len(program()))]
 
 
-def manifest(place: Place, name: str) -> Json:
+def manifest(plan: PodPlan, name: str) -> Json:
     """Return the Pod. Pure."""
     spec: Json = {
         "restartPolicy": "Never",
@@ -116,7 +133,7 @@ def manifest(place: Place, name: str) -> Json:
         "containers": [
             {
                 "name": "copy",
-                "image": place.image,
+                "image": plan.image,
                 "imagePullPolicy": "IfNotPresent",
                 "command": ["python3", "-c", _IDLE],
                 "securityContext": {
@@ -125,25 +142,25 @@ def manifest(place: Place, name: str) -> Json:
                     "capabilities": {"drop": ["ALL"]},
                 },
                 "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
-                "volumeMounts": [{"name": "data", "mountPath": ROOT, "readOnly": place.read_only}],
+                "volumeMounts": [{"name": "data", "mountPath": ROOT, "readOnly": plan.read_only}],
             }
         ],
         # Read-only is the mount: a claim attached read-only could not serve a job that writes to it.
-        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": place.claim}}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": plan.claim}}],
     }
-    if place.node:
-        field = {"key": "metadata.name", "operator": "In", "values": [place.node]}
+    if plan.node:
+        field = {"key": "metadata.name", "operator": "In", "values": [plan.node]}
         required = {"nodeSelectorTerms": [{"matchFields": [field]}]}
         spec["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
-    if place.tolerations:
-        spec["tolerations"] = list(place.tolerations)
-    if place.pull_secrets:
-        spec["imagePullSecrets"] = list(place.pull_secrets)
-    labels = {words.LABEL_MANAGED_BY: MANAGED_BY, words.LABEL_NAME: APP}
+    if plan.tolerations:
+        spec["tolerations"] = list(plan.tolerations)
+    if plan.pull_secrets:
+        spec["imagePullSecrets"] = list(plan.pull_secrets)
+    labels = {words.LABEL_MANAGED_BY: words.MANAGED_BY_CLI, words.LABEL_NAME: APP}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
 
 
-def place_for(api: Api, namespace: str, claim: str, *, image: str, read_only: bool) -> Place:
+def plan_for(api: Api, namespace: str, claim: str, *, image: str, read_only: bool) -> PodPlan:
     """Return where a Pod for this claim must run; raises `Refused` if there is no such claim.
 
     image: what the user named, or empty for that of a job here, or this version's own.
@@ -159,7 +176,7 @@ def place_for(api: Api, namespace: str, claim: str, *, image: str, read_only: bo
     modes = (found.get("spec") or {}).get("accessModes") or ()
     holder = None if "ReadWriteMany" in modes else _holder(api, namespace, claim)
     spec = (holder or {}).get("spec") or {}
-    return Place(
+    return PodPlan(
         claim=claim,
         image=image or _image(api, namespace),
         read_only=read_only,
@@ -190,11 +207,11 @@ def _image(api: Api, namespace: str) -> str:
 
 
 @contextlib.contextmanager
-def helper_pod(api: Api, namespace: str, place: Place, timeout: float = START_TIMEOUT) -> Iterator[HelperPod]:
+def helper_pod(api: Api, namespace: str, plan: PodPlan, timeout: float = START_TIMEOUT) -> Iterator[HelperPod]:
     """Run a Pod for as long as the block lasts; raises `Problem` if it does not start."""
     _sweep(api, namespace)
     name = f"{APP}-{secrets.token_hex(4)}"
-    made = api.create(Ref("pods", namespace), manifest(place, name))
+    made = api.create(Ref("pods", namespace), manifest(plan, name))
     try:
         _await_running(api, made, timeout)
         yield HelperPod(api, namespace, name)
@@ -204,7 +221,7 @@ def helper_pod(api: Api, namespace: str, place: Place, timeout: float = START_TI
 
 def _sweep(api: Api, namespace: str) -> None:
     """Delete Pods of commands that were killed; they have ended by themselves."""
-    selector = f"{words.LABEL_MANAGED_BY}={MANAGED_BY},{words.LABEL_NAME}={APP}"
+    selector = f"{words.LABEL_MANAGED_BY}={words.MANAGED_BY_CLI},{words.LABEL_NAME}={APP}"
     for pod in api.list_all(Ref("pods", namespace), labels=selector):
         if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
             with contextlib.suppress(Problem):

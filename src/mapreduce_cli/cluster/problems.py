@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from mapreduce.errors import MapReduceError
+from mapreduce_cli.failures import FAILED, REFUSED
 
-JOB_FAILED: Final = 1
-REFUSED: Final = 2
 UNREACHABLE: Final = 3
-INTERRUPTED: Final = 130
+"""Beside the exit statuses that every command has."""
 
 
 class Problem(MapReduceError):
@@ -59,4 +58,4 @@ class Invalid(Refused):
 class Broken(Problem):
     """Something that had begun did not come to its end: a transfer, a Pod."""
 
-    status = JOB_FAILED
+    status = FAILED

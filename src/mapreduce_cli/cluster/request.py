@@ -5,7 +5,6 @@ Neighbours: `submit.py` (calls it), `options.py` and `programs.py` (the options 
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import PurePath
 from typing import Any, Final
@@ -14,17 +13,17 @@ import msgspec
 
 from mapreduce import words
 from mapreduce.program import Program
+from mapreduce.words import JOB_NAME_LIMIT
 from mapreduce_cli.cluster.manifests import API_VERSION, Manifests
 from mapreduce_cli.cluster.problems import Refused
 from mapreduce_cli.cluster.volumes import Place
 from mapreduce_cli.options import JobOptions
+from mapreduce_operator.kube import config_maps
 
 Json = dict[str, Any]
 
-NAME_LIMIT: Final = 40
 INLINE_LIMIT: Final = 131_072
 """Characters of a program that fit in the resource itself."""
-MANAGED_BY: Final = "mapreduce-cli"
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
@@ -44,7 +43,7 @@ _SPELLED: Final = {
 """Enumerations are lower case on the command line, PascalCase in the resource."""
 
 
-class Platform(msgspec.Struct, frozen=True, kw_only=True):
+class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What only a cluster has; zero and empty leave the operator's default."""
 
     workers: int = 0
@@ -60,9 +59,9 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_name(name: str) -> str:
     """Return the name of a job; raises `Refused` if it cannot be one."""
-    if len(name) > NAME_LIMIT or not _NAME.fullmatch(name):
+    if len(name) > JOB_NAME_LIMIT or not _NAME.fullmatch(name):
         raise Refused(
-            f"{name!r} cannot be the name of a job: at most {NAME_LIMIT} lower case letters, digits and hyphens,"
+            f"{name!r} cannot be the name of a job: at most {JOB_NAME_LIMIT} lower case letters, digits and hyphens,"
             " beginning and ending with a letter or digit"
         )
     return name
@@ -71,7 +70,7 @@ def check_name(name: str) -> str:
 def fresh_name(stem: str, token: str) -> str:
     """Return a name for a job made from a program's or another job's: `wordcount-x7k2p`."""
     plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "job"
-    return f"{plain[: NAME_LIMIT - len(token) - 1].rstrip('-')}-{token}"
+    return f"{plain[: JOB_NAME_LIMIT - len(token) - 1].rstrip('-')}-{token}"
 
 
 def stem(program: Program) -> str:
@@ -80,23 +79,23 @@ def stem(program: Program) -> str:
 
 
 def build(
-    name: str, program: Program, inputs: list[Place], output: Place, options: JobOptions, platform: Platform
+    name: str, program: Program, inputs: list[Place], output: Place, options: JobOptions, cluster: ClusterOptions
 ) -> Manifests:
     """Return the job; fields that say what is the default anyway are left out. Raises `Refused`."""
     spec: Json = {"program": _program(name, program)}
     spec |= {"params": dict(options.params)} if options.params else {}
-    spec |= {"image": platform.image} if platform.image else {}
+    spec |= {"image": cluster.image} if cluster.image else {}
     spec["input"] = _input(inputs, options)
     spec |= {"reducers": options.reducers} if options.reducers != JobOptions().reducers else {}
     spec["output"] = _output(name, output, options)
-    workers = _workers(platform)
+    workers = _workers(cluster)
     spec |= {"workers": workers} if workers else {}
     spec |= {"maxFailedTasks": options.max_failed_tasks} if options.max_failed_tasks else {}
     timeout = options.task_timeout
     spec |= {"taskTimeoutSeconds": timeout} if timeout != JobOptions().task_timeout else {}
-    spec |= {"activeDeadlineSeconds": platform.deadline} if platform.deadline else {}
-    spec |= {"ttlSecondsAfterFinished": platform.ttl} if platform.ttl is not None else {}
-    spec |= {"suspend": True} if platform.suspend else {}
+    spec |= {"activeDeadlineSeconds": cluster.deadline} if cluster.deadline else {}
+    spec |= {"ttlSecondsAfterFinished": cluster.ttl} if cluster.ttl is not None else {}
+    spec |= {"suspend": True} if cluster.suspend else {}
     job = {"apiVersion": API_VERSION, "kind": words.KIND, "metadata": {"name": name}, "spec": spec}
     return Manifests(job, _beside(name, program))
 
@@ -136,19 +135,13 @@ def _beside(name: str, program: Program) -> tuple[Json, ...]:
 
 def source_map(name: str, files: dict[str, bytes]) -> Json:
     """Return the ConfigMap with a job's program and its side files."""
-    data: dict[str, str] = {}
-    binary: dict[str, str] = {}
-    for key, content in files.items():
-        try:
-            data[key] = content.decode()
-        except UnicodeDecodeError:
-            binary[key] = base64.b64encode(content).decode()
+    labels = {words.LABEL_MANAGED_BY: words.MANAGED_BY_CLI, words.LABEL_JOB: name}
+    held = {field: entries for field, entries in config_maps.data_of(files).items() if entries}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": source_name(name), "labels": {words.LABEL_MANAGED_BY: MANAGED_BY, words.LABEL_JOB: name}},
-        "data": data,
-    } | ({"binaryData": binary} if binary else {})
+        "metadata": {"name": source_name(name), "labels": labels},
+    } | held
 
 
 def _input(inputs: list[Place], options: JobOptions) -> Json:
@@ -185,14 +178,14 @@ def _volume(place: Place) -> Json:
     return {"persistentVolumeClaim": {"claimName": place.name}}
 
 
-def _workers(platform: Platform) -> Json:
-    made: Json = {"replicas": platform.workers} if platform.workers else {}
-    made |= {"slots": platform.slots} if platform.slots else {}
+def _workers(cluster: ClusterOptions) -> Json:
+    made: Json = {"replicas": cluster.workers} if cluster.workers else {}
+    made |= {"slots": cluster.slots} if cluster.slots else {}
     resources: Json = {}
-    if platform.memory:
-        resources = {"requests": {"memory": platform.memory}, "limits": {"memory": platform.memory}}
-    if platform.cpu:
-        resources["requests"] = resources.get("requests", {}) | {"cpu": platform.cpu}
+    if cluster.memory:
+        resources = {"requests": {"memory": cluster.memory}, "limits": {"memory": cluster.memory}}
+    if cluster.cpu:
+        resources["requests"] = resources.get("requests", {}) | {"cpu": cluster.cpu}
     made |= {"resources": resources} if resources else {}
-    made |= {"env": [{"name": key, "value": value} for key, value in platform.env.items()]} if platform.env else {}
+    made |= {"env": [{"name": key, "value": value} for key, value in cluster.env.items()]} if cluster.env else {}
     return made

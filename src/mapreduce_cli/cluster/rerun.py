@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,6 +15,7 @@ from mapreduce_cli.cluster.lookup import find_job
 from mapreduce_cli.cluster.manifests import API_VERSION, Manifests
 from mapreduce_cli.cluster.problems import NotFound, Refused
 from mapreduce_cli.cluster.refs import Ref, job
+from mapreduce_operator.kube import config_maps
 
 if TYPE_CHECKING:
     from mapreduce_cli.cluster.api import Api
@@ -89,8 +89,7 @@ def _source(api: Api, found: Json) -> dict[str, bytes] | None:
         source = api.get(Ref("configmaps", found["metadata"]["namespace"], named))
     except NotFound as error:
         raise Refused(f"the ConfigMap {named!r} with the program is gone", hint="submit the program again") from error
-    files = {key: str(text).encode() for key, text in (source.get("data") or {}).items()}
-    return files | {key: base64.b64decode(text) for key, text in (source.get("binaryData") or {}).items()}
+    return config_maps.files_of(source)
 
 
 def _again(found: Json, name: str, spec: Json, origin: str, source: dict[str, bytes] | None) -> Manifests:

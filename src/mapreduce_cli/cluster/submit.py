@@ -12,7 +12,7 @@ from mapreduce_cli.cluster import creation, following, jobs, manifests, request,
 from mapreduce_cli.cluster.commands import Asked, command, pairs
 from mapreduce_cli.cluster.manifests import Manifests
 from mapreduce_cli.cluster.problems import Refused
-from mapreduce_cli.cluster.request import Platform
+from mapreduce_cli.cluster.request import ClusterOptions
 
 _EPILOG: Final = """
 \b
@@ -99,9 +99,9 @@ def _from_program(text: str, name: str, given: dict[str, Any]) -> Manifests:
     inputs, output = given.pop("inputs"), given.pop("output")
     if not inputs or not output:
         raise Refused("a program needs --input and --output", hint="--input pvc:CLAIM/path --output pvc:CLAIM/path")
-    names = Platform.__struct_fields__
+    names = ClusterOptions.__struct_fields__
     said = {word: given.pop(word) for word in names}
-    platform = Platform(**{word: value for word, value in said.items() if value is not None})
+    cluster = ClusterOptions(**{word: value for word, value in said.items() if value is not None})
     chosen = options.read(given)
     program = programs.read(text, chosen.files)
     return request.build(
@@ -110,7 +110,7 @@ def _from_program(text: str, name: str, given: dict[str, Any]) -> Manifests:
         [volumes.parse(place) for place in inputs],
         volumes.parse(output, ("pvc",)),
         chosen,
-        platform,
+        cluster,
     )
 
 

@@ -7,20 +7,22 @@ Neighbours: `loading.py` (the program), `manifests.py` (the file).
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
 
+from mapreduce.errors import UsageError
 from mapreduce.program import Program, Shape, SideFile
-from mapreduce_cli import programs, terminal
+from mapreduce_cli import options, programs, terminal
 from mapreduce_cli.cluster import jobs, loading, manifests, request
-from mapreduce_cli.cluster.commands import Asked, command, pairs
+from mapreduce_cli.cluster.commands import Asked, command
 from mapreduce_cli.cluster.manifests import Manifests
-from mapreduce_cli.cluster.problems import REFUSED, Conflict, NotFound, Problem, Refused, Unreachable
+from mapreduce_cli.cluster.problems import Conflict, NotFound, Problem, Refused, Unreachable
 from mapreduce_cli.cluster.refs import Ref, job
+from mapreduce_cli.failures import REFUSED
+from mapreduce_operator.kube import config_maps
 
 if TYPE_CHECKING:
     from mapreduce_cli.cluster.api import Api
@@ -37,11 +39,9 @@ class Finding(msgspec.Struct, frozen=True):
 
 @command("validate")
 @click.argument("source", metavar="PROGRAM|FILE.yaml")
-@click.option(
-    "--param", "params", metavar="NAME=VALUE", multiple=True, callback=pairs, help="A parameter of the program."
-)
+@click.option("--param", "params", metavar="NAME=VALUE", multiple=True, help="A parameter of the program.")
 @click.option("--files", metavar="PATH", multiple=True, help="A module or data file beside the program.")
-def validate(asked: Asked, source: str, params: dict[str, str], files: tuple[str, ...]) -> None:
+def validate(asked: Asked, source: str, params: tuple[str, ...], files: tuple[str, ...]) -> None:
     """Check a program or a resource before it is run.
 
     A PROGRAM is imported in a process of its own. A resource is checked here and, if a cluster can be
@@ -52,7 +52,7 @@ def validate(asked: Asked, source: str, params: dict[str, str], files: tuple[str
             raise Refused("a resource says its parameters and files itself", hint=f"change {source}")
         findings = list(_resource(asked, manifests.read(source)))
     else:
-        findings = [_program(programs.read(source, files), params)]
+        findings = [_program(programs.read(source, files), options.named_params(params))]
     if asked.json:
         terminal.document({"valid": not _is_wrong(findings), "findings": findings})
     else:
@@ -109,8 +109,10 @@ def _written(asked: Asked, made: Manifests, written: Json) -> Program | Finding:
     source = _config_map(asked, made, str(named["name"]))
     if isinstance(source, Finding):
         return source
-    files = {key: str(text).encode() for key, text in (source.get("data") or {}).items()}
-    files |= {key: base64.b64decode(text) for key, text in (source.get("binaryData") or {}).items()}
+    try:
+        files = config_maps.files_of(source)
+    except UsageError as error:
+        return Finding("wrong", str(error))
     if named["key"] not in files:
         return Finding("wrong", f"the ConfigMap {named['name']!r} has no key {named['key']!r}")
     beside = tuple(SideFile(key, content) for key, content in sorted(files.items()) if key != named["key"])

@@ -3,7 +3,7 @@
 import pytest
 
 from mapreduce_cli.cluster import helper_pod, volumes
-from mapreduce_cli.cluster.helper_pod import Place
+from mapreduce_cli.cluster.helper_pod import PodPlan
 from mapreduce_cli.cluster.problems import Refused
 from mapreduce_cli.cluster.refs import Ref
 from tests.support.fake_cluster import over, run, run_json
@@ -26,12 +26,12 @@ def user_of(claim_name, node, phase="Running"):
 
 
 def place(cluster, name, image=""):
-    return helper_pod.place_for(cluster, "default", name, image=image, read_only=True)
+    return helper_pod.plan_for(cluster, "default", name, image=image, read_only=True)
 
 
 @pytest.mark.parametrize("read_only", [True, False])
 def test_the_pod_passes_the_restricted_standard(read_only):
-    spec = helper_pod.manifest(Place(claim="data", image="i", read_only=read_only), "p")["spec"]
+    spec = helper_pod.manifest(PodPlan(claim="data", image="i", read_only=read_only), "p")["spec"]
     (container,) = spec["containers"]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,

@@ -1,3 +1,5 @@
+"""`mapreduce validate`: what it finds, with a cluster and without."""
+
 import json
 import subprocess
 import sys
@@ -125,6 +127,23 @@ def test_a_program_in_a_config_map_of_the_file_is_loaded(no_cluster, tmp_path):
     source = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "source"}, "data": data}
     path = resource(tmp_path, source, program={"configMap": {"name": "source", "key": "job.py"}})
     assert findings(path)[0] == ("ok", "the program loads: A, with reduce and combiner")
+
+
+def test_binary_data_that_is_no_base64_is_told_with_its_key(no_cluster, tmp_path):
+    source = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "source"}, "data": {"job.py": PROGRAM}}
+    path = resource(
+        tmp_path, source | {"binaryData": {"b": "?"}}, program={"configMap": {"name": "source", "key": "job.py"}}
+    )
+    verdict, text = findings(path)[0]
+    assert (verdict, "the key 'b'" in text) == ("wrong", True)
+
+
+def test_parameters_are_read_as_submit_reads_them(no_cluster, tmp_path):
+    program = tmp_path / "job.py"
+    program.write_text(PROGRAM)
+    for words in (["--param", "1x=2"], ["--param", "x=2", "--param", "x=3"]):
+        found = run_json("validate", str(program), *words)
+        assert found["error"]["reason"] == "Refused"
 
 
 def test_a_module_of_an_image_cannot_be_checked_here(no_cluster, tmp_path):

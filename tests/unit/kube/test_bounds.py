@@ -6,7 +6,7 @@ import msgspec
 import yaml
 
 from mapreduce.spec import JobSpec
-from mapreduce_operator.core import naming
+from mapreduce.words import JOB_NAME_LIMIT
 from mapreduce_operator.kube import fields, quantity
 from tests.support.kube_objects import parsed
 
@@ -88,4 +88,4 @@ def test_a_resource_with_the_fewest_fields_is_the_job_that_the_contract_describe
 def test_the_longest_name_of_a_job_is_that_of_the_schema():
     schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     rules = [rule["rule"] for rule in schema["x-kubernetes-validations"]]
-    assert f"size(self.metadata.name) <= {naming.JOB_CHARACTERS}" in rules
+    assert f"size(self.metadata.name) <= {JOB_NAME_LIMIT}" in rules

@@ -14,8 +14,8 @@ import msgspec
 
 from mapreduce.protocol import Role
 from mapreduce.spec import JobSpec
+from mapreduce.words import JOB_NAME_LIMIT
 
-JOB_CHARACTERS: Final = 40
 UID_CHARACTERS: Final = 8
 
 _LETTERS: Final[dict[Role, str]] = {"worker": "w", "gateway": "g"}
@@ -39,7 +39,7 @@ class Place(msgspec.Struct, frozen=True):
 
 def prefix(name: str, uid: str) -> str:
     """Return what the name of everything that is made for a job begins with."""
-    return f"{name[:JOB_CHARACTERS]}-{uid[:UID_CHARACTERS]}"
+    return f"{name[:JOB_NAME_LIMIT]}-{uid[:UID_CHARACTERS]}"
 
 
 def worker(spec: JobSpec, place: Place) -> str:

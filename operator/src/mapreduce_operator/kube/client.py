@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -19,25 +19,15 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import OpenApiException
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
-from mapreduce import words
 from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, NotFound, Rejected, Unavailable
+from mapreduce_operator.kube.refs import Ref
 
 TIMEOUT: Final = 15.0
 """Seconds that a request may take."""
 PAGE: Final = 500
 """Objects in one page of a list."""
 
-_GROUPS: Final[Mapping[str, str]] = {
-    "configmaps": "/api/v1",
-    "events": "/api/v1",
-    "persistentvolumeclaims": "/api/v1",
-    "pods": "/api/v1",
-    "deployments": "/apis/apps/v1",
-    "networkpolicies": "/apis/networking.k8s.io/v1",
-    "leases": "/apis/coordination.k8s.io/v1",
-    "tokenreviews": "/apis/authentication.k8s.io/v1",
-    words.PLURAL: f"/apis/{words.GROUP}/{words.VERSION}",
-}
+__all__ = ["Api", "JsonObject", "Ref", "connect"]
 
 _KINDS_OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
     400: Rejected,
@@ -49,33 +39,6 @@ _KINDS_OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
 }
 
 JsonObject = dict[str, Any]
-
-
-class Ref(msgspec.Struct, frozen=True):
-    """Where an object, or a list of objects, is. An empty namespace means all of them, or a
-    resource without namespaces; an empty name means the list."""
-
-    resource: str
-    namespace: str = ""
-    name: str = ""
-    subresource: str = ""
-
-    def __str__(self) -> str:
-        """Return `pods team-a/wordcount-0`, for messages."""
-        return f"{self.resource} {'/'.join(part for part in (self.namespace, self.name, self.subresource) if part)}"
-
-    @property
-    def path(self) -> str:
-        """The path of the URL."""
-        parts = [_GROUPS[self.resource]]
-        if self.namespace:
-            parts += ["namespaces", quote(self.namespace, safe="")]
-        parts += [self.resource]
-        if self.name:
-            parts += [quote(self.name, safe="")]
-        if self.subresource:
-            parts += [self.subresource]
-        return "/".join(parts)
 
 
 class Api:

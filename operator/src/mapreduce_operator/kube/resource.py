@@ -18,6 +18,7 @@ import msgspec
 from mapreduce import words
 from mapreduce.program import MAX_SOURCE_BYTES, Program, SideFile
 from mapreduce.spec import MIB, JobSpec, Limits, Timing
+from mapreduce.words import JOB_NAME_LIMIT
 from mapreduce_operator.core import naming
 from mapreduce_operator.core.events import SpecChanged
 from mapreduce_operator.kube import fields, quantity
@@ -139,8 +140,8 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
     """Return the job; `files` is what the program's ConfigMap holds, if it names one. Raises `InvalidSpec`."""
     whose = owner(body)
     spec = fields.read(body)
-    if len(whose.name) > naming.JOB_CHARACTERS:
-        raise InvalidSpec(f"the name {whose.name!r} has more than {naming.JOB_CHARACTERS} characters")
+    if len(whose.name) > JOB_NAME_LIMIT:
+        raise InvalidSpec(f"the name {whose.name!r} has more than {JOB_NAME_LIMIT} characters")
     _check_values(spec)
     _check_paths(spec)
     _check_choices(spec.workers)
