@@ -52,7 +52,8 @@ class FakeApi(Api):
             raise NotFound(str(ref), status=404)
         if body["metadata"].get("resourceVersion") != self.objects[ref]["metadata"]["resourceVersion"]:
             raise Conflict(str(ref), status=409)
-        return self.put(ref, body)
+        kept = {name: self.objects[ref]["metadata"][name] for name in ("uid",) if name in self.objects[ref]["metadata"]}
+        return self.put(ref, {**body, "metadata": {**body["metadata"], **kept}})
 
     async def list_all(self, ref: Ref, selector: str = "") -> list[dict[str, Any]]:
         self._fault()

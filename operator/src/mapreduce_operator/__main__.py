@@ -146,6 +146,7 @@ def _compose(
     writer = Writer(api, lease)
     platform = Platform(master=settings.master, ca=tls.ca, pull_policy=settings.worker_pull_policy)
     epoch = lease.epoch
+    judge = lease.judge(settings.watch)
 
     def make_core(spec: JobSpec, resumed: bool, first_incarnation: int) -> Master:
         context = MasterContext(
@@ -154,6 +155,7 @@ def _compose(
             engine_version=mapreduce.__version__,
             resumed=resumed,
             first_incarnation=first_incarnation,
+            judge=judge,
         )
         return Master(spec, context, epoch)
 

@@ -9,7 +9,7 @@ import pytest
 from mapreduce import paths
 from mapreduce.errors import OutputError
 from mapreduce_worker.gateway import durable, failures, reservation
-from mapreduce_worker.gateway.reservation import OutputContested, OutputInside, OutputReserved
+from mapreduce_worker.gateway.reservation import Others, OutputContested, OutputInside, OutputReserved
 from mapreduce_worker.gateway.standing import OutputExists
 from mapreduce_worker.gateway.storage import Output, OutputImpossible
 from mapreduce_worker.gateway.store import PosixStore
@@ -119,6 +119,51 @@ def test_a_users_own_hidden_folder_is_not_swept(name):
     assert disk.tree()[f"results/{name}/output.tsv"] == b"1"
 
 
+def test_a_users_hidden_folder_with_a_file_called_journal_is_not_swept():
+    for content in (b"", b"mon", b"monday: rain\n", b"\0\0\0\4\0\0\0\0text"):
+        disk = Disk()
+        store = CrashStore(disk)
+        durable.make_directories(store, "results/.wc.notes")
+        store.append("results/.wc.notes/journal", content)
+        store.append("results/.wc.notes/thesis.tex", b"1")
+        make_output(store, uid="next").open((), {"notes"})
+        assert disk.tree()["results/.wc.notes/thesis.tex"] == b"1"
+
+
+@pytest.mark.parametrize("theirs", ["", "another"])
+def test_who_is_not_listed_here_is_dead_only_if_its_lock_names_the_same_judge(theirs):
+    """A claim may be the volume of two clusters: neither operator can list the other's jobs."""
+    disk = Disk()
+    other = make_output(CrashStore(disk), uid="other")
+    other.open(judge=theirs)
+    stage(other, 0, b"a\t1\n")
+    before = disk.tree()
+    for path in (PATH, f"{PATH}/inner"):
+        with pytest.raises(OutputReserved, match=r"remove 'results/.wc.lock'"):
+            make_output(CrashStore(disk), uid="next", path=path).open((), {"other"}, judge="ours")
+    assert disk.tree() == before
+
+
+def test_a_staging_directory_without_a_lock_is_swept_by_no_operator():
+    disk = Disk()
+    other = make_output(CrashStore(disk), uid="other")
+    other.open(judge="another")
+    stage(other, 0, b"a\t1\n")
+    CrashStore(disk).remove(LOCK)
+    make_output(CrashStore(disk), uid="next").open((), {"other"}, judge="ours")
+    assert disk.below("results/.wc.other")
+
+
+def test_a_dead_job_of_the_same_judge_is_swept():
+    disk = Disk()
+    dead = make_output(CrashStore(disk), uid="dead")
+    dead.open(judge="ours")
+    stage(dead, 0, b"a\t1\n")
+    make_output(CrashStore(disk), uid="next").open((), {"dead"}, judge="ours")
+    assert disk.tree()[LOCK] == b"next\t1\tours\n"
+    assert {path.split("/")[1] for path in disk.tree()} == {".wc.lock", ".wc.next"}
+
+
 def test_a_copy_of_a_published_output_is_not_swept():
     disk = Disk()
     store = CrashStore(disk)
@@ -150,17 +195,17 @@ def test_a_lock_that_names_no_job_is_swept(content):
 @pytest.mark.parametrize("uid", ["", "a/b", "..", "a.b", "a\n"])
 def test_a_uid_that_is_no_file_name_is_refused(uid):
     with pytest.raises(OutputError):
-        reservation.reserve(CrashStore(Disk()), PATH, uid, ())
+        reservation.reserve(CrashStore(Disk()), PATH, uid)
 
 
 def test_a_lock_that_was_made_anew_while_it_was_swept_goes_back():
     """Two sweepers saw the dead lock; the slower one takes the faster one's new lock away."""
     disk = Disk()
-    reservation.reserve(CrashStore(disk), PATH, "dead", ())
+    reservation.reserve(CrashStore(disk), PATH, "dead")
     slow = CrashStore(disk)
-    slow.between[1] = lambda: reservation.reserve(CrashStore(disk), PATH, "fast", {"slow"}, {"dead"})
+    slow.between[1] = lambda: reservation.reserve(CrashStore(disk), PATH, "fast", Others({"slow"}, {"dead"}))
     with pytest.raises(OutputReserved):
-        reservation.reserve(slow, PATH, "slow", {"fast"}, {"dead"})
+        reservation.reserve(slow, PATH, "slow", Others({"fast"}, {"dead"}))
     assert reservation.holder(CrashStore(disk), PATH) == "fast"
     assert set(disk.tree()) == {LOCK}
 
@@ -249,7 +294,7 @@ def test_a_directory_that_was_made_for_the_output_stays_with_what_others_put_the
 
 def test_a_job_that_failed_before_it_wrote_anything_leaves_no_directory():
     disk = user_made("theirs")
-    reservation.reserve(CrashStore(disk), DEEP, "uid-1", {"uid-1"})
+    reservation.reserve(CrashStore(disk), DEEP, "uid-1", Others({"uid-1"}))
     make_output(CrashStore(disk), uid="uid-1", path=DEEP).clean_failed()
     assert kinds(disk, "theirs", "theirs/a") == ["directory", None]
 

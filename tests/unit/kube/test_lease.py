@@ -52,6 +52,18 @@ def test_the_first_operator_of_a_cluster_has_epoch_one():
     assert api.objects[WHERE]["spec"]["holderIdentity"] == "pod-1_a"
 
 
+def test_an_operator_judges_under_a_name_that_tells_its_lease_and_what_it_can_list():
+    judges = []
+    for uid, namespaces in (("a", ()), ("b", ()), ("a", ("x", "y")), ("a", ("y", "x"))):
+        api = FakeApi()
+        held = held_by("", 1)
+        held["metadata"]["uid"] = uid
+        api.put(WHERE, held)
+        judges.append(acquired(api).judge(namespaces))
+    assert len(set(judges)) == 3
+    assert judges[2] == judges[3]
+
+
 def test_the_latest_epoch_is_read_anew_whose_ever_it_is():
     api = FakeApi()
     lease = acquired(api)

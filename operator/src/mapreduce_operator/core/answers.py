@@ -210,7 +210,8 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
             return LoadProgram(attempt=attempt.id)
         case "open":
             live, dead = sorted(book.live_jobs), sorted(book.dead_jobs)
-            return OpenOutput(attempt=attempt.id, live_jobs=tuple(live), dead_jobs=tuple(dead))
+            judge = book.context.judge
+            return OpenOutput(attempt=attempt.id, live_jobs=tuple(live), dead_jobs=tuple(dead), judge=judge)
         case "plan":
             return MakePlan(attempt=attempt.id)
         case "publish":

@@ -39,7 +39,8 @@ class MasterContext(msgspec.Struct, frozen=True, kw_only=True):
     path (local mode). resumed: Pods, sessions and a journal of an earlier epoch may exist, so
     nothing is started before a LIST, and nothing is assigned before the grace is over.
     first_incarnation: no name of a worker was made with this number or a higher one in this epoch;
-    not 0 for a second master of the same epoch.
+    not 0 for a second master of the same epoch. judge: who can tell which jobs are dead, as a lock
+    names it; empty in local mode.
     """
 
     ticket_key: bytes
@@ -48,6 +49,7 @@ class MasterContext(msgspec.Struct, frozen=True, kw_only=True):
     read_input_directly: bool = False
     resumed: bool = False
     first_incarnation: int = 0
+    judge: str = ""
 
 
 class Part(msgspec.Struct, frozen=True):

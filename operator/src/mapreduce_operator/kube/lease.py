@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
@@ -57,6 +58,14 @@ class Lease:
     def epoch(self) -> int:
         """The epoch of this process; 0 before `acquire`."""
         return transitions(self._held)
+
+    def judge(self, namespaces: Sequence[str]) -> str:
+        """Return the name under which this operator judges who is dead; after `acquire`.
+
+        It holds for what the operator can list: another cluster, another release, or other namespaces have another.
+        """
+        uid = str(self._held["metadata"]["uid"])
+        return hashlib.sha256("\n".join([uid, *sorted(namespaces)]).encode()).hexdigest()[:32]
 
     async def acquire(self) -> int:
         """Wait until the Lease is free, take it, and return the new epoch."""

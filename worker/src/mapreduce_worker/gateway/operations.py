@@ -113,7 +113,7 @@ class Operations:
     def _open_output(self, work: OpenOutput) -> Reported:
         output = self.output()
         try:
-            opening = output.open(work.live_jobs, work.dead_jobs)
+            opening = output.open(work.live_jobs, work.dead_jobs, judge=work.judge)
         except Contested as contested:
             return Reported(work.attempt, (OutputContested(attempt=work.attempt, uids=contested.uids),))
         pages = [JournalPage(attempt=work.attempt, number=n, frames=page) for n, page in enumerate(opening.pages)]

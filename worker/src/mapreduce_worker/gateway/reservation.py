@@ -3,8 +3,11 @@
 The lock is made exclusively, so of two jobs one wins before either has planned anything. A lock whose
 job is known to be dead is swept, with what that job left in its staging directory. Dead is only who
 was found dead after its lock was seen: a list of the living is old as soon as it is made, and lacks the
-job that made its lock since. Two sweepers may meet, and a volume may make the lock and its content in
-two steps; so a lock is looked at again after it was made, and once more before publishing.
+job that made its lock since. And dead is only whose lock says that it has the same judge as this job
+(one operator with the namespaces that it lists, or this machine): of a job that another judge would have to
+look for, nothing is known here, and it counts as living.
+Two sweepers may meet, and a volume may make the lock and its content in two steps; so a lock is looked at
+again after it was made, and once more before publishing.
 Neighbours: `storage.py`, which reserves first and releases last.
 """
 
@@ -13,16 +16,21 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
+import struct
 from collections.abc import Collection
 from typing import Final
 
-from mapreduce import paths
-from mapreduce.errors import OutputError
+import msgspec
+
+from mapreduce import history, paths
+from mapreduce.errors import CorruptionError, OutputError
 from mapreduce_worker.gateway import durable, standing, swapping
 from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store, StoreError
 
 _TRIES: Final = 16
 _UID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_FRAME: Final = struct.Struct(">II")
+_OURS: Final = {paths.JOURNAL, paths.HISTORY, paths.MADE, paths.PARTS}
 
 
 class OutputReserved(OutputError):
@@ -41,18 +49,30 @@ class OutputContested(OutputError):
         super().__init__(f"other jobs left something at {output!r}: {', '.join(self.uids)}")
 
 
-def reserve(
-    store: Store, output: str, uid: str, live_jobs: Collection[str] = (), dead_jobs: Collection[str] = ()
-) -> None:
+class Others(msgspec.Struct, frozen=True):
+    """What is known of other jobs: who lives, who is dead, and who says so.
+
+    judge: who can tell the dead; empty for this machine, whose jobs carry its name in their uids.
+    """
+
+    live: Collection[str] = ()
+    dead: Collection[str] = ()
+    judge: str = ""
+
+
+NOBODY: Final = Others()
+
+
+def reserve(store: Store, output: str, uid: str, others: Others = NOBODY) -> None:
     """Take the output's name for the job `uid`, durably; again if it has it already.
 
-    Raises `OutputReserved` where a job of `live_jobs` has it, `OutputContested` where one has it that is
-    neither of these nor of `dead_jobs`.
+    Raises `OutputReserved` where a living job has it, or one that has another judge, `OutputContested` where
+    one has it of which nothing is known.
     """
     if not _UID.fullmatch(uid):
         raise OutputError(f"the job's uid {uid!r} cannot be part of a file name")
     lock = paths.lock(output)
-    made = _finish_sweep(store, output, uid, dead_jobs)
+    made = _finish_sweep(store, output, uid, others)
     for _ in range(_TRIES):
         owner = holder(store, output)
         if owner == uid:
@@ -60,19 +80,32 @@ def reserve(
             store.sync(posixpath.dirname(lock))
             return
         if owner is None:
-            made = _try_create(store, lock, uid, made)
-        elif owner in live_jobs:
+            made = _try_create(store, output, (uid, others.judge), made)
+        elif owner in others.live:
             raise OutputReserved(f"another job (uid {owner}) is writing to {output!r}")
-        elif owner and owner not in dead_jobs:
+        elif owner and owner not in others.dead:
             raise OutputContested(output, [owner])
+        elif owner and is_foreign(store, output, others):
+            raise OutputReserved(_foreign(output, owner))
         else:
-            made = max(made, _sweep(store, output, uid, dead_jobs))
+            made = max(made, _sweep(store, output, uid, others))
     raise OutputReserved(f"no lock can be made for {output!r}: the folder takes no file, or others make theirs")
 
 
-def require_outside(
-    store: Store, output: str, uid: str, live_jobs: Collection[str] = (), dead_jobs: Collection[str] = ()
-) -> None:
+def is_foreign(store: Store, output: str, others: Others) -> bool:
+    """Tell whether there is a lock whose job only another judge can tell to be dead."""
+    data = durable.read_if_there(store, paths.lock(output))
+    return data is not None and _judge(data) != others.judge
+
+
+def _foreign(output: str, owner: str) -> str:
+    return (
+        f"another job (uid {owner}), of another cluster, operator or machine, holds {output!r}; whether it lives "
+        f"cannot be told from here: if it does not, remove {paths.lock(output)!r}"
+    )
+
+
+def require_outside(store: Store, output: str, uid: str, others: Others = NOBODY) -> None:
     """Raise an error if the output would stand inside another job's output, or in its staging directory.
 
     That is `OutputInside`, and of an output that is being made `OutputReserved`, or `OutputContested` while it
@@ -81,10 +114,12 @@ def require_outside(
     above = posixpath.dirname(output)
     while above:
         owner = holder(store, above)
-        if owner in live_jobs and owner != uid:
+        if owner in others.live and owner != uid:
             raise OutputReserved(f"{output!r} is inside {above!r}, which another job (uid {owner}) is writing")
-        if owner and owner != uid and owner not in dead_jobs:
+        if owner and owner != uid and owner not in others.dead:
             raise OutputContested(output, [owner])
+        if owner and owner != uid and is_foreign(store, above, others):
+            raise OutputReserved(_foreign(above, owner))
         if standing.published_by(store, above) is not None or _is_anothers_staging(store, above):
             raise OutputInside(f"{output!r} is inside {above!r}, which belongs to another job; choose another place")
         above = posixpath.dirname(above)
@@ -150,10 +185,13 @@ def left_beside(store: Store, output: str, uid: str) -> tuple[str, ...]:
     return tuple(sorted((left | {holder(store, output) or ""}) - {uid, ""}))
 
 
-def sweep_orphans(store: Store, output: str, uid: str, dead_jobs: Collection[str]) -> None:
-    """Finish what dead jobs were replacing, and remove the staging directories that they left beside this output."""
+def sweep_orphans(store: Store, output: str, uid: str, others: Others) -> None:
+    """Finish what dead jobs were replacing, and remove the staging directories that they left beside this output.
+
+    Their locks are gone, so that no judge is known but of a uid that tells it: others' stay.
+    """
     for owner in left_beside(store, output, uid):
-        if owner in dead_jobs:
+        if owner in others.dead and not others.judge:
             remove_staging(store, output, owner)
 
 
@@ -182,32 +220,54 @@ def _left_aside(store: Store, output: str, owner: str) -> bool:
 
 
 def _is_staging(store: Store, staging: str, owner: str) -> bool:
-    """Tell by its content: a journal, our manifest, or no more than a history."""
+    """Tell by its content: a journal that is one, our manifest, or no more than a history."""
     names = {entry.name for entry in store.list(staging)}
     if paths.MANIFEST in names:
         return standing.published_by(store, staging) == owner
-    return paths.JOURNAL in names or names <= {paths.HISTORY, paths.MADE}
+    if paths.JOURNAL in names:
+        return _is_journal(store, posixpath.join(staging, paths.JOURNAL), or_empty=names <= _OURS)
+    return names <= {paths.HISTORY, paths.MADE}
 
 
-def _try_create(store: Store, lock: str, uid: str, made: int) -> int:
-    """Make the lock, if nobody is faster; return how many directories above it were made by now."""
+def _is_journal(store: Store, path: str, *, or_empty: bool) -> bool:
+    """Tell whether a file begins with a frame of a journal, whatever its name says."""
+    if store.kind(path) != "file":
+        return False
+    head = store.read(path, 0, _FRAME.size)
+    if len(head) < _FRAME.size:
+        return not head and or_empty
+    length = _FRAME.unpack(head)[0]
+    if length > history.MAX_FRAME:
+        return False
+    try:
+        return bool(history.unpack(store.read(path, 0, _FRAME.size + length))[0])
+    except CorruptionError:
+        return False
+
+
+def _try_create(store: Store, output: str, who: tuple[str, str], made: int) -> int:
+    """Make the lock, if nobody is faster; return how many directories above it were made by now.
+
+    who: the job's uid and its judge.
+    """
+    lock = paths.lock(output)
     # Another job that ends may remove an empty directory beneath our hands: the caller tries again.
     with contextlib.suppress(AlreadyThere, NotThere):
         made = max(made, durable.make_directories(store, posixpath.dirname(lock)))
-        store.create(lock, _content(uid, made))
+        store.create(lock, _content(*who, made))
     return made
 
 
-def _sweep(store: Store, output: str, uid: str, dead_jobs: Collection[str]) -> int:
+def _sweep(store: Store, output: str, uid: str, others: Others) -> int:
     """Take a dead job's lock away by a rename, which only one of several sweepers wins; return what it had made."""
     try:
         store.rename(paths.lock(output), _aside(output, uid))
     except NotThere:
         return 0
-    return _finish_sweep(store, output, uid, dead_jobs)
+    return _finish_sweep(store, output, uid, others)
 
 
-def _finish_sweep(store: Store, output: str, uid: str, dead_jobs: Collection[str]) -> int:
+def _finish_sweep(store: Store, output: str, uid: str, others: Others) -> int:
     """Look at the lock that was taken away: of a dead job it goes, of any other it goes back.
 
     Returns how many directories the dead one had made: they are ours now.
@@ -217,7 +277,7 @@ def _finish_sweep(store: Store, output: str, uid: str, dead_jobs: Collection[str
     if data is None:
         return 0
     owner, made = _owner(data), _made(data)
-    if owner and owner != uid and owner not in dead_jobs:
+    if owner and owner != uid and (owner not in others.dead or _judge(data) != others.judge):
         # A third job may be faster: the live one will see before it publishes that it has lost its name.
         with contextlib.suppress(AlreadyThere):
             store.create(paths.lock(output), data)
@@ -233,18 +293,29 @@ def _aside(output: str, uid: str) -> str:
     return f"{paths.lock(output)}.{uid}"
 
 
-def _content(uid: str, made: int) -> bytes:
-    return f"{uid}\t{made}\n".encode() if made else f"{uid}\n".encode()
+def _content(uid: str, judge: str, made: int) -> bytes:
+    fields = [uid, str(made), judge] if judge else [uid, str(made)] if made else [uid]
+    return ("\t".join(fields) + "\n").encode()
 
 
 def _owner(data: bytes) -> str:
     """Return the uid in a lock's bytes, empty unless they are whole (the newline is the end) and name a job."""
-    text = data.decode("utf-8", "replace")
-    uid = text[:-1].partition("\t")[0] if text.endswith("\n") else ""
+    uid = _field(data, 0)
     return uid if _UID.fullmatch(uid) else ""
 
 
 def _made(data: bytes) -> int:
     """Return how many directories a lock says were made for it; 0 unless it is whole."""
-    text = data.decode("utf-8", "replace").partition("\t")[2]
-    return int(text[:-1]) if text.endswith("\n") and text[:-1].isascii() and text[:-1].isdigit() else 0
+    made = _field(data, 1)
+    return int(made) if made.isascii() and made.isdigit() else 0
+
+
+def _judge(data: bytes) -> str:
+    """Return who can tell whether the lock's job is dead; empty for the machine that its uid names."""
+    return _field(data, 2)
+
+
+def _field(data: bytes, index: int) -> str:
+    text = data.decode("utf-8", "replace")
+    fields = text[:-1].split("\t") if text.endswith("\n") else []
+    return fields[index] if index < len(fields) else ""

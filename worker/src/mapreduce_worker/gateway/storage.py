@@ -120,11 +120,11 @@ class Output:
 
     # --- open -----------------------------------------------------------------------------
 
-    def open(self, live_jobs: Collection[str] = (), dead_jobs: Collection[str] = ()) -> Opening:
+    def open(self, live_jobs: Collection[str] = (), dead_jobs: Collection[str] = (), *, judge: str = "") -> Opening:
         """Reserve the name and open the journal, or find that all is published.
 
         Finishes a publication that was broken off after its last file was durable. What jobs of
-        `dead_jobs` left is swept. Raises `OutputExists`, `OutputReserved`, `OutputContested` where
+        `dead_jobs` left is swept, if `judge` can tell. Raises `OutputExists`, `OutputReserved`, `OutputContested` where
         others of whom nothing is known left something, `OutputInside`, `OutputImpossible`,
         `CorruptionError` (the journal).
         """
@@ -132,7 +132,7 @@ class Output:
         if not paths.fit(self.path, self.uid):
             raise OutputImpossible(f"the name of the output {self.path!r} is too long")
         try:
-            return self._open(live_jobs, dead_jobs)
+            return self._open(reservation.Others(live_jobs, dead_jobs, judge))
         except StoreError as error:
             if not (isinstance(error.__cause__, OSError) and error.__cause__.errno in _NEVER):
                 raise
@@ -140,21 +140,21 @@ class Output:
                 reservation.release(self._store, self.path, self.uid)
             raise OutputImpossible(f"the output {self.path!r} cannot be made: {error}") from error
 
-    def _open(self, live_jobs: Collection[str], dead_jobs: Collection[str]) -> Opening:
+    def _open(self, known: reservation.Others) -> Opening:
         summary = self.published()
         if summary is not None:
             return Opening(published=summary)
         is_new = reservation.holder(self._store, self.path) != self.uid
         if is_new:
-            reservation.require_outside(self._store, self.path, self.uid, live_jobs, dead_jobs)
+            reservation.require_outside(self._store, self.path, self.uid, known)
         others = reservation.left_beside(self._store, self.path, self.uid)
-        if unknown := set(others) - set(live_jobs) - set(dead_jobs):
+        if unknown := set(others) - set(known.live) - set(known.dead):
             raise OutputContested(self.path, unknown)
-        reservation.reserve(self._store, self.path, self.uid, live_jobs, dead_jobs)
+        reservation.reserve(self._store, self.path, self.uid, known)
         if is_new:
-            self._require_outside_still(live_jobs, dead_jobs)
+            self._require_outside_still(known)
         swapping.settle(self._store, self.path, self.uid, forward=True)
-        reservation.sweep_orphans(self._store, self.path, self.uid, dead_jobs)
+        reservation.sweep_orphans(self._store, self.path, self.uid, known)
         if (summary := self.published()) is not None:
             return Opening(published=summary)
         try:
@@ -171,10 +171,10 @@ class Output:
         self._journal = journal
         return Opening(pages=pages)
 
-    def _require_outside_still(self, live_jobs: Collection[str], dead_jobs: Collection[str]) -> None:
+    def _require_outside_still(self, known: reservation.Others) -> None:
         """Look again, now that others see this job's lock: who took a name above it in between may not have."""
         try:
-            reservation.require_outside(self._store, self.path, self.uid, live_jobs, dead_jobs)
+            reservation.require_outside(self._store, self.path, self.uid, known)
         except OutputError:
             reservation.release(self._store, self.path, self.uid)
             raise
