@@ -1,9 +1,14 @@
 """The manifests of a job's objects."""
 
+from pathlib import Path
+
+import pytest
+
 from mapreduce import words
-from mapreduce_operator.kube import pods, resource
+from mapreduce_operator.kube import pods, resource, restricted
 from tests.support.kube_objects import DEFAULTS, PLATFORM, UID, body, parsed, start
 
+ROOT = Path(__file__).resolve().parents[3]
 CONFIG_MAP_INPUT = {"paths": ["*"], "volume": {"configMap": {"name": "texts"}}}
 SAME_CLAIM = {"path": "out", "volume": {"persistentVolumeClaim": {"claimName": "texts"}}}
 
@@ -194,3 +199,9 @@ def test_only_pods_of_the_same_job_reach_a_job_s_pods():
         "policyTypes": ["Ingress"],
         "ingress": [{"from": [{"podSelector": same}], "ports": [{"port": 8444, "protocol": "TCP"}]}],
     }
+
+
+@pytest.mark.parametrize("of", ["worker", "operator"])
+def test_the_user_of_the_pods_is_that_of_the_images(of):
+    lines = (ROOT / of / "Dockerfile").read_text().splitlines()
+    assert f"USER {restricted.USER}:{restricted.USER}" in lines

@@ -2,6 +2,7 @@
 
 Pure. Every Pod passes the `restricted` Pod Security Standard, whatever the user chose: the
 choices are an allow-list (`choices.py`) and nothing else of the resource comes here.
+Neighbours: `restricted.py` (that standard), `drivers.kubernetes` (creates the Pods).
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ import msgspec
 from mapreduce import words
 from mapreduce.protocol import Role
 from mapreduce_operator.core.events import StartWorker
-from mapreduce_operator.kube import choices, quantity
+from mapreduce_operator.kube import choices, quantity, restricted
 from mapreduce_operator.kube.choices import Resources
 from mapreduce_operator.kube.resource import Owner, ParsedJob
 
 DATA_PORT: Final = 8444
 GRACE_SECONDS: Final = 10
-USER: Final = 65532
 TOKEN_SECONDS: Final = 3600
 NAMES: Final[dict[Role, str]] = {"worker": "mapreduce-worker", "gateway": "mapreduce-gateway"}
 CA_KEY: Final = "ca.crt"
@@ -148,15 +148,7 @@ def pod(job: ParsedJob, command: StartWorker, platform: Platform) -> Json:
             # Also the default; named, so that no admission plugin has to fill it in.
             "serviceAccountName": "default",
             "enableServiceLinks": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                # A claim with many files is not walked again for every Pod.
-                "fsGroupChangePolicy": "OnRootMismatch",
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": restricted.pod(),
             "containers": [_container(job, command, platform)],
             "volumes": _volumes(job, command, platform),
         },
@@ -181,11 +173,7 @@ def _container(job: ParsedJob, command: StartWorker, platform: Platform) -> Json
         "env": _environment(job, command, platform),
         "ports": [{"name": "data", "containerPort": DATA_PORT, "protocol": "TCP"}],
         "resources": msgspec.to_builtins(_resources(job, command)),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": restricted.container(),
         "volumeMounts": _mounts(job, command),
     }
 
