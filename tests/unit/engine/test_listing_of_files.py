@@ -61,11 +61,28 @@ def test_a_linked_folder_that_is_named_is_followed(tmp_path):
 
 
 def test_a_folder_stands_for_everything_in_it_but_hidden_names(tmp_path):
-    make(tmp_path, "in/b", "in/a/x", "in/.hidden", "in/.out.uid/part", "in/_private")
-    expected = [("in/_private", "_private"), ("in/a/x", "a/x"), ("in/b", "b")]
+    make(tmp_path, "in/b", "in/a/x", "in/.hidden", "in/.out.uid/part", "in/_private", "in/_history/x")
+    expected = [("in/a/x", "a/x"), ("in/b", "b")]
     assert listed(tmp_path, "in") == expected
     assert listed(tmp_path, "/in/") == expected
-    assert [name for _, name in listed(tmp_path, "")] == ["in/_private", "in/a/x", "in/b"]
+    assert [name for _, name in listed(tmp_path, "")] == ["in/a/x", "in/b"]
+
+
+@pytest.mark.parametrize("pattern", ["out", "", "out/*", "out/**", "**", "out/**/*", "*/*", "out/[!a]*", "out/**/*n*"])
+def test_of_an_output_only_the_data_is_input(tmp_path, pattern):
+    make(tmp_path, "out/part-r-00000.tsv.n", "out/_manifest.json", "out/_SUCCESS", "out/_history/events.ndjson")
+    assert [path for path, _ in listed(tmp_path, pattern)] == ["out/part-r-00000.tsv.n"]
+
+
+@pytest.mark.parametrize("pattern", ["in/_a", "in/_*", "in/_d", "in/_d/*", "in/_d/**", "in/[_]a"])
+def test_a_name_with_an_underscore_that_is_written_out_is_taken(tmp_path, pattern):
+    make(tmp_path, "in/_a", "in/_d/b", "in/c")
+    expected = {"in/_a": ["in/_a"], "in/_*": ["in/_a", "in/_d/b"]}
+    if pattern == "in/[_]a":
+        with pytest.raises(InputNotFound):
+            listed(tmp_path, pattern)
+    else:
+        assert [path for path, _ in listed(tmp_path, pattern)] == expected.get(pattern, ["in/_d/b"])
 
 
 def test_files_are_ordered_by_pattern_then_by_the_bytes_of_their_names_and_listed_once(tmp_path):

@@ -32,8 +32,9 @@ def list_files(root: Path, patterns: Sequence[str], *, by_content: bool = False)
 
     A pattern is a path relative to `root`, with `*`, `?`, `[…]` and `**` as in a shell: `**`, and wildcards after
     it, go into no linked folder, so that a link to a folder above ends nowhere. A folder
-    stands for all files in it, at any depth, but for names that begin with a dot (so that a
-    job's own staging folder is no input). A file that two patterns match is listed once.
+    stands for all files in it, at any depth. Names that begin with a dot or `_` are hidden from folders and
+    wildcards, so that neither a job's staging folder nor what stands beside the data of an output is input: they
+    match only where the pattern has that character itself. A file that two patterns match is listed once.
     `by_content`: identities are hashes of the content, for a ConfigMap.
 
     Raises `InputNotFound` if a pattern matches no file, `InputUnreadable` if a match is no
@@ -88,6 +89,8 @@ def _expand(root: Path, base: str, steps: Sequence[str], *, anywhere: bool = Fal
             yield from _expand(root, base, rest, anywhere=True)
         return
     for name in glob(step, root_dir=root / base):
+        if has_magic(step) and _is_hidden(name) and step[0] != name[0]:
+            continue
         path = os.path.join(base, name)
         linked = anywhere and has_magic(step) and os.path.islink(root / path)
         if os.path.isdir(root / path):
@@ -99,21 +102,25 @@ def _expand(root: Path, base: str, steps: Sequence[str], *, anywhere: bool = Fal
 
 def _at_any_depth(root: Path, base: str, rest: Sequence[str]) -> Iterator[str]:
     for here, folders, names in os.walk(root / base, onerror=_refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not _is_hidden(name)]
         folder = "" if os.path.samefile(here, root) else os.path.relpath(here, root)
         if rest:
             yield from _expand(root, folder, rest, anywhere=True)
         else:
-            yield from (os.path.join(folder, name) for name in names if not name.startswith("."))
+            yield from (os.path.join(folder, name) for name in names if not _is_hidden(name))
 
 
 def _below(root: Path, folder: str) -> Iterator[str]:
     for here, folders, names in os.walk(root / folder, onerror=_refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not _is_hidden(name)]
         for name in names:
             path = os.path.join(here, name)
-            if not name.startswith(".") and os.path.isfile(path):
+            if not _is_hidden(name) and os.path.isfile(path):
                 yield os.path.relpath(path, root)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "_"))
 
 
 def _refuse(error: OSError) -> None:
