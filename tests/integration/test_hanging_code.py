@@ -51,7 +51,8 @@ def test_a_map_that_hangs_once_runs_again(tmp_path: Path) -> None:
 def test_a_map_that_always_hangs_fails_the_job_and_says_where(tmp_path: Path) -> None:
     status, _, stderr = finished(tmp_path, *arguments(tmp_path, HANGS_ALWAYS))
     assert status == 1
-    assert "NoProgress: map-0 failed 4 times, at last: no progress for 1 s (at job.py on " in stderr
+    assert "NoProgress: map-0 failed 4 times, at last: no progress for 1 s: no record, " in stderr
+    assert "and no call of self.progress() (at job.py on " in stderr
     assert "in.txt, bytes 0 to 9, after " in stderr
     assert "hint: call self.progress() within long work, or raise --task-timeout" in stderr
     assert not (tmp_path / "out").exists()

@@ -29,7 +29,7 @@ def test_an_attempt_without_progress_is_killed_and_its_task_charged():
     assert (str(charged.attempt), charged.reason, charged.budget) == ("map-0.e1.0", "NoProgress", "user")
     assert [str(attempt) for _, attempt in job.running("map")] == ["map-0.e1.1"]
     failure = job.status.last_failures[-1]
-    assert failure.message == "no progress for 30 s"
+    assert failure.message.startswith("no progress for 30 s: ")
     assert re.fullmatch(r"job\.py on \S+, bytes 0 to \d+, after 0 records, 0 bytes", failure.where)
     assert job.run_to_the_end() == "Succeeded"
 

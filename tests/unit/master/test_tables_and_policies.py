@@ -76,7 +76,10 @@ def test_a_job_without_a_limit_may_be_active_for_ever():
 def test_code_hangs_when_it_has_moved_nothing_for_as_long_as_its_user_allows():
     limits = Limits(task_timeout=30.0)
     assert policies.progress(29.9, limits) is None
-    assert policies.progress(30.0, limits) == policies.Verdict("retry", "NoProgress", "no progress for 30 s")
+    hangs = policies.progress(30.0, limits)
+    assert hangs is not None
+    assert (hangs.action, hangs.reason) == ("retry", "NoProgress")
+    assert hangs.message == "no progress for 30 s: no record, and no call of self.progress()"
 
 
 @pytest.mark.parametrize(("already", "allowed", "goes_on"), [(0, 0, False), (0, 1, True), (1, 1, False), (1, 2, True)])

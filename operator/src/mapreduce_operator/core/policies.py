@@ -101,7 +101,8 @@ def progress(silent: float, limits: Limits) -> Verdict | None:
     """Judge an attempt whose code has moved nothing for `silent` seconds, though it waits for nobody: it hangs."""
     if silent < limits.task_timeout:
         return None
-    return Verdict("retry", "NoProgress", f"no progress for {limits.task_timeout:g} s")
+    told = f"no progress for {limits.task_timeout:g} s: no record, and no call of self.progress()"
+    return Verdict("retry", "NoProgress", told)
 
 
 def leaves_out(already: int, limits: Limits) -> bool:
