@@ -51,6 +51,7 @@ REASONS: Final[dict[str, str]] = {
     "Unschedulable": "No node can take a Pod of the job.",
     "QuotaExceeded": "A quota of the namespace forbids a Pod of the job.",
     "PodRefused": "The API server refused a Pod of the job.",
+    "ObjectRefused": "The API server refused the job's finalizer, NetworkPolicy or a ConfigMap that is made for it.",
     "DeadlineExceeded": "The job did not begin to run, or did not end, within its deadline.",
     "UserCodeFailed": "The program raised an exception; `lastFailures` has its traceback.",
     "UnsupportedKey": "A key has a type or value that cannot be ordered.",

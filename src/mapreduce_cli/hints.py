@@ -52,6 +52,9 @@ HINTS: Final[dict[str, Hint]] = {
     "Unschedulable": Hint("", "use fewer workers or smaller ones, or add nodes"),
     "QuotaExceeded": Hint("", "use fewer workers or smaller ones, or raise the quota: kubectl describe quota"),
     "PodRefused": Hint("", "the namespace's rules refuse the Pod: see kubectl describe on the job"),
+    "ObjectRefused": Hint(
+        "", "the message names the quota or rule: kubectl describe quota lists those of the namespace"
+    ),
     "DeadlineExceeded": Hint(
         "", "raise spec.preRunningDeadlineSeconds or spec.activeDeadlineSeconds (--deadline), as the message says"
     ),

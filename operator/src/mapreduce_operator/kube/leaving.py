@@ -41,7 +41,7 @@ async def prepare(shared: Shared, body: JsonObject) -> ParsedJob | None:
         parsed = resource.parse(body, files, shared.defaults)
         if await budget(shared.api, parsed) == 0:
             return None
-        await objects.prepare(shared.writer, resource.owner(body), shared.platform)
+        await objects.prepare(shared.api, shared.writer, resource.owner(body), shared.platform)
     except (InvalidSpec, Forbidden):
         # There never were files, or the namespace is going away with them.
         return None

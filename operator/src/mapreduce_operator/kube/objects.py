@@ -13,7 +13,7 @@ from typing import Any
 from mapreduce import words
 from mapreduce_operator.kube import pods
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
-from mapreduce_operator.kube.errors import Conflict, NotFound
+from mapreduce_operator.kube.errors import Conflict, Forbidden, NotFound
 from mapreduce_operator.kube.pods import Platform
 from mapreduce_operator.kube.resource import Owner
 from mapreduce_operator.kube.writer import Writer
@@ -70,12 +70,23 @@ async def delete_job(writer: Writer, body: JsonObject) -> None:
         await writer.delete(where, known["uid"], known["resourceVersion"])
 
 
-async def prepare(writer: Writer, owner: Owner, platform: Platform) -> None:
-    """Make what Pods need before they start: the CA's ConfigMap, and the job's NetworkPolicy."""
-    with contextlib.suppress(Conflict):
-        await writer.create(Ref("configmaps", owner.namespace), pods.ca_config_map(owner, platform))
-    with contextlib.suppress(Conflict):
-        await writer.create(Ref("networkpolicies", owner.namespace), pods.network_policy(owner))
+async def prepare(api: Api, writer: Writer, owner: Owner, platform: Platform) -> None:
+    """Make what Pods need before they start: the CA's ConfigMap, and the job's NetworkPolicy. Raises `ApiError`."""
+    await _make(api, writer, Ref("configmaps", owner.namespace), pods.ca_config_map(owner, platform))
+    await _make(api, writer, Ref("networkpolicies", owner.namespace), pods.network_policy(owner))
+
+
+async def _make(api: Api, writer: Writer, where: Ref, body: JsonObject) -> None:
+    try:
+        await writer.create(where, body)
+    except Conflict:
+        return
+    except Forbidden as error:
+        # A quota that is used up refuses an object before anybody looks whether it is there already.
+        try:
+            await api.get(Ref(where.resource, where.namespace, body["metadata"]["name"]))
+        except (NotFound, Forbidden):
+            raise error from None
 
 
 async def delete_pods(api: Api, writer: Writer, owner: Owner) -> bool:

@@ -31,7 +31,7 @@ from mapreduce_operator.core.events import (
 )
 from mapreduce_operator.kube import inputs, leaving, objects, programs, resource, status
 from mapreduce_operator.kube.client import JsonObject, Ref
-from mapreduce_operator.kube.errors import ApiError, Conflict, InvalidSpec, LeaseLost
+from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, InvalidSpec, LeaseLost, Rejected
 from mapreduce_operator.kube.existing import Looks
 from mapreduce_operator.kube.inputs import Missing
 from mapreduce_operator.kube.observe import PodSeen
@@ -175,21 +175,38 @@ class Job:
         if not self._running.is_on and wanted.suspend:
             return await self._stay_suspended()
         self._post(wanted)
+        if self._running.is_on:
+            await self._adopt()
+            await self._look_for_volumes()
+            return LOOK_AGAIN if self._missing.reason else None
+        try:
+            prepared = await self._prepare()
+        except Forbidden as error:
+            prepared = Missing("ObjectRefused", f"an object of the job is not allowed: {error}")
+        except Rejected as error:
+            self._fail("ObjectRefused", f"an object of the job was refused: {error}")
+            return None
+        if isinstance(prepared, Missing):
+            return self._wait_without_core(prepared)
+        await self._start_core(prepared, wanted)
+        return LOOK_AGAIN if self._missing.reason else None
+
+    async def _prepare(self) -> ParsedJob | Missing:
+        """Make what the job needs before its Pods; return the job, or what it waits for. Raises `ApiError`."""
+        await self._adopt()
+        program = await programs.find(self._shared.api, self._body)
+        if isinstance(program, Missing):
+            return program
+        self._parsed = parsed = resource.parse(self._body, program.files if program else None, self._shared.defaults)
+        await objects.prepare(self._shared.api, self._shared.writer, self.owner, self._shared.platform)
+        if program is not None and not program.kept:
+            await programs.keep(self._shared.writer, self.owner, program.files)
+        return parsed
+
+    async def _adopt(self) -> None:
         if not objects.has_finalizer(self._body):
             image = resource.image(self._body, self._shared.defaults)
             self._body = await objects.adopt(self._shared.writer, self._body, image)
-        if not self._running.is_on:
-            program = await programs.find(self._shared.api, self._body)
-            if isinstance(program, Missing):
-                return self._wait_for_program(program)
-            self._parsed = resource.parse(self._body, program.files if program else None, self._shared.defaults)
-            await objects.prepare(self._shared.writer, self.owner, self._shared.platform)
-            if program is not None and not program.kept:
-                await programs.keep(self._shared.writer, self.owner, program.files)
-            await self._start_core(self._parsed, wanted)
-        else:
-            await self._look_for_volumes()
-        return LOOK_AGAIN if self._missing.reason else None
 
     async def _stay_suspended(self) -> float | None:
         """No core was started, and none is while the job is suspended: nothing is made for it."""
@@ -237,8 +254,8 @@ class Job:
             self._missing = missing
             self._post(InputMissing(missing.reason, missing.message))
 
-    def _wait_for_program(self, missing: Missing) -> float:
-        """Without a program there is no core yet that could ask whether the job has waited too long."""
+    def _wait_without_core(self, missing: Missing) -> float:
+        """Before its core begins, nobody else asks whether the job has waited too long."""
         limits = Limits(pre_running_deadline=resource.pre_running_deadline(self._body))
         verdict = policies.before_running(self._shared.clock() - self._waits_since, limits, missing.message)
         if verdict is not None:
