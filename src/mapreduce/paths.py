@@ -14,8 +14,6 @@ from mapreduce.spec import Compression, OutputFormat
 
 MAX_NAME: Final = 255
 """Bytes that a name between two `/` may have on nearly every volume."""
-OUTPUT_FILE: Final = "output.tsv"
-"""The data file of an output that is neither in parts nor compressed, in the format that is the default."""
 MANIFEST: Final = "_manifest.json"
 SUCCESS: Final = "_SUCCESS"
 HISTORY: Final = "_history"

@@ -8,10 +8,10 @@ import pytest
 
 from tests.support import cluster
 from tests.support.cluster import Namespace
-from tests.support.features import formats, programs
+from tests.support.features import formats
 from tests.support.features.case import Case, resource
+from tests.support.features.cases import CASES
 
-CASES = [*programs.CASES, *formats.CASES]
 AT_ONCE = 4
 """Jobs that run at the same time: more of them only wait for each other on a small machine."""
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.features import formats, programs
+from tests.support.features import formats
 from tests.support.features.case import Case, arguments
+from tests.support.features.cases import CASES
 from tests.support.local_runs import succeeded, write_program
 
-CASES = [*programs.CASES, *formats.CASES]
 MODES = {"sequential": ("--sequential",), "local": ("--workers", "2")}
 
 

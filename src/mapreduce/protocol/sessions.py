@@ -17,7 +17,7 @@ Role = Literal["worker", "gateway"]
 
 
 class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished map output on a worker's disk; `partition_sizes` has one log-scale byte a partition."""
+    """A finished map output on a worker's disk."""
 
     attempt: AttemptId
     checksum: str
@@ -27,7 +27,6 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
     """Empty when the map output holds no row."""
     key_at: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
     """`file:offset` of the record that gave the first key."""
-    partition_sizes: bytes = b""
     records: Amount = 0
     """Input records that were read."""
     counters: Annotated[dict[str, int], msgspec.Meta(max_length=MAX_NAMES)] = {}

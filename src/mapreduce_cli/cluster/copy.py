@@ -54,7 +54,7 @@ def cp(asked: Asked, sources: tuple[str, ...], target: str, force: bool, image: 
         amount = f"{one['files']} file{'' if one['files'] == 1 else 's'}, {sizes.render(one['bytes'])}"
         terminal.say(f"{one['target']}: {amount} in {one['seconds']:.1f} s, checksums agree")
         for left in one["skipped"]:
-            terminal.note(f"left out, neither a file nor a folder: {left}")
+            terminal.note(f"left out, a link to a folder or no file: {left}")
 
 
 def _up(

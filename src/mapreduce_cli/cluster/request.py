@@ -18,7 +18,7 @@ from mapreduce_cli.cluster.manifests import API_VERSION, Manifests
 from mapreduce_cli.cluster.problems import Refused
 from mapreduce_cli.cluster.volumes import Place
 from mapreduce_cli.options import JobOptions
-from mapreduce_operator.kube import config_maps
+from mapreduce_operator.kube import config_maps, fields
 
 Json = dict[str, Any]
 
@@ -27,19 +27,14 @@ INLINE_LIMIT: Final = 131_072
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
-_SPELLED: Final = {
-    "text": "Text",
-    "jsonl": "Jsonl",
-    "wholefile": "WholeFile",
-    "strict": "Strict",
-    "replace": "Replace",
-    "bytes": "Bytes",
-    "tsv": "Tsv",
-    "sorted": "Sorted",
-    "none": "None",
-    "gzip": "Gzip",
-    "zstd": "Zstd",
-}
+_TABLES: Final = (
+    fields.INPUT_FORMATS,
+    fields.ENCODING_ERRORS,
+    fields.OUTPUT_FORMATS,
+    fields.MERGES,
+    fields.COMPRESSIONS,
+)
+_SPELLED: Final[dict[str, str]] = {word: spelled for table in _TABLES for spelled, word in table.items()}
 """Enumerations are lower case on the command line, PascalCase in the resource."""
 
 

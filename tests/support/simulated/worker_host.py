@@ -67,10 +67,14 @@ class WorkerHost(SimulatedProcess):
     def _fetch_segments(self, command: events.FetchSegments) -> None:
         wanted = command.request.maps
         partition = command.request.partition
+        network = self._world.network
 
         def answer(host: Any) -> events.Event:
             arrived, lost = [], []
-            for source in wanted:
+            whole = network.break_off(len(wanted))
+            if self._world.clock.chance.random() < 0.5:
+                lost = [(source, "the connection broke") for source in wanted[whole:]]
+            for source in wanted[:whole]:
                 segments = host.outputs.get(source)
                 if segments is None:
                     lost.append((source, "the holder has no such output"))
@@ -134,7 +138,8 @@ class WorkerHost(SimulatedProcess):
     def _map(self, command: events.MapInSlot) -> events.Event:
         if command.makes_part:
             return self._map_part(command)
-        segments = self._world.toy.map(command.split.index)
+        segments = self._world.toy.map(command.split.index, command.attempt)
+        self._world.made.add(command.attempt)
         self.outputs[command.attempt] = segments
         rows = sum(len(segment) for segment in segments)
         output = MapOutput(
@@ -144,7 +149,6 @@ class WorkerHost(SimulatedProcess):
             size=rows * 10,
             key_type="str" if rows else "",
             key_at="file:0",
-            partition_sizes=bytes(min(255, len(segment)) for segment in segments),
             records=1,
             counters=self._world.toy.counters(command.split.index, command.attempt),
         )
@@ -167,7 +171,7 @@ class WorkerHost(SimulatedProcess):
         part = toy.reduce([self._fetched[command.attempt, segment.source] for segment in command.segments])
         self.parts[command.attempt] = part
         found = toy.facts(part)
-        counted = {"keys": found.rows, "tries": 10 * command.attempt.epoch + command.attempt.number}
+        counted = {"keys": found.rows, "tries": toy.tries(command.attempt)}
         return events.ReduceDone(
             attempt=command.attempt, checksum=found.checksum, rows=found.rows, size=found.size, counters=counted
         )

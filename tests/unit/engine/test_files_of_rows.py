@@ -177,13 +177,6 @@ def test_blocks_are_divided_by_rows_and_by_bytes():
     assert [len(block.keys) for block in joined] == [10]
 
 
-def test_sizes_on_the_logarithmic_scale_are_right_to_a_tenth():
-    assert map_output.from_log_size(map_output.log_size(0)) == 0
-    for length in (1, 2, 100, 12345, 2**30):
-        about = map_output.from_log_size(map_output.log_size(length))
-        assert 0.9 * length <= about <= length + 1
-
-
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     path = tmp_path / "out"
     with pytest.raises(RuntimeError):

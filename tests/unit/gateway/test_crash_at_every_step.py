@@ -12,6 +12,7 @@ from tests.support.crash_store import Crashed, CrashStore, Disk
 from tests.support.outputs import PATH, UID, attempt, make_output, opened_epoch, part, stage
 
 PARTS = (b"a\t1\nc\t3\n", b"b\t2\nd\t4\n")
+OUTPUT_FILE = paths.output_file("tsv", "none")
 OUTPUT = b"a\t1\nb\t2\nc\t3\nd\t4\n"
 STAGING = paths.staging(PATH, UID)
 
@@ -50,8 +51,8 @@ STEPS = steps_of_a_job()
 
 def check_published(disk: Disk) -> None:
     files = disk.below(PATH)
-    assert set(files) == {paths.OUTPUT_FILE, paths.MANIFEST, paths.SUCCESS, paths.EVENTS}
-    assert files[paths.OUTPUT_FILE] == OUTPUT
+    assert set(files) == {OUTPUT_FILE, paths.MANIFEST, paths.SUCCESS, paths.EVENTS}
+    assert files[OUTPUT_FILE] == OUTPUT
     events = history.parse(files[paths.EVENTS])
     assert [event["event"] for event in events if event["event"] == "Staged"] == ["Staged"] * 2
     assert events[-1]["event"] == "Publishing"
@@ -61,7 +62,7 @@ def check_all_or_nothing(disk: Disk) -> None:
     names = {path.split("/")[1] for path in disk.tree()}
     if "wc" in names:
         check_published(disk)
-    elif paths.OUTPUT_FILE in {path.rpartition("/")[2] for path in disk.tree()}:
+    elif OUTPUT_FILE in {path.rpartition("/")[2] for path in disk.tree()}:
         assert f".wc.{UID}" in names
 
 

@@ -112,7 +112,6 @@ def test_a_registration_with_ten_thousand_outputs_of_ten_thousand_partitions_fit
             size=1 << 40,
             key_type="str",
             key_at="a/file/somewhere.txt:" + "9" * 12,
-            partition_sizes=bytes(10_000),
         )
         worker.answer(run_map(index))
         worker.tell(MapDone(attempt, output, 5))

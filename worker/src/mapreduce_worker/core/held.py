@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import WORKER_BODY, MapOutput, encode
 
@@ -33,8 +31,8 @@ class HeldOutputs:
         return tuple(self._held.values())
 
     def keep(self, output: MapOutput) -> None:
-        """Note a finished output; its partition sizes were told once, in the report."""
-        self._held[output.attempt] = msgspec.structs.replace(output, partition_sizes=b"")
+        """Note a finished output."""
+        self._held[output.attempt] = output
 
     def drop(self, attempt: AttemptId) -> None:
         """Note that an output is deleted, if it was there."""

@@ -13,7 +13,6 @@ kind. Callers: `map_task` writes, the agent serves by `read_index`, `reduce_task
 
 from __future__ import annotations
 
-import math
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -175,13 +174,3 @@ def read(segment: SegmentFile) -> Iterator[Block]:
         raise SegmentCorrupt(segment, str(error)) from error
     except FileNotFoundError as error:
         raise SegmentCorrupt(segment, "the file is gone") from error
-
-
-def log_size(length: int) -> int:
-    """Return a length as one byte on a logarithmic scale: 0 for 0, else eight steps a doubling."""
-    return 0 if length <= 0 else min(255, 1 + math.floor(8 * math.log2(length)))
-
-
-def from_log_size(code: int) -> int:
-    """Return the smallest length that `log_size` codes so, about."""
-    return 0 if code <= 0 else math.ceil(2 ** ((code - 1) / 8))

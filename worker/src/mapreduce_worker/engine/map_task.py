@@ -125,7 +125,6 @@ class MapRun:
             size=self._out.stat().st_size,
             key_type=index.key_type,
             key_at=index.key_at,
-            partition_sizes=bytes(map_output.log_size(segment.length) for segment in index.segments),
             records=count,
             counters=counters,
         )

@@ -1,0 +1,5 @@
+"""Every case, in the order in which they are run."""
+
+from tests.support.features import formats, programs
+
+CASES = [*programs.CASES, *formats.CASES]
