@@ -1,5 +1,7 @@
 """The built-in reducers in the engine: as the reference, with little memory, wherever the input is divided."""
 
+import tracemalloc
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
@@ -160,3 +162,49 @@ def test_long_values_are_counted_as_memory(tmp_path, reducer):
     run.run(iter([ListBatch(records, 0)]), AttemptId(TaskId(0, "map", 0), 1, 0))
     assert len(spills) >= 8
     assert max(spills) <= 4
+
+
+class OneList(mr.Job):
+    def map(self, record):
+        return record
+
+    reduce = mr.Count()
+
+
+class OneGenerator(mr.Job):
+    def map(self, record):
+        yield from record
+
+    reduce = mr.Count()
+
+
+def peak_of(run):
+    """Return the most that Python's memory held beyond what was there before."""
+    tracemalloc.start()
+    try:
+        run()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["Sum", "Mean", "Count of lists", "Count of generators"])
+def test_long_keys_are_counted_as_memory(tmp_path, name):
+    def key(number):
+        return f"{number:08}" + "x" * 100_000
+
+    def pairs(number):
+        return [(key(number), 1)]
+
+    many = 500
+    if name == "Count of lists":
+        job, records = OneList, ([key(number)] for number in range(many))
+    elif name == "Count of generators":
+        job, records = OneGenerator, ((key(number + at) for at in range(20)) for number in range(0, many, 20))
+    else:
+        job, records = emitter(mr.Sum() if name == "Sum" else mr.Mean()), map(pairs, range(many))
+    run = MapRun(job, TaskOptions(memory=24 << 20), tmp_path / "out", nothing)
+    batches = (ListBatch([record], 0) for record in records)
+    peak = peak_of(lambda: run.run(batches, AttemptId(TaskId(0, "map", 0), 1, 0)))
+    assert peak < 24 << 20  # The keys are 50 MB.
+    assert sum(map(len, rows_of(tmp_path / "out"))) == many

@@ -1,5 +1,7 @@
 """A reduce attempt: order, streaming, bounded memory, and damage that user code cannot hide."""
 
+import tracemalloc
+
 import pytest
 
 import mapreduce as mr
@@ -128,3 +130,25 @@ def test_a_segment_that_lost_its_rows_or_its_file_is_told(tmp_path):
     segment.path.unlink()
     with pytest.raises(map_output.SegmentCorrupt, match="gone"):
         reduce_segments(WordCount, [segment], tmp_path)
+
+
+@pytest.mark.parametrize("reducer", [mr.Sum(), mr.Mean()])
+def test_long_keys_are_not_added_up_beyond_memory(tmp_path, reducer):
+    def value(number):
+        return number if isinstance(reducer, mr.Sum) else [1, number]
+
+    def rows_of_map(at):
+        return [(b"%05d" % number + b"x" * 100_000, value(number)) for number in range(200) if number % 3 != at]
+
+    segments = segments_in(tmp_path, *map(rows_of_map, range(3)))
+    expected = reduce_segments(emitter(reducer), segments, tmp_path)
+    found = [(key[:5], value) for key, value in records_of(tmp_path)]
+    assert found[:2] == [(b"00000", 0), (b"00001", 2 if isinstance(reducer, mr.Sum) else 1)]
+    assert len(found) == 200
+    tracemalloc.start()
+    try:
+        found = reduce_segments(emitter(reducer), segments, tmp_path, memory=8 << 20)
+        assert (found.checksum, found.rows) == (expected.checksum, expected.rows)
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()

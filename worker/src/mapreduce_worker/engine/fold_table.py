@@ -20,7 +20,9 @@ from mapreduce_worker.engine.tables import PAIR_BYTES, KeyGuard, Mapper, Rows, s
 MAX_ROOM: Final = 8192
 """New keys between two looks at the table's size, at most."""
 CHUNK: Final = 4096
-"""Keys that are counted at once."""
+"""Keys that are counted at once, at most."""
+FIRST_CHUNK: Final = 32
+"""Keys of a record's generator that are counted at once before anything is known of their length."""
 _ABSENT: Final = object()
 
 
@@ -38,6 +40,7 @@ class FoldTable:
         self._held = 0
         self._weighed = 0
         self._room = 0
+        self._chunk = CHUNK
         self._is_sum = type(reducer) is Sum
 
     def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
@@ -57,9 +60,10 @@ class FoldTable:
             if type(found) is list and len(found) <= CHUNK:
                 self._count(found)
             elif found is not None:
-                keys = _iterator(found)
-                while chunk := list(islice(keys, CHUNK)):
+                keys, many = _iterator(found), FIRST_CHUNK
+                while chunk := list(islice(keys, min(many, self._chunk))):
                     self._count(chunk)
+                    many *= 8
 
     def _count(self, chunk: list[Any]) -> None:
         """Count keys: all at once, if they are what dictionary keys may be."""
@@ -71,10 +75,11 @@ class FoldTable:
         before = len(sums)
         _count_elements(sums, chunk)
         if new := len(sums) - before:
-            self._room -= new
-            if self._room < 0 or kind is not bytes:
-                # Also sees that each has an encoding.
-                self._guard.weigh(list(islice(reversed(sums), new)))
+            # Also sees that each has an encoding.
+            size = self._guard.weigh(list(islice(reversed(sums), new)))
+            self._room -= max(new, _places(size + PAIR_BYTES * new))
+            if size > new * PAIR_BYTES:
+                self._chunk = max(1, min(self._chunk, self._limit // 4 * new // size))
             if self._room < 0:
                 self._room = self._settle()
 
@@ -101,7 +106,7 @@ class FoldTable:
                     known = get(key)
                     if known is None:
                         room -= 1
-                        if room < 0 or not has_text or not key.isascii():
+                        if room < 0 or not has_text or len(key) > PAIR_BYTES or not key.isascii():
                             room = self._welcome(key, room)
                         sums[key] = value
                     else:
@@ -167,9 +172,12 @@ class FoldTable:
             self._room = self._settle()
 
     def _welcome(self, held: Any, room: int) -> int:
-        """Check a new key, which is not in the table yet; return how many more may come before the next look."""
-        self._guard.weigh_one(held)
-        return room if room >= 0 else self._settle()
+        """Check a new key, which is not in the table yet; return how many more may come before the next look.
+
+        `room` is without the key's own place; a long key takes the places of several.
+        """
+        more = _places(self._guard.weigh_one(held) + PAIR_BYTES - 1)
+        return room - more if room >= more else self._settle() - more
 
     def _settle(self) -> int:
         """Weigh the keys that are new among the sums, and spill a full table."""
@@ -179,7 +187,7 @@ class FoldTable:
         if self._held >= self._limit:
             with failure.own_work():
                 self._spill(self.take())
-        return min(MAX_ROOM, (self._limit - self._held) // (2 * PAIR_BYTES))
+        return min(MAX_ROOM, _places(self._limit - self._held))
 
     def take(self) -> Rows:
         """Remove and return all rows, with canonical accumulators."""
@@ -193,6 +201,11 @@ class FoldTable:
         self._accs.clear()
         self._held = self._weighed = 0
         return encoded, accs
+
+
+def _places(size: int) -> int:
+    """Return how many keys of ordinary length so many bytes are, places in the table included."""
+    return size // (2 * PAIR_BYTES)
 
 
 def _iterator(found: Any) -> Any:

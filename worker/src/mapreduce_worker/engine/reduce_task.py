@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,8 @@ from mapreduce_worker.engine.part import PartResult
 PROGRESS_SECONDS: Final = 0.1
 ROW_MEMORY: Final = 400
 """About what a key and its sum take in Python's memory, in bytes, while they are added up and written."""
+KEY_COPIES: Final = 6
+"""How often the bytes of a key are there at once, while its rows are sorted and written."""
 
 _first, _second = itemgetter(0), itemgetter(1)
 
@@ -66,7 +68,7 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
         fits = sum(segment.rows for segment in segments) * ROW_MEMORY <= memory // 2
         with durable.replacing(out) as file:
             writer = part.Writer(file, sorted_values.split(key_type)[0])
-            counters = run.run(rows, writer, in_memory=fits)
+            counters = run.run(rows, writer, budget=memory // 2 if fits else 0)
             made = writer.finish()
         return msgspec.structs.replace(made, counters=counters)
     finally:
@@ -114,34 +116,56 @@ class ReduceRun:
         """Shrink merged runs on their way to a scratch file, where that changes nothing."""
         return merging.folded(rows, self._job.reduce) if self._folds else rows
 
-    def run(self, sources: Sequence[Iterable[Block]], writer: part.Writer, *, in_memory: bool) -> dict[str, int]:
+    def run(self, sources: Sequence[Iterable[Block]], writer: part.Writer, *, budget: int) -> dict[str, int]:
         """Reduce every key and write what comes out; the sources stand in the order of their maps.
 
+        `budget` is how many bytes a dictionary of all keys may take; 0 if there are too many rows for one.
         Returns what was counted.
         """
         self._user.setup()
-        if in_memory and self._folds and self._job.reduce.few_numbers:
-            written = self._sum(sources, writer)
+        if budget and self._folds and self._job.reduce.few_numbers:
+            written = self._sum(list(map(iter, sources)), writer, budget)
         else:
             written = self._reduce(merging.merge(sources), writer)
         counters = self._user.teardown()
         self._user.tell(self._rows, written)
         return counters
 
-    def _sum(self, sources: Iterable[Iterable[Block]], writer: part.Writer) -> int:
-        """Add up in a dictionary: nothing needs an order but the output, and accumulators are small."""
+    def _sum(self, sources: Sequence[Iterator[Block]], writer: part.Writer, budget: int) -> int:
+        """Add up in a dictionary: nothing needs an order but the output, and accumulators are small.
+
+        Where the keys turn out to be too long for that, what is added up so far becomes the first source of a merge.
+        """
         sums: dict[bytes, Any] = {}
+        for at, source in enumerate(sources):
+            for block in source:
+                known = len(sums)
+                self._add_up(block, sums)
+                self._rows += len(block.keys)
+                self._tell(0)
+                budget -= _weigh_new(block.keys, len(sums) - known)
+                if budget < 0:
+                    self._rows -= len(sums)
+                    return self._reduce(merging.merge([self._added_up(sums), *sources[at:]]), writer)
+        return self._write_sums(sums, writer)
+
+    def _add_up(self, block: Block, sums: dict[bytes, Any]) -> None:
         get, merge = sums.get, self._job.reduce.merge
-        for block in chain.from_iterable(sources):
-            if block.packed:
-                for key, acc in zip(block.keys, block.unpacked(), strict=True):
-                    sums[key] = merge(sums[key], acc) if key in sums else acc
-            else:
-                for key, number in zip(block.keys, block.values, strict=True):
-                    known = get(key, 0)
-                    sums[key] = known + number if type(known) is int else merge(known, number)
-            self._rows += len(block.keys)
-            self._tell(0)
+        if block.packed:
+            for key, acc in zip(block.keys, block.unpacked(), strict=True):
+                sums[key] = merge(sums[key], acc) if key in sums else acc
+        else:
+            for key, number in zip(block.keys, block.values, strict=True):
+                known = get(key, 0)
+                sums[key] = known + number if type(known) is int else merge(known, number)
+
+    def _added_up(self, sums: dict[bytes, Any]) -> Iterator[Block]:
+        """Yield the sums as a source like those that they came from; empties the dictionary."""
+        encoded = sorted(sums)
+        accs = [self._job.reduce.canonical(sums.pop(key)) for key in encoded]
+        yield from blocks.cut([blocks.of_objects(encoded, accs)])
+
+    def _write_sums(self, sums: dict[bytes, Any], writer: part.Writer) -> int:
         if not sums:
             return 0
         decode_key, finish, written = self._decoder(), self._job.reduce.finish, 0
@@ -223,3 +247,11 @@ class ReduceRun:
 
 def _no_record() -> None:
     """Tell where the current record is: a reduce has none."""
+
+
+def _weigh_new(found: list[bytes], new: int) -> int:
+    """Return what the new ones among a block's keys take, at most."""
+    if not new:
+        return 0
+    sizes = list(map(len, found))
+    return new * ROW_MEMORY + KEY_COPIES * min(sum(sizes), new * max(sizes))
