@@ -2,7 +2,8 @@
 
 The oracle that the other modes are compared with, and the mode for a debugger: the user's code
 runs in this process, on this terminal. Neighbours: `mapreduce_worker.engine` (every task),
-`mapreduce_worker.gateway.storage` (the output directory), `run.py` (calls it).
+`mapreduce_worker.gateway.storage` (the output directory), `run.py` (calls it),
+`sequential_history.py` (what is noted).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import mapreduce
 from mapreduce import counters, digests, paths
 from mapreduce.api import Job
 from mapreduce.errors import MapReduceError, ProgramError, UsageError
-from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
+from mapreduce.history import PlanMade, PlanPage
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
 from mapreduce.plan import FileRange, Split, make_plan
@@ -31,12 +32,14 @@ from mapreduce.spec import JobSpec
 from mapreduce_cli import localjobs
 from mapreduce_cli.failures import JobFailed
 from mapreduce_cli.progress import Display, Snapshot, display
+from mapreduce_cli.sequential_history import EPOCH, History
 from mapreduce_worker.engine import failure as engine_failure
 from mapreduce_worker.engine import map_output, map_part, map_task, program, ranges, reduce_task
-from mapreduce_worker.engine.options import of_job
+from mapreduce_worker.engine.options import PROCESS_SHARE, of_job
 from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.gateway import data_files
 from mapreduce_worker.gateway import failures as gateway_failures
+from mapreduce_worker.gateway.apart import require_apart
 from mapreduce_worker.gateway.formats import EngineFormats
 from mapreduce_worker.gateway.reservation import OutputContested
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
@@ -44,13 +47,8 @@ from mapreduce_worker.gateway.store import PosixStore
 
 T = TypeVar("T")
 
-EPOCH = 1
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What a user may end a run with."""
-WORKER = "sequential"
-"""What history says instead of a worker's name."""
-MEMORY_SHARE = 4
-"""The engine counts encoded bytes; as objects of Python they take several times as much."""
 
 
 def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary:
@@ -154,18 +152,18 @@ class _Sequential:
         self._scratch = scratch
         self._show = show
         limits = spec.limits
-        self._options = of_job(spec, limits.flush_bytes, limits.slot_memory // MEMORY_SHARE)
+        self._options = of_job(spec, limits.flush_bytes, limits.slot_memory // PROCESS_SHARE)
         self._counters: dict[str, int] = {}
         self._left_out: list[TaskId] = []
         self._consumed = ""
-        self._sequence = 0
+        self._history = History(output)
         self._snapshot = Snapshot(phase="Planning")
         self._key_type: KeyType = ""
         self._key_at = ""
 
     def run(self) -> OutputSummary:
         """Plan, map, reduce, publish."""
-        self._note("EpochOpened")
+        self._history.note("EpochOpened")
         job_class, self._options = program.ready(self._spec.program, self._scratch, self._options)
         splits = self._plan()
         if not program.shape(job_class).has_reduce:
@@ -203,20 +201,21 @@ class _Sequential:
             self._left_out.append(attempt.task)
             where = f" (at {info.where})" if info.where else ""
             message = f"{attempt.task} failed: {info.message}{where}"
-            self._note("Charged", attempt, reason=info.reason, message=info.message, budget="user")
-            self._note("LeftOut", task=attempt.task, reason=info.reason, message=message)
+            self._history.note("Charged", attempt, reason=info.reason, message=info.message, budget="user")
+            self._history.note("LeftOut", task=attempt.task, reason=info.reason, message=message)
             self._show.say(f"LeftOut: {message}")
             return None
 
     def _plan(self) -> list[Split]:
         self._draw(phase="Planning")
         listing = ranges.list_files(self._root, self._spec.inputs)
+        require_apart(self._root, self._root, self._spec, listing)
         header, splits = make_plan(listing, self._spec, mapreduce.__version__)
         pages = [tuple(splits[at : at + PAGE_SPLITS]) for at in range(0, len(splits), PAGE_SPLITS)]
         for number, page in enumerate(pages):
-            self._journal(PlanPage(number, page))
-        self._journal(PlanMade(header, len(pages)))
-        self._note("Planned", rows=len(splits), size=header.size)
+            self._history.append(PlanPage(number, page))
+        self._history.append(PlanMade(header, len(pages)))
+        self._history.note("Planned", rows=len(splits), size=header.size)
         self._header = header
         self._draw(phase="Mapping", maps=(0, len(splits)))
         return splits
@@ -224,19 +223,18 @@ class _Sequential:
     def _map(self, job_class: type[Job], split: Split) -> tuple[Path, MapOutput]:
         attempt = _attempt("map", split.index)
         out = self._scratch / paths.map_output(attempt)
-        before = self._begin_map(attempt)
-        try:
-            made = map_task.run_map(
-                job_class,
-                split,
-                self._source,
-                options=self._options,
-                attempt=attempt,
-                out=out,
-                progress=self._map_progress(before),
-            )
-        except Exception as error:
-            raise self._failed(attempt, error) from error
+        before = self._snapshot
+        work = partial(
+            map_task.run_map,
+            job_class,
+            split,
+            self._source,
+            options=self._options,
+            attempt=attempt,
+            out=out,
+            progress=self._map_progress(before),
+        )
+        made = self._attempted(attempt, work)
         self._check_key_type(attempt, made)
         self._note_finished(attempt, made)
         self._end_map(before, made.records, split)
@@ -245,25 +243,29 @@ class _Sequential:
     def _map_part(self, job_class: type[Job], split: Split) -> None:
         attempt = _attempt("map", split.index)
         out = self._scratch / paths.reduce_output(attempt)
-        before = self._begin_map(attempt)
-        try:
-            made = map_part.run_map(
-                job_class,
-                split,
-                self._source,
-                options=self._options,
-                out=out,
-                progress=self._map_progress(before),
-            )
-        except Exception as error:
-            raise self._failed(attempt, error) from error
+        before = self._snapshot
+        work = partial(
+            map_part.run_map,
+            job_class,
+            split,
+            self._source,
+            options=self._options,
+            out=out,
+            progress=self._map_progress(before),
+        )
+        made = self._attempted(attempt, work)
         self._note_finished(attempt, made)
         self._stage(split.index, attempt, made, out)
         self._end_map(before, made.records, split)
 
-    def _begin_map(self, attempt: AttemptId) -> Snapshot:
-        self._begin(attempt)
-        return self._snapshot
+    def _attempted(self, attempt: AttemptId, work: Callable[[], T]) -> T:
+        """Let the engine work, and note how that began and, if it failed, how it ended."""
+        self._history.note("Assigned", attempt)
+        self._history.note("Started", attempt)
+        try:
+            return work()
+        except Exception as error:
+            raise self._failed(attempt, error) from error
 
     def _map_progress(self, before: Snapshot) -> Callable[[int, int], None]:
         return lambda records, size: self._draw(records=before.records + records, size=before.size + size)
@@ -279,7 +281,7 @@ class _Sequential:
         except counters.CounterError as error:
             info = self._failed(attempt, error).info
             raise JobFailed(info.reason, info.message) from error
-        self._note(
+        self._history.note(
             "Finished",
             attempt,
             checksum=made.checksum,
@@ -300,7 +302,7 @@ class _Sequential:
                 f"keys of type {self._key_type} (first at {self._key_at}) and of type {made.key_type} "
                 f"(first at {made.key_at}) in one job"
             )
-            self._note("Failed", attempt, reason="MixedKeys", message=message)
+            self._history.note("Failed", attempt, reason="MixedKeys", message=message)
             raise JobFailed("MixedKeys", message, where=made.key_at)
         self._key_type, self._key_at = made.key_type, made.key_at
 
@@ -308,23 +310,21 @@ class _Sequential:
         attempt = _attempt("reduce", partition)
         out = self._scratch / paths.reduce_output(attempt)
         self._draw(phase="Reducing")
-        self._begin(attempt)
-        try:
-            part = reduce_task.run_reduce(
-                job_class,
-                segments,
-                options=self._options,
-                key_type=self._key_type,
-                partition=partition,
-                attempt=attempt,
-                out=out,
-                scratch=self._scratch,
-                progress=lambda _records, _size: self._draw(),
-            )
-        except Exception as error:
-            raise self._failed(attempt, error) from error
+        work = partial(
+            reduce_task.run_reduce,
+            job_class,
+            segments,
+            options=self._options,
+            key_type=self._key_type,
+            partition=partition,
+            attempt=attempt,
+            out=out,
+            scratch=self._scratch,
+            progress=lambda _records, _size: self._draw(),
+        )
+        part = self._attempted(attempt, work)
         self._note_finished(attempt, part)
-        self._note("Consumed", attempt, checksum=self._consumed)
+        self._history.note("Consumed", attempt, checksum=self._consumed)
         self._stage(partition, attempt, part, out)
         self._draw(reduces=(self._snapshot.reduces[0] + 1, self._snapshot.reduces[1]))
 
@@ -364,22 +364,8 @@ class _Sequential:
         info = engine_failure.describe(error)
         with suppress(MapReduceError):
             # Where the journal cannot be written any more, the failure itself matters more.
-            self._note("Failed", attempt, reason=info.reason, message=info.message)
+            self._history.note("Failed", attempt, reason=info.reason, message=info.message)
         return _TaskFailed(info)
-
-    def _begin(self, attempt: AttemptId) -> None:
-        self._note("Assigned", attempt)
-        self._note("Started", attempt)
-
-    def _note(self, word: str, attempt: AttemptId | None = None, **fields: object) -> None:
-        event = {"type": "event", "event": word, "wall": time.time()} | fields
-        if attempt is not None:
-            event |= {"task": attempt.task, "attempt": attempt, "worker": WORKER}
-        self._journal(msgspec.convert(event, HistoryEvent))
-
-    def _journal(self, entry: HistoryEvent | PlanPage | PlanMade) -> None:
-        self._sequence += 1
-        self._output.append([Frame(EPOCH, self._sequence, entry)])
 
     def _draw(self, **changes: object) -> None:
         self._snapshot = msgspec.structs.replace(self._snapshot, **changes)

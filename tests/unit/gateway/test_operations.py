@@ -28,6 +28,7 @@ from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.failure import InputNotFound
 from mapreduce_worker.gateway.failures import PartUnreadable, describe
 from mapreduce_worker.gateway.operations import Operations
+from mapreduce_worker.gateway.reservation import OutputInside
 from mapreduce_worker.settings import Settings
 from mapreduce_worker.ticketing import TicketBook
 from tests.support.gateway_messages import SPEC, make_plan, open_output, publish
@@ -204,3 +205,43 @@ def test_a_gateway_without_the_output_refuses_to_open_it(job):
     job.operations.job = msgspec.structs.replace(job.operations.job, serves_output=False)
     with pytest.raises(SystemFault, match="does not serve the output"):
         job.do(open_output())
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (("results/wc/in",), "is inside the output"),
+        (("results/wc",), "is inside the output"),
+        (("results/link/in",), "is inside the output"),
+        (("in", "results"), "is inside its own input 'results'"),
+        (("in", "**/*.tsv"), "is inside its own input"),
+        (("in", "results/w?/output.*"), "is inside its own input"),
+    ],
+)
+def test_an_output_is_not_replaced_by_a_job_that_reads_from_it(job, inputs, said):
+    (job.root / "in" / "a.txt").write_bytes(b"x\n")
+    (job.root / "in" / "b.tsv").write_bytes(b"x\n")
+    (job.root / "results" / "other").write_bytes(b"x\n")
+    (job.root / "results" / "ww").mkdir()
+    (job.root / "results" / "ww" / "output.csv").write_bytes(b"x\n")
+    if said == "is inside the output":
+        (job.root / "results" / "wc").mkdir()
+        (job.root / "results" / "wc" / "in").write_bytes(b"precious\n")
+        (job.root / "results" / "link").symlink_to("wc")
+    context = job.operations.job
+    spec = msgspec.structs.replace(context.spec, inputs=inputs, overwrite="replace")
+    job.operations.job = msgspec.structs.replace(context, spec=spec)
+    with pytest.raises(OutputInside, match=said) as caught:
+        job.do(make_plan())
+    assert (describe(caught.value).kind, describe(caught.value).reason) == ("refused", "InvalidSpec")
+
+
+@pytest.mark.parametrize("inputs", [("in",), ("in/*",), ("results/*.tsv",), ("**/*.txt",), ("results/other",)])
+def test_an_output_beside_the_input_may_be_replaced(job, inputs):
+    (job.root / "in" / "a.txt").write_bytes(b"x\n")
+    (job.root / "results" / "b.tsv").write_bytes(b"x\n")
+    (job.root / "results" / "other").write_bytes(b"x\n")
+    context = job.operations.job
+    spec = msgspec.structs.replace(context.spec, inputs=inputs, overwrite="replace")
+    job.operations.job = msgspec.structs.replace(context, spec=spec)
+    assert isinstance(job.do(make_plan()), PlanFinished)

@@ -89,7 +89,7 @@ def _expand(root: Path, base: str, steps: Sequence[str], *, anywhere: bool = Fal
             yield from _expand(root, base, rest, anywhere=True)
         return
     for name in glob(step, root_dir=root / base):
-        if has_magic(step) and _is_hidden(name) and step[0] != name[0]:
+        if has_magic(step) and is_hidden(name) and step[0] != name[0]:
             continue
         path = os.path.join(base, name)
         linked = anywhere and has_magic(step) and os.path.islink(root / path)
@@ -102,24 +102,25 @@ def _expand(root: Path, base: str, steps: Sequence[str], *, anywhere: bool = Fal
 
 def _at_any_depth(root: Path, base: str, rest: Sequence[str]) -> Iterator[str]:
     for here, folders, names in os.walk(root / base, onerror=_refuse):
-        folders[:] = [name for name in folders if not _is_hidden(name)]
+        folders[:] = [name for name in folders if not is_hidden(name)]
         folder = "" if os.path.samefile(here, root) else os.path.relpath(here, root)
         if rest:
             yield from _expand(root, folder, rest, anywhere=True)
         else:
-            yield from (os.path.join(folder, name) for name in names if not _is_hidden(name))
+            yield from (os.path.join(folder, name) for name in names if not is_hidden(name))
 
 
 def _below(root: Path, folder: str) -> Iterator[str]:
     for here, folders, names in os.walk(root / folder, onerror=_refuse):
-        folders[:] = [name for name in folders if not _is_hidden(name)]
+        folders[:] = [name for name in folders if not is_hidden(name)]
         for name in names:
             path = os.path.join(here, name)
-            if not _is_hidden(name) and os.path.isfile(path):
+            if not is_hidden(name) and os.path.isfile(path):
                 yield os.path.relpath(path, root)
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Tell whether folders and wildcards pass over this name."""
     return name.startswith((".", "_"))
 
 

@@ -31,6 +31,7 @@ from mapreduce.protocol import (
     StagePart,
 )
 from mapreduce_worker.gateway import data_files, planner
+from mapreduce_worker.gateway.apart import require_apart
 from mapreduce_worker.gateway.core.operations import Reported, Work
 from mapreduce_worker.gateway.failures import PartUnreadable
 from mapreduce_worker.gateway.formats import EngineFormats, warm_up
@@ -130,6 +131,7 @@ class Operations:
         # The kubelet puts a ConfigMap's files behind this link, anew and with new times in every Pod.
         by_content = self._settings.input_by_content or (self._settings.root_input / "..data").is_symlink()
         listing = files.list(by_content=by_content)
+        require_apart(self._settings.root_input, self._settings.root_output, job.spec, listing)
         header, pages = planner.plan(listing, job, mapreduce.__version__)
         made = [PlanPageMade(attempt=work.attempt, number=n, splits=page) for n, page in enumerate(pages)]
         return Reported(work.attempt, (*made, PlanFinished(attempt=work.attempt, header=header, pages=len(made))))
