@@ -1,6 +1,6 @@
 """Others left something at the output's name: who of them lives is asked after that was seen, not before."""
 
-from mapreduce_operator.core import events
+from mapreduce_operator.core import events, storage
 from tests.support.master_builder import JobUnderTest
 
 
@@ -45,9 +45,49 @@ def test_who_comes_while_it_is_asked_is_asked_for_too():
 
 def test_asking_charges_no_budget():
     job = contested("job-0")
-    for number in range(30):
+    another_comes(job, 20)
+    assert job.sought[-1] == ("job-20",)
+    job.tell(events.JobsFound((), ("job-20",)))
+    assert job.run_to_the_end() == "Succeeded"
+
+
+def another_comes(job: JobUnderTest, times: int) -> None:
+    """Let another job leave something each time that the one before was found dead, and time pass until it is seen."""
+    for number in range(times):
         job.store.others[f"job-{number + 1}"] = ""
         job.tell(events.JobsFound((), (f"job-{number}",)))
         job.settle()
-    job.tell(events.JobsFound((), ("job-30",)))
+        job.pass_time(8.0)
+
+
+def test_an_output_that_is_contested_again_and_again_is_looked_at_more_and_more_seldom():
+    job = contested("job-0")
+    job.store.others["job-1"] = ""
+    job.tell(events.JobsFound((), ("job-0",)))
+    job.settle()
+    assert job.sought == [("job-0",), ("job-1",)], "the first time at once"
+    job.store.others["job-2"] = ""
+    job.tell(events.JobsFound((), ("job-1",)))
+    job.settle()
+    assert len(job.sought) == 2
+    job.pass_time(0.5)
+    assert job.sought[2:] == [("job-2",)]
+
+
+def test_an_output_that_stays_contested_is_given_up():
+    job = contested("job-0")
+    another_comes(job, storage.CONTESTS)
+    assert job.ended == "Failed"
+    assert job.status.conditions[-1].reason == "OutputReserved"
+    assert len(job.sought) == storage.CONTESTS + 1
+
+
+def test_of_very_many_others_some_are_asked_for_at_a_time():
+    names = [f"job-{number:03}" for number in range(150)]
+    job = contested(*names)
+    assert job.sought == [tuple(names[:100])]
+    job.tell(events.JobsFound((), job.sought[0]))
+    job.settle()
+    assert job.sought[1:] == [tuple(names[100:])]
+    job.tell(events.JobsFound((), job.sought[1]))
     assert job.run_to_the_end() == "Succeeded"

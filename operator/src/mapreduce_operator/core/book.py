@@ -208,6 +208,8 @@ class Book:
         self.opened_once = False
         self.sought: tuple[str, ...] = ()
         """Jobs that left something at the output, of which it is being found out whether they live."""
+        self.contests = 0
+        """How often in a row the output was found contested."""
         self.live_jobs: set[str] = set()
         self.dead_jobs: set[str] = set()
         """What was found out about such jobs."""

@@ -31,6 +31,10 @@ from mapreduce_operator.core.workers import Worker
 
 STAGES_AT_ONCE: Final = 8
 """Stage attempts that one gateway has at a time."""
+CONTESTS: Final = 30
+"""How often in a row an output may be found contested."""
+JUDGED_AT_ONCE: Final = 100
+"""Other jobs at the output of which it is found out at a time whether they live."""
 
 
 def advance(book: Book) -> None:
@@ -98,6 +102,7 @@ def opened(book: Book, attempt: Attempt, report: Opened) -> None:
     book.record("Finished", attempt=attempt.id, worker=attempt.worker)
     attempt.worker.opened = True
     book.opened_once = True
+    book.contests = 0
     book.news.add(attempt.worker.number)
     if report.published:
         book.summary = report.summary
@@ -112,8 +117,14 @@ def contested(book: Book, attempt: Attempt, report: OutputContested) -> None:
     if not attempts.end(book, attempt):
         return
     attempts.put_back(book, "open", 0)
-    book.sought = report.uids
-    book.commands.append(FindJobs(report.uids))
+    book.contests += 1
+    if book.contests > CONTESTS:
+        message = f"others leave something at the output again and again, at last {', '.join(report.uids[:3])}"
+        book.fail("OutputReserved", message)
+    # Whoever can write to the volume can make this happen: each time costs a LIST of all jobs.
+    book.tasks["open"].paused[0] = book.now + policies.pause(book.contests - 1, policies.STORAGE_PAUSES)
+    book.sought = report.uids[:JUDGED_AT_ONCE]
+    book.commands.append(FindJobs(book.sought))
 
 
 def judged(book: Book, found: JobsFound) -> None:
