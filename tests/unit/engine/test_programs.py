@@ -1,7 +1,9 @@
 """A file becomes the job in it, or an error that says what to change."""
 
 import random
+import re
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 import mapreduce as mr
 from mapreduce.errors import ProgramError
 from mapreduce.program import Program, Shape, SideFile
-from mapreduce_worker.engine import failure, local, program
+from mapreduce_worker.engine import failure, local, program, program_files
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support.engine_runs import WordCount, run_pairs
 
@@ -275,3 +277,25 @@ def test_a_module_of_the_installation_is_a_program(tmp_path):
 def test_a_module_that_is_not_there_or_has_no_such_job_is_refused(tmp_path, module, class_name, says):
     with pytest.raises(ProgramError, match=says):
         program.load(Program("", b"", class_name, module=module), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["polars.py", "zstandard.py", "click.py", "polars.pyc", "polars.abi3.so"])
+def test_a_side_file_must_not_hide_what_is_imported_later(tmp_path, monkeypatch, name):
+    monkeypatch.delitem(sys.modules, name.partition(".")[0], raising=False)
+    with pytest.raises(ProgramError, match=rf"the side file {name} has the name of a module of an installed package"):
+        program.load(Program("job.py", ONE, files=(SideFile(name, b""),)), tmp_path)
+
+
+def test_a_program_named_like_a_library_does_not_hide_it_when_it_is_imported_later(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "zstandard", raising=False)
+    assert load(tmp_path, ONE, file="zstandard.py").__name__ == "WordCount"
+    assert "zstandard" not in sys.modules
+
+
+def test_what_the_system_needs_has_names_that_are_taken_everywhere():
+    names = {name for part in ("", "-operator", "-worker") for name in metadata.requires(f"mapreduce{part}") or ()}
+    wanted = {re.split(r"[^\w-]", name)[0].lower().replace("_", "-") for name in names}
+    assert "polars" in wanted
+    for package, owners in metadata.packages_distributions().items():
+        if wanted & {owner.lower().replace("_", "-") for owner in owners} and not package.startswith("_"):
+            assert package in program_files.LIBRARIES

@@ -107,8 +107,7 @@ def _compile(program: Program, path: Path) -> None:
 def _module_name(program: Program) -> str:
     """Return the file's own name, unless a module of that name is there already."""
     stem = Path(program.file).stem
-    free = stem.isidentifier() and stem not in sys.stdlib_module_names and stem not in sys.modules
-    return stem if free else f"mapreduce_program_{program.digest[:16]}"
+    return stem if stem.isidentifier() and not program_files.owner(stem) else f"mapreduce_program_{program.digest[:16]}"
 
 
 def _choose(module: ModuleType, program: Program) -> type[Job]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.machinery import PathFinder, all_suffixes
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,12 @@ from mapreduce_worker.engine import durable
 from mapreduce_worker.engine.failure import PROGRAM_FOLDER
 
 _SIDE: Final = "-files"
+LIBRARIES: Final = frozenset(
+    {"mapreduce", "mapreduce_cli", "mapreduce_operator", "mapreduce_worker"}
+    | {"aiohttp", "kopf", "msgspec", "polars", "xxhash", "zstandard"}
+    | {"click", "kubernetes", "rich", "urllib3", "websocket", "yaml"}
+)
+"""What any part of the system imports: their names are taken also where that part is not installed."""
 
 
 def write(program: Program, scratch: Path) -> Path:
@@ -82,7 +89,20 @@ def _check(program: Program) -> None:
 
 def _check_module(name: str) -> None:
     """Refuse a side file that would hide a module that others import, or be hidden by it."""
-    stem, _, suffix = name.rpartition(".")
-    if suffix == "py" and (stem in sys.stdlib_module_names or stem in sys.modules):
-        whose = "Python's own library" if stem in sys.stdlib_module_names else "an installed package"
+    stem, dot, suffix = name.partition(".")
+    if dot + suffix in all_suffixes() and (whose := owner(stem)):
         raise ProgramError(f"the side file {name} has the name of a module of {whose}: give it another name")
+
+
+def owner(stem: str) -> str:
+    """Return in words whose module has this name already; empty if it is free.
+
+    What may be imported later counts as what was imported before. Only folders of installed packages are searched:
+    a side file may well lie on `PYTHONPATH` too, where its author works on it.
+    """
+    if stem in sys.stdlib_module_names:
+        return "Python's own library"
+    installed = [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
+    if stem in LIBRARIES or stem in sys.modules or PathFinder.find_spec(stem, installed) is not None:
+        return "an installed package"
+    return ""
