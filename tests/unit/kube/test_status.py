@@ -1,6 +1,7 @@
 """What `kubectl get` and `kubectl describe` show of a job."""
 
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import msgspec
 import yaml
@@ -205,8 +206,7 @@ def schema_of_the_status():
 
 
 def test_the_phases_of_a_job_are_those_of_the_schema_in_their_order():
-    told = next(field.type for field in msgspec.inspect.type_info(JobStatus).fields if field.name == "phase")
-    assert sorted(told.values) == sorted(words.PHASES)
+    assert get_args(get_type_hints(JobStatus)["phase"]) == words.PHASES
     assert schema_of_the_status()["phase"]["enum"] == list(words.PHASES)
 
 
