@@ -33,6 +33,7 @@ from mapreduce_cli import localjobs
 from mapreduce_cli.failures import JobFailed
 from mapreduce_cli.progress import Display, Snapshot, display
 from mapreduce_cli.sequential_history import EPOCH, History
+from mapreduce_operator.core import policies
 from mapreduce_worker.engine import failure as engine_failure
 from mapreduce_worker.engine import map_output, map_part, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine.options import PROCESS_SHARE, of_job
@@ -196,7 +197,7 @@ class _Sequential:
             return work()
         except _TaskFailed as failed:
             info = failed.info
-            if info.kind != "user" or len(self._left_out) >= self._spec.limits.max_failed_tasks:
+            if info.kind != "user" or not policies.leaves_out(len(self._left_out), self._spec.limits):
                 raise JobFailed(info.reason, info.message, where=info.where, traceback=info.traceback) from failed
             self._left_out.append(attempt.task)
             where = f" (at {info.where})" if info.where else ""

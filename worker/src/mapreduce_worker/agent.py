@@ -25,7 +25,7 @@ from mapreduce_worker.core import events
 from mapreduce_worker.core.worker import WorkerCore
 from mapreduce_worker.core_loop import CoreLoop
 from mapreduce_worker.data_server import DataServer, worker_routes
-from mapreduce_worker.engine.options import of_job
+from mapreduce_worker.engine.options import SLOT_SHARE, of_job
 from mapreduce_worker.fetch import Fetcher, InputRefusedError, TicketRefused, Unreachable
 from mapreduce_worker.outputs import MapOutputs
 from mapreduce_worker.settings import Settings
@@ -122,8 +122,7 @@ class Agent:
         self._book.learn(spec.uid, body.ticket_keys)
         prepare = Prepare(
             program=program,
-            # The other half is for the interpreter, for user code, and for what is not counted.
-            options=of_job(spec, body.limits.flush_bytes, limit // 2),
+            options=of_job(spec, body.limits.flush_bytes, limit // SLOT_SHARE),
             scratch=str(self._settings.scratch.absolute()),
             root_input=str(self._settings.root_input),
         )

@@ -6,9 +6,17 @@ and `records` take it whole, so that a new option changes no signature between h
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-from mapreduce.spec import MIB, EncodingErrors, InputFormat, JobSpec
+from mapreduce.spec import MAX_RECORD_BYTES, MIB, EncodingErrors, InputFormat, JobSpec
+
+SLOT_SHARE: Final = 2
+"""The part of a slot's memory that is for data, one in so many: the rest is for the interpreter, for user code, and for
+what is not counted."""
+PROCESS_SHARE: Final = 4
+"""The same where everything runs in one process, and with it what the gateway holds of an output."""
 
 
 class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +32,7 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str] = {}
     format: InputFormat = "text"
     encoding_errors: EncodingErrors = "strict"
-    max_record_bytes: int = 64 * MIB
+    max_record_bytes: int = MAX_RECORD_BYTES
     flush_bytes: int = 64 * MIB
     memory: int = 512 * MIB
 
