@@ -7,7 +7,8 @@ other end), `copy.py` and `cat.py`.
 
 A frame is a letter, the length of the payload (big-endian, 32 bits), the payload:
 I what comes (JSON), K a folder (JSON), F a file begins (JSON), D bytes of it, E its SHA-256,
-Z the end (JSON), X a refusal (JSON).
+Z the end (JSON), X a refusal (JSON). JSON that is longer than a frame comes as M, M, …, and the rest
+of it with its own letter.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from typing import Any
 
 HEADER = struct.Struct("!cI")
 BLOCK = 1 << 20
+LONGEST = 256 << 20
+"""Bytes that a message of several frames may have: some hundred bytes for each of a million files."""
 SUFFIX = ".copying"
 """Hidden names are `.NAME.RANDOM.copying`."""
 STALE = 86_400.0
@@ -51,17 +54,29 @@ def frame(kind: bytes, payload: bytes = b"") -> bytes:
 
 
 def message(kind: bytes, value: dict[str, Any]) -> bytes:
-    """Return a frame whose payload is JSON."""
-    return frame(kind, json.dumps(value).encode())
+    """Return the frame, or the frames, whose payload is JSON."""
+    payload = json.dumps(value).encode()
+    last = max(0, len(payload) - 1) // BLOCK * BLOCK
+    more = [frame(b"M", payload[at : at + BLOCK]) for at in range(0, last, BLOCK)]
+    return b"".join([*more, frame(kind, payload[last:])])
 
 
 def frames(read: Read) -> Iterator[Frame]:
-    """Yield frames until Z; raises `Refusal` for X, `EOFError` if the stream ends early."""
+    """Yield frames until Z, a message as one; raises `Refusal` for X, `EOFError` if the stream ends early."""
+    held = bytearray()
     while True:
         kind, length = HEADER.unpack(exactly(read, HEADER.size))
         if length > BLOCK:
             raise EOFError(f"a frame of {length} bytes")
         payload = exactly(read, length)
+        if kind == b"M":
+            held += payload
+            if len(held) > LONGEST:
+                raise EOFError(f"a message of more than {LONGEST} bytes")
+            continue
+        if held:
+            payload = bytes(held) + payload
+            held.clear()
         if kind == b"X":
             raise Refusal(json.loads(payload)["message"])
         yield kind, payload

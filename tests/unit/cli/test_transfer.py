@@ -185,6 +185,35 @@ def test_a_link_and_a_pipe_in_a_folder_are_left_out_and_told(volume, here):
     assert upload(volume, here / "texts", "in")["skipped"] == ["loop", "fifo"]
 
 
+def test_a_list_that_is_longer_than_a_frame_arrives(volume, here):
+    """Both ways, and back as what the other end has."""
+    (here / "texts").mkdir()
+    names = [f"{number:06d}{'x' * 200}" for number in range(5500)]
+    for name in names:
+        (here / "texts" / name).symlink_to("nowhere")
+    assert upload(volume, here / "texts", "in")["skipped"] == names
+    (volume / "in" / "a").write_bytes(b"1")
+    for name in names:
+        (volume / "in" / name).symlink_to("nowhere")
+    assert download(volume, "in", here / "back")["skipped"] == names
+    assert tree(here / "back") == {"a": b"1"}
+
+
+@pytest.mark.parametrize("size", [0, 1, transfer.BLOCK - 1, transfer.BLOCK, transfer.BLOCK + 1, 3 * transfer.BLOCK])
+def test_a_message_of_any_length_is_read_as_it_was_written(size):
+    value = {"a": "x" * (size - len('{"a": ""}'))} if size > 9 else {}
+    stream = io.BytesIO(transfer.message(b"I", value) + transfer.frame(b"D", b"y") + transfer.message(b"Z", {}))
+    kinds = [(kind, json.loads(payload) if kind != b"D" else payload) for kind, payload in transfer.frames(stream.read)]
+    assert kinds == [(b"I", value), (b"D", b"y"), (b"Z", {})]
+
+
+def test_a_message_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(transfer, "LONGEST", 2 << 20)
+    stream = io.BytesIO(transfer.frame(b"M", b"x" * transfer.BLOCK) * 3)
+    with pytest.raises(EOFError, match="a message of more than"):
+        list(transfer.frames(stream.read))
+
+
 def test_what_a_killed_copy_left_long_ago_is_swept(volume, here):
     (here / "a").write_bytes(b"new")
     for name, seconds in ((".a.00.copying", 100_000), (".a.11.copying", 10)):
@@ -219,6 +248,13 @@ def test_the_files_of_an_output_are_printed_in_the_manifests_order(volume):
     make_output(volume / "wc", {"part-r-00001.tsv": b"b\t1\n", "part-r-00000.tsv": b"a\t1\n"})
     (volume / "wc" / "other.tsv").write_bytes(b"no")
     assert printed(volume, "wc") == b"b\t1\na\t1\n"
+
+
+def test_an_output_whose_list_of_files_is_longer_than_a_frame_is_printed(volume):
+    made = {f"part-r-{number:05d}{'x' * 200}.tsv": b"%d\n" % number for number in range(5000)}
+    make_output(volume / "wc", made)
+    assert (volume / "wc" / "_manifest.json").stat().st_size > transfer.BLOCK
+    assert printed(volume, "wc") == b"".join(made.values())
 
 
 def test_compressed_output_is_decompressed_unless_it_is_wanted_raw(volume):
