@@ -17,7 +17,9 @@ Text becomes a bool, number, or whatever msgspec makes of it; a list or dictiona
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import inspect
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -109,15 +111,40 @@ def bind(wanted: type | None, given: Mapping[str, str]) -> Any:
 def _fields(wanted: type) -> list[_Field]:
     if issubclass(wanted, msgspec.Struct):
         return [_Field(field.name, field.type, field.required, repr(field.default)) for field in _of_struct(wanted)]
-    if not dataclasses.is_dataclass(wanted):
-        _check_annotated(wanted)
-        try:
-            wanted = dataclasses.dataclass(kw_only=True)(wanted)
-        except (TypeError, ValueError) as error:
-            raise ProgramError(f"the class Params cannot be used: {error}") from error
     types = _types(wanted)
+    if not _is_decorated(wanted):
+        _make_dataclass(wanted, types)
     fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(wanted)  # type: ignore[arg-type]  # it is one
     return [_of_dataclass(field, types[field.name]) for field in fields if field.init]
+
+
+def _is_decorated(cls: type) -> bool:
+    """Tell whether a class is a dataclass itself: `dataclasses.is_dataclass` says so of every heir of one too."""
+    return "__dataclass_fields__" in vars(cls)
+
+
+def _make_dataclass(wanted: type, types: dict[str, Any]) -> None:
+    """Make a dataclass of a plain class, with what it and all its plain bases annotate; the bases stay as they are."""
+    known: set[str] = set()
+    plain: set[str] = set()
+    for cls in wanted.__mro__:
+        said = set(types) & (set(vars(cls)) | set(inspect.get_annotations(cls)))
+        if not _is_decorated(cls):
+            _check_annotated(cls, types)
+            plain |= said - known
+        known |= said
+    if not plain and dataclasses.is_dataclass(wanted):
+        return
+    wanted.__annotations__ = {name: kind for name, kind in types.items() if name in plain}
+    for name in plain:
+        # A dataclass takes such a default away from the class where it stands: here that must not be a base.
+        if isinstance(value := getattr(wanted, name, None), dataclasses.Field):
+            setattr(wanted, name, copy.copy(value))
+    frozen = dataclasses.is_dataclass(wanted) and wanted.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    try:
+        dataclasses.dataclass(kw_only=True, frozen=frozen)(wanted)
+    except (TypeError, ValueError) as error:
+        raise ProgramError(f"the class Params cannot be used: {error}") from error
 
 
 def _of_struct(wanted: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
@@ -140,11 +167,11 @@ def _of_dataclass(field: dataclasses.Field[Any], kind: Any) -> _Field:
     return _Field(field.name, kind, required, default)
 
 
-def _check_annotated(wanted: type) -> None:
+def _check_annotated(cls: type, types: dict[str, Any]) -> None:
     """Refuse a default without a type: it would never be set."""
-    for name, value in vars(wanted).items():
+    for name, value in vars(cls).items():
         plain = isinstance(value, (str, int, float, bool, list, tuple, dict, set, type(None)))
-        if plain and not name.startswith("_") and name not in vars(wanted).get("__annotations__", {}):
+        if plain and not name.startswith("_") and name not in types:
             raise ProgramError(f"Params.{name} has no type: write {name}: {type(value).__name__} = {value!r:.80}")
 
 

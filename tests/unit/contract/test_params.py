@@ -82,3 +82,50 @@ def test_dataclasses_and_structs_do_too(wanted):
 def test_what_does_not_fit_is_refused_with_the_name_the_type_and_what_is_known(wanted, given, message):
     with pytest.raises(ProgramError, match=message):
         bind(wanted, given)
+
+
+def family():
+    """Return fresh classes of parameters that inherit: a dataclass keeps a mark of having been used."""
+
+    class Common:
+        n: int = 10
+        words: list[str] = dataclasses.field(default_factory=list)
+
+    class Heir(Common):
+        k: int = 1
+
+    class Changed(Heir):
+        n = 20
+
+    class OfData(Data):
+        k: int = 1
+        word = "a"
+
+    @dataclasses.dataclass(frozen=True)
+    class Frozen:
+        n: int
+
+    class OfFrozen(Frozen):
+        k: int = 1
+
+    return Common, Heir, Changed, OfData, OfFrozen
+
+
+@pytest.mark.parametrize("used_before", [False, True])
+def test_what_params_inherit_counts_whatever_was_bound_before(used_before):
+    common, heir, changed, of_data, of_frozen = family()
+    if used_before:
+        assert bind(common, {}).n == 10
+        assert bind(heir, {}).k == 1
+    made = bind(heir, {"n": "5", "k": "2", "words": '["a"]'})
+    assert (made.n, made.k, made.words) == (5, 2, ["a"])
+    assert (bind(heir, {}).n, bind(heir, {}).words, bind(changed, {}).n) == (10, [], 20)
+    assert bind(changed, {"n": "3"}).n == 3
+    made = bind(of_data, {"count": "3", "k": "2"})
+    assert (made.count, made.word, made.k) == (3, "a", 2)
+    with pytest.raises(ProgramError, match="must not be negative"):
+        bind(of_data, {"count": "-1"})
+    assert bind(of_frozen, {"n": "3", "k": "2"}) == of_frozen(n=3, k=2)
+    assert bind(common, {"n": "4"}).words == []
+    with pytest.raises(ProgramError, match=r"no parameter 'k'; the program knows n: int = 10, words: list\[str\] = …"):
+        bind(common, {"k": "4"})
