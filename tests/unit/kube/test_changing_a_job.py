@@ -97,6 +97,17 @@ def test_a_job_that_is_resumed_while_no_operator_runs_begins_its_deadlines_anew(
     asyncio.run(go())
 
 
+def test_an_operator_that_comes_after_a_resume_knows_from_the_status_when_that_was():
+    async def go():
+        told = {"type": "Suspended", "status": "False", "lastTransitionTime": "2026-11-22T10:00:00Z"}
+        status = {"phase": "Pending", "conditions": [told]}
+        world = World(body(metadata={"finalizers": [words.FINALIZER]}) | {"status": status})
+        async with following(world):
+            assert [wish.resumed_wall for wish in wishes(world)] == [1_795_341_600.0]
+
+    asyncio.run(go())
+
+
 def test_the_time_of_a_suspension_does_not_count_against_a_job_that_waits_for_its_program():
     async def go():
         program = {"configMap": {"name": "code", "key": "job.py"}}

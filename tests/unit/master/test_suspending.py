@@ -225,3 +225,23 @@ def test_after_a_restart_the_time_before_a_pause_does_not_count_for_the_deadline
     assert job.ended is None
     job.pass_time(15)
     assert job.phase == "Failed"
+
+
+def test_a_master_that_ends_before_the_resume_is_journalled_hands_its_time_on_by_the_status():
+    job = JobUnderTest(limits=Limits(active_deadline=60.0)).until_mapping()
+    job.pass_time(50)
+    suspend(job, deadline=60.0)
+    job.pass_time(100)
+    job.start_at_once = False
+    resume(job, deadline=60.0)
+    wanted = events.SpecChanged(workers=2, suspend=False, active_deadline=60.0, resumed_wall=job.mono + 1e9)
+    job.pass_time(10)
+    assert "Resumed" not in str(job.store.frames)
+    job.start_at_once, job.first_event = True, wanted
+    job.restart_master()
+    job.until_mapping()
+    job.pass_time(40)
+    assert job.ended is None
+    job.pass_time(15)
+    assert job.phase == "Failed"
+    assert condition(job, "Failed") == ("True", "DeadlineExceeded")

@@ -118,12 +118,14 @@ class SpecChanged(msgspec.Struct, frozen=True, kw_only=True):
 
     As the first event of a job it decides what is started at all; else what the spec says holds.
     workers: how many there should be. suspend: no Pod of the job may run. active_deadline: seconds
-    that the job may be active for, 0 for no limit.
+    that the job may be active for, 0 for no limit. resumed_wall: when people were told that the last pause
+    was over, in Unix seconds, or 0; the journal lacks it if this master's predecessor ended soon after.
     """
 
     workers: int
     suspend: bool
     active_deadline: float
+    resumed_wall: float = 0.0
 
 
 class EpochRead(msgspec.Struct, frozen=True):

@@ -153,8 +153,9 @@ def resume(book: Book) -> None:
 def _first_time(book: Book, found: Recovered) -> None:
     book.started_wall = found.started_wall or book.started_wall
     if found.active_wall is not None and not book.resumes:
-        # The time between two masters counts; only the wall clock knows it.
-        book.active_since = book.at.mono - max(0.0, book.at.wall - found.active_wall)
+        # The time between two masters counts, and a pause does not; only the wall clock knows either.
+        active_wall = max(found.active_wall, book.wanted.resumed_wall)
+        book.active_since = book.at.mono - max(0.0, book.at.wall - active_wall)
     book.last_failures = [*found.failures, *book.last_failures][-KEPT_FAILURES:]
     if found.failure is not None:
         book.fail(found.failure.reason, found.failure.message)

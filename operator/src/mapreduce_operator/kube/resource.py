@@ -110,7 +110,17 @@ def finished(body: Mapping[str, Any]) -> Literal["", "Complete", "Failed"]:
 def _finished_at(body: Mapping[str, Any]) -> float | None:
     if not finished(body):
         return None
-    written = (body.get("status") or {}).get("completionTime")
+    return _seconds((body.get("status") or {}).get("completionTime"))
+
+
+def _resumed_at(body: Mapping[str, Any]) -> float | None:
+    for condition in (body.get("status") or {}).get("conditions") or ():
+        if (condition.get("type"), condition.get("status")) == ("Suspended", "False"):
+            return _seconds(condition.get("lastTransitionTime"))
+    return None
+
+
+def _seconds(written: object) -> float | None:
     try:
         return datetime.datetime.fromisoformat(str(written)).timestamp()
     except ValueError:
@@ -197,6 +207,7 @@ def wanted(body: Mapping[str, Any]) -> SpecChanged:
         workers=spec.workers.replicas,
         suspend=spec.suspend,
         active_deadline=float(spec.active_deadline_seconds or 0),
+        resumed_wall=_resumed_at(body) or 0.0,
     )
 
 
