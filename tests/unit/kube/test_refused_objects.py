@@ -1,6 +1,7 @@
 """A job whose objects, before there is a core and a Pod, are refused by a quota, a rule or the API server itself."""
 
 import asyncio
+from typing import Any
 
 from mapreduce_operator.kube import reconcile
 from mapreduce_operator.kube.errors import Forbidden, Rejected
@@ -46,11 +47,12 @@ def test_a_job_goes_on_once_its_objects_are_allowed(monkeypatch):
 
     async def go():
         world = World(body())
-        allowed = world.api.create
+        api: Any = world.api
+        allowed = api.create
         refusing(world, Forbidden("exceeded quota", status=403))
         async with following(world):
             assert world.cores == []
-            world.api.create = allowed
+            api.create = allowed
             await settled()
             assert len(world.cores) == 1
 

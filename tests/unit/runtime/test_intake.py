@@ -1,6 +1,7 @@
 """How much a session may send: a burst, and then a pace; and what bodies in flight cost others."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from mapreduce_operator.rpc import intake
 from mapreduce_operator.rpc.intake import Busy, Intake
 
 
-class Request:
+class SentRequest:
     """A request whose body is promised, and comes as far as it was sent."""
 
     def __init__(self, sent, promised=None):
@@ -22,6 +23,11 @@ class Request:
             yield bytes(min(1 << 16, self._sent - start))
         if self._sent < self.content_length:
             await asyncio.Event().wait()
+
+
+def request(sent: int, promised: int | None = None) -> Any:
+    """Return a request of which `sent` bytes come; `promised`: as many as it says."""
+    return SentRequest(sent, promised)
 
 
 async def beside(it, requests, scene, limit=protocol.WORKER_BODY):
@@ -75,10 +81,10 @@ def test_what_was_only_promised_takes_no_room():
 
     async def scene():
         assert it._room == 64 << 20
-        assert len(await it.read(Request(200), "honest", protocol.WORKER_BODY, "honest")) == 200
-        assert len(await it.read(Request(4 << 20), "mate", protocol.WORKER_BODY, "liars")) == 4 << 20
+        assert len(await it.read(request(200), "honest", protocol.WORKER_BODY, "honest")) == 200
+        assert len(await it.read(request(4 << 20), "mate", protocol.WORKER_BODY, "liars")) == 4 << 20
 
-    tricklers = [Request(1, promised=4 << 20) for _ in range(16)]
+    tricklers = [request(1, promised=4 << 20) for _ in range(16)]
     assert asyncio.run(beside(it, tricklers, scene)) == [None] * 16
 
 
@@ -87,12 +93,12 @@ def test_the_workers_of_one_job_cannot_take_the_room_of_another():
 
     async def scene():
         assert it._room >= 48 << 20
-        assert len(await it.read(Request(4 << 20), "honest", protocol.WORKER_BODY, "honest")) == 4 << 20
-        assert len(await it.read(Request(60_000), "mate", protocol.WORKER_BODY, "liars")) == 60_000
-        gateway = await it.read(Request(protocol.MAX_BODY), "its gateway", protocol.MAX_BODY, "liars")
+        assert len(await it.read(request(4 << 20), "honest", protocol.WORKER_BODY, "honest")) == 4 << 20
+        assert len(await it.read(request(60_000), "mate", protocol.WORKER_BODY, "liars")) == 60_000
+        gateway = await it.read(request(protocol.MAX_BODY), "its gateway", protocol.MAX_BODY, "liars")
         assert len(gateway) == protocol.MAX_BODY
 
-    ended = asyncio.run(beside(it, [Request(3 << 20, promised=4 << 20) for _ in range(16)], scene))
+    ended = asyncio.run(beside(it, [request(3 << 20, promised=4 << 20) for _ in range(16)], scene))
     assert sum(isinstance(error, Busy) for error in ended) == 11
     assert (it._room, it._held) == (64 << 20, {})
 
@@ -101,6 +107,6 @@ def test_a_body_that_comes_too_slowly_is_given_up_and_paid_for(monkeypatch):
     monkeypatch.setattr(intake, "PATIENCE", 0.0)
     it = Intake(clock=lambda: 100.0)
     with pytest.raises(Busy, match="too slowly"):
-        asyncio.run(it.read(Request(1000, promised=2000), "a", protocol.WORKER_BODY, "job"))
+        asyncio.run(it.read(request(1000, promised=2000), "a", protocol.WORKER_BODY, "job"))
     assert it._paid_until["a"] == 100.0 + (1000 + intake.REQUEST) / intake.RATE
     assert it._room == intake.IN_FLIGHT
