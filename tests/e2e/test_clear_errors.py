@@ -15,7 +15,7 @@ AT_FAULT = {
     "syntax-error": ("import mapreduce as mr\nclass W(mr.Job:\n", {}, "ProgramInvalid", ["line 2"]),
     "no-job": ("x = 1\n", {}, "ProgramInvalid", ["Job"]),
     "two-jobs": (JOB + MAP + SUM + "\nclass Other(Fails):\n" + MAP + SUM, {}, "ProgramInvalid", ["Fails", "Other"]),
-    "no-reduce": (JOB + MAP, {}, "ProgramInvalid", ["reduce"]),
+    "no-map": (JOB + SUM, {}, "ProgramInvalid", ["map"]),
     "map-raises": (
         JOB + "    def map(self, line):\n        raise ValueError('seven is no word')\n" + SUM,
         {},
