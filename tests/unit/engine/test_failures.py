@@ -4,6 +4,8 @@ import asyncio
 import errno
 import signal
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -267,3 +269,14 @@ def test_a_program_that_exits_while_it_is_loaded_is_at_fault():
     info = describe(SystemExit("\ud800"))
     assert (info.kind, info.reason) == ("user", "SlotExited")
     assert protocol.encode(info)
+
+
+def test_a_package_of_the_users_whose_name_begins_as_ours_is_not_ours():
+    for ours in (mr, failure):
+        place = Path(str(ours.__file__)).parent
+        source = "def emit(record):\n    return len(5)\n"
+        members: dict[str, Any] = {}
+        exec(compile(source, f"{place}_jobs/wc.py", "exec"), members)
+        info = told(run, emitter(mr.Sum(), emit=members["emit"]), ["x"])
+        assert info.message == "TypeError: object of type 'int' has no len()"
+        assert "wc.py" in info.traceback

@@ -7,6 +7,7 @@ where it happened. Faults of the engine and of the machine come through as they 
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ MAX_TEXT: Final = 8000
 """Characters of a message or traceback that are kept."""
 
 _YIELDING: Final = ("map", "combine", "reduce")
-_OURS: Final = (str(Path(__file__).parent), str(Path(mapreduce.__file__).parent))
+_OURS: Final = (f"{Path(__file__).parent}{os.sep}", f"{Path(mapreduce.__file__).parent}{os.sep}")
 
 _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (MixedKeyError, "MixedKeys"),
