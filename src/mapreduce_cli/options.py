@@ -79,64 +79,66 @@ _CHOICES: Final = (
 )
 
 
+_OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
+    click.option(
+        "--reducers",
+        metavar="N",
+        type=int,
+        default=DEFAULT_REDUCERS,
+        show_default=True,
+        help="Partitions of the keys.",
+    ),
+    click.option(
+        "--split-size",
+        metavar="SIZE",
+        type=Size(),
+        help="Input of one map task.  [default: from the input]",
+    ),
+    click.option(
+        "--param",
+        "params",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="A parameter of the program; may be repeated.",
+    ),
+    click.option(
+        "--files", metavar="PATH", multiple=True, help="A module or data file beside the program; may be repeated."
+    ),
+    *(
+        click.option(name, type=click.Choice(words), default=default, show_default=True, help=text)
+        for name, words, default, text in _CHOICES
+    ),
+    click.option(
+        "--max-record",
+        metavar="SIZE",
+        type=Size(),
+        default=f"{MAX_RECORD_BYTES // MIB}Mi",
+        show_default=True,
+        help="The longest record.",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace an output of an earlier job at the end."),
+    click.option(
+        "--max-failed-tasks",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Tasks that may fail for good and be left out.",
+    ),
+    click.option(
+        "--task-timeout",
+        metavar="SECONDS",
+        type=click.IntRange(min=1, max=LONGEST_TASK_TIMEOUT),
+        default=TASK_TIMEOUT,
+        show_default=True,
+        help="A task without progress for so long is ended and tried again.",
+    ),
+)
+
+
 def of_job(command: FunctionT) -> FunctionT:
     """Give a command the options of a job; it gets them as keywords, for `read`."""
-    options: list[Callable[[FunctionT], FunctionT]] = [
-        click.option(
-            "--reducers",
-            metavar="N",
-            type=int,
-            default=DEFAULT_REDUCERS,
-            show_default=True,
-            help="Partitions of the keys.",
-        ),
-        click.option(
-            "--split-size",
-            metavar="SIZE",
-            type=Size(),
-            help="Input of one map task.  [default: from the input]",
-        ),
-        click.option(
-            "--param",
-            "params",
-            metavar="NAME=VALUE",
-            multiple=True,
-            help="A parameter of the program; may be repeated.",
-        ),
-        click.option(
-            "--files", metavar="PATH", multiple=True, help="A module or data file beside the program; may be repeated."
-        ),
-        *(
-            click.option(name, type=click.Choice(words), default=default, show_default=True, help=text)
-            for name, words, default, text in _CHOICES
-        ),
-        click.option(
-            "--max-record",
-            metavar="SIZE",
-            type=Size(),
-            default=f"{MAX_RECORD_BYTES // MIB}Mi",
-            show_default=True,
-            help="The longest record.",
-        ),
-        click.option("--overwrite", is_flag=True, help="Replace an output of an earlier job at the end."),
-        click.option(
-            "--max-failed-tasks",
-            metavar="N",
-            type=click.IntRange(min=0),
-            default=0,
-            show_default=True,
-            help="Tasks that may fail for good and be left out.",
-        ),
-        click.option(
-            "--task-timeout",
-            metavar="SECONDS",
-            type=click.IntRange(min=1, max=LONGEST_TASK_TIMEOUT),
-            default=TASK_TIMEOUT,
-            show_default=True,
-            help="A task without progress for so long is ended and tried again.",
-        ),
-    ]
-    for option in reversed(options):
+    for option in reversed(_OPTIONS):
         command = option(command)
     return command
 

@@ -56,7 +56,11 @@ _manifest.json, _history/events.ndjson and _SUCCESS.
 @click.option(
     "--slots", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Tasks at once in a worker."
 )
-@click.option("--sequential", is_flag=True, help="Run everything in this process, one task after the other; pdb works.")
+@click.option(
+    "--sequential",
+    is_flag=True,
+    help="Run everything in this process, one task after the other; pdb works, nothing that hangs is ended.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end, and no progress.")
 @options.of_job
 def run(
