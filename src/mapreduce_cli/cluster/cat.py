@@ -68,7 +68,8 @@ def copy_out(incoming: Iterator[transfer.Frame], write: transfer.Write, *, raw: 
             digest, reader = hashlib.sha256(), decompress.reader(name, raw=raw)
         elif kind == b"D":
             digest.update(payload)
-            write(reader.feed(payload))
+            for text in reader.feed(payload):
+                write(text)
         elif kind == b"E":
             reader.end()
             if payload != digest.digest():

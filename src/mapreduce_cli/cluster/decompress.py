@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mapreduce_cli.cluster.problems import Broken, Refused
 
 _GZIP = 16 + zlib.MAX_WBITS
+_PIECE = 512
+"""Bytes that a library gets at once: of zstd they stand for 16 MiB at most, of gzip for half of one."""
 
 
 class Reader:
@@ -22,19 +24,21 @@ class Reader:
         self._inner = make()
         self._began = False
 
-    def feed(self, data: bytes) -> bytes:
-        """Return what this piece holds; a file may be several members or frames."""
-        pieces = []
-        while data:
-            if self._inner.eof:
-                self._inner = self._make()
-            try:
-                pieces.append(self._inner.decompress(data))
-            except self._fault as error:
-                raise Broken(f"{self._name} is damaged: {error}") from error
-            self._began = True
-            data = self._inner.unused_data
-        return b"".join(pieces)
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what this piece holds, in bounded pieces; a file may be several members or frames."""
+        for start in range(0, len(data), _PIECE):
+            piece = data[start : start + _PIECE]
+            while piece:
+                if self._inner.eof:
+                    self._inner = self._make()
+                try:
+                    made = self._inner.decompress(piece)
+                except self._fault as error:
+                    raise Broken(f"{self._name} is damaged: {error}") from error
+                self._began = True
+                if made:
+                    yield made
+                piece = self._inner.unused_data
 
     def end(self) -> None:
         """The file has ended."""
@@ -45,9 +49,9 @@ class Reader:
 class Plain:
     """A file that is not compressed."""
 
-    def feed(self, data: bytes) -> bytes:
-        """Return the piece."""
-        return data
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the piece."""
+        yield data
 
     def end(self) -> None:
         """There is nothing to check."""

@@ -10,7 +10,7 @@ import os
 import pytest
 import zstandard
 
-from mapreduce_cli.cluster import cat, streams, transfer
+from mapreduce_cli.cluster import cat, decompress, streams, transfer
 from mapreduce_cli.cluster.problems import Broken, Refused
 from mapreduce_worker.gateway import sealed
 from tests.support.transfer_pipe import LocalPipe
@@ -268,6 +268,15 @@ def test_zstandard_output_of_several_frames_is_decompressed(volume):
     frames = [zstandard.ZstdCompressor().compress(text) for text in (b"a\t1\n" * 100_000, b"b\t2\n")]
     make_output(volume / "wc", {"output.tsv.zst": b"".join(frames)})
     assert printed(volume, "wc") == b"a\t1\n" * 100_000 + b"b\t2\n"
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_what_expands_a_thousandfold_is_printed_in_bounded_pieces(suffix):
+    text = b"\0" * (64 << 20)
+    data = gzip.compress(text, mtime=0) if suffix == ".gz" else zstandard.ZstdCompressor().compress(text)
+    made = [len(piece) for piece in decompress.reader(f"output.tsv{suffix}", raw=False).feed(data)]
+    assert sum(made) == len(text)
+    assert max(made) <= 16 << 20
 
 
 def test_truncated_output_is_told_of(volume):
