@@ -107,21 +107,28 @@ class Kubelet:
         listed = self._call("GET", f"/api/v1/pods?labelSelector={SELECTOR}")["items"]
         present = {pod["metadata"]["uid"]: pod for pod in listed if pod["metadata"]["namespace"] in self._namespaces}
         for uid, pod in present.items():
-            if uid not in self._pods and "deletionTimestamp" not in pod["metadata"]:
+            if uid in self._pods:
+                continue
+            if "deletionTimestamp" not in pod["metadata"]:
                 self._start(pod)
+            elif pod["spec"].get("nodeName"):
+                # Bound, but it never ran, or its last deletion failed: nobody else lets it go.
+                self._try("DELETE", f"{path_of(pod)}?gracePeriodSeconds=0")
         for uid, running in list(self._pods.items()):
             self._follow(running, present.get(uid))
 
     def _start(self, pod: dict[str, Any]) -> None:
         metadata, spec = pod["metadata"], pod["spec"]
-        where = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+        where = path_of(pod)
         folder = self._folder / metadata["name"]
         try:
             mounts = self._mount(pod, folder)
             is_worker = metadata["labels"]["mapreduce.dev/role"] == "worker"
             target = {"apiVersion": "v1", "kind": "Node", "name": self.worker_node if is_worker else "claims"}
             binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": metadata["name"]}, "target": target}
-            self._call("POST", f"{where}/binding", binding)
+            if not spec.get("nodeName"):
+                # Else an earlier look bound it, and could not tell its status.
+                self._call("POST", f"{where}/binding", binding)
             ip = f"127.0.{next(self._numbers)}.1"
             # The address is told first: a worker that registers must have one.
             status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
@@ -181,8 +188,7 @@ class Kubelet:
         return str(self._call("POST", path, body)["status"]["token"])
 
     def _follow(self, running: Running, pod: dict[str, Any] | None) -> None:
-        metadata = running.pod["metadata"]
-        where = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+        where = path_of(running.pod)
         ended = running.process.poll()
         if pod is None or "deletionTimestamp" in pod["metadata"]:
             self._end(running, pod, where)
@@ -235,6 +241,12 @@ class Kubelet:
         )
         with urllib.request.urlopen(request, context=self._context, timeout=20) as answer:  # noqa: S310 - see above
             return json.loads(answer.read())
+
+
+def path_of(pod: dict[str, Any]) -> str:
+    """Return the path of a Pod in the API."""
+    metadata = pod["metadata"]
+    return f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
 
 
 def moved(value: str, mounts: dict[str, pathlib.Path]) -> str:

@@ -9,13 +9,18 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 from mapreduce import __version__, protocol
 from mapreduce.protocol import MapOutput, Refusal, Register, Registered
 from tests.support.apiserver import SYSTEM, ApiServer, eventually, free_port, render_chart
+
+PATIENCE: Final = 20.0
+"""Seconds for which a registration that is answered with 503 is tried again."""
 
 
 class OperatorProcess:
@@ -75,7 +80,19 @@ class OperatorProcess:
         return self._end(signal.SIGTERM)
 
     def register(self, token: str, register: Register) -> Registered | tuple[int, Refusal]:
-        """Register as a worker does; return the answer, or status and refusal."""
+        """Register as a worker does, again while the answer is to try again; return it, or status and refusal.
+
+        An operator that has just become ready knows every job, but has not begun to run each of them.
+        """
+        until = time.monotonic() + PATIENCE
+        while True:
+            answer = self._register_once(token, register)
+            away = isinstance(answer, tuple) and answer[0] == HTTPStatus.SERVICE_UNAVAILABLE
+            if not away or time.monotonic() >= until:
+                return answer
+            time.sleep(0.2)
+
+    def _register_once(self, token: str, register: Register) -> Registered | tuple[int, Refusal]:
         context = ssl.create_default_context(cafile=str(self._tls / "ca.crt"))
         request = urllib.request.Request(
             f"https://127.0.0.1:{self.port}{protocol.REGISTER}",
