@@ -299,3 +299,48 @@ def test_what_the_system_needs_has_names_that_are_taken_everywhere():
     for package, owners in metadata.packages_distributions().items():
         if wanted & {owner.lower().replace("_", "-") for owner in owners} and not package.startswith("_"):
             assert package in program_files.LIBRARIES
+
+
+def test_functions_that_are_imported_are_no_part_of_the_job(tmp_path):
+    helper = b"""
+def partition(items, n): return 1 / 0
+def combine(left, right): return 1 / 0
+def setup(): raise ValueError
+class Params:
+    n: int
+"""
+    imports = b"import mapreduce as mr\nfrom helper_of_lists import Params, combine, partition, setup\n"
+    source = PLAIN + imports + b"reduce = mr.Sum()\n"
+    job: Any = program.load(with_files(source, helper_of_lists=helper), tmp_path)
+    assert run_pairs(job, ["a b", "a"], partitions=2) == [("a", 2), ("b", 1)]
+    source = b"from helper_of_maps import map\n"
+    with pytest.raises(ProgramError, match="has no job"):
+        program.load(with_files(source, helper_of_maps=PLAIN), tmp_path)
+
+
+def test_functions_may_be_decorated(tmp_path):
+    source = b"""
+import functools
+import mapreduce as mr
+
+def loud(function):
+    @functools.wraps(function)
+    def called(*arguments):
+        return function(*arguments)
+    return called
+
+@loud
+def map(job, line):
+    job.counters["lines"] += 1
+    return [(word, 1) for word in line.split()]
+
+@functools.lru_cache
+def partition(key, n):
+    return len(key) % n
+
+@loud
+def reduce(key, values):
+    yield key, sum(values)
+"""
+    made = local.run_job(load(tmp_path, source), ["a bb", "a"], partitions=2)
+    assert (sorted(made.pairs), made.counters) == ([("a", 2), ("bb", 1)], {"lines": 2})

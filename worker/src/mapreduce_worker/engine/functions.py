@@ -8,17 +8,22 @@
 
 `combine`, `partition`, `setup`, `teardown`, `sort_values`, `Params` and built-in reducers have the
 same names and meanings as in a class. A function whose first parameter is called `job` gets the job there,
-as a method gets `self`: for parameters, counters and the rest. Neighbour: `program`.
+as a method gets `self`: for parameters, counters and the rest. Functions and a `Params` that the module imports
+from elsewhere are no part of the job, whatever they are called: a list helper `partition` is no partitioner.
+
+Neighbour: `program`.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from mapreduce.api import Job
+from mapreduce.reducers import Reducer
 
 NAME: Final = "map"
 """What such a job is chosen by, where a file has several."""
@@ -29,17 +34,32 @@ _VALUES: Final = ("sort_values", "Params")
 def job_of(module: ModuleType) -> type[Job] | None:
     """Return the job that a module's functions make, or None if it has no function `map`."""
     found = vars(module)
-    if not isinstance(found.get("map"), FunctionType):
+    given = {
+        name: found[name] for name in (*_CALLED, *_VALUES) if name in found and not _is_imported(found[name], module)
+    }
+    if not isinstance(_unwrapped(given.get("map")), FunctionType):
         return None
-    members: dict[str, Any] = {name: found[name] for name in _VALUES if name in found}
+    members: dict[str, Any] = {name: given[name] for name in _VALUES if name in given}
     for name in _CALLED:
-        value = found.get(name)
-        # A module that imports the standard library's `reduce` has no reduce by that.
-        if value is not None and value is not functools.reduce:
-            members[name] = _as_method(value) if isinstance(value, FunctionType) else value
+        if (value := given.get(name)) is not None:
+            members[name] = _as_method(value) if isinstance(_unwrapped(value), FunctionType) else value
     return type("Functions", (Job,), members | {"__module__": module.__name__, "__doc__": module.__doc__})
 
 
-def _as_method(function: FunctionType) -> Any:
+def _unwrapped(value: Any) -> Any:
+    """Return the function beneath decorators such as `functools.lru_cache`; anything else as it is."""
+    return inspect.unwrap(value) if callable(value) else value
+
+
+def _is_imported(value: Any, module: ModuleType) -> bool:
+    """Tell whether a function, or a class of parameters, was defined elsewhere; a reducer of ours is meant as it is."""
+    value = _unwrapped(value)
+    if isinstance(value, type) and issubclass(value, Reducer):
+        return False
+    defined = isinstance(value, (FunctionType, type))
+    return value is functools.reduce or (defined and value.__module__ != module.__name__)
+
+
+def _as_method(function: Callable[..., Any]) -> Any:
     first = next(iter(inspect.signature(function).parameters), "")
     return function if first == "job" else staticmethod(function)
