@@ -43,5 +43,5 @@ def _cell(test: str | None) -> str:
         return "-"
     path, _, name = test.partition("::")
     function, _, case = name.removesuffix("]").partition("[")
-    case = function if case in ("", *MODES) else case
+    case = function if case in ("", "workers", *MODES) else case
     return f"[{pathlib.PurePath(path).parent.name}: {case}](../{path})"

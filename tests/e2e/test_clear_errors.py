@@ -86,6 +86,7 @@ def untold(namespace, name):
             yield f"{name}: {words!r} is not in {condition['message']!r} and an Event of {events}"
 
 
+@pytest.mark.feature("an error names file, offset and traceback", "cluster")
 def test_each_fault_of_a_job_is_told_by_condition_and_event_and_nothing_is_published(namespace):
     namespace.claim("results")
     namespace.shell_pod("read", "results")

@@ -25,6 +25,7 @@ def test_a_job_with_its_own_image_runs_the_module_in_it(namespace):
     assert printed(namespace, example) == expected(example)
 
 
+@pytest.mark.feature("a worker of another version is refused", "cluster")
 def test_a_worker_of_another_version_is_refused_and_both_versions_are_named(namespace, tmp_path):
     # An image that was built from an older release, as one that was forgotten would be.
     (tmp_path / "Dockerfile").write_text(

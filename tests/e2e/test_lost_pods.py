@@ -23,6 +23,7 @@ def start(namespace, files, program):
     submit(namespace, program, workers={"replicas": 2})
 
 
+@pytest.mark.feature("a worker is lost", "cluster")
 @pytest.mark.parametrize(
     ("force", "maps", "map_pause"),
     # Without force a map must outlast the grace period of 10 s, else the worker finishes it.
@@ -65,6 +66,7 @@ def test_a_gateway_deleted_while_maps_run_delays_the_job_only(namespace, index):
     assert any(event["worker"] == victim["metadata"]["name"] for event in history_checker.named(events, "WorkerLost"))
 
 
+@pytest.mark.feature("the operator is lost", "cluster")
 def test_an_operator_that_is_deleted_or_killed_runs_no_finished_map_again(namespace):
     files = texts(files=14)
     start(namespace, files, slow_word_count(map_pause=0.3))

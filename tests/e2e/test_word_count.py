@@ -1,5 +1,6 @@
 """A word count from `kubectl apply` to the bytes on the claim."""
 
+import pytest
 import yaml
 
 from tests.support import cluster, history_checker
@@ -8,6 +9,7 @@ from tests.support.cluster_jobs import assert_right, prepare, slow_word_count, s
 EXAMPLE = cluster.ROOT / "examples/01-wordcount"
 
 
+@pytest.mark.feature("input from a ConfigMap", "cluster")
 def test_the_example_runs_with_one_apply_and_read_shows_its_result(namespace):
     namespace.kubectl("apply", "-f", str(EXAMPLE / "wordcount-job.yaml"))
     namespace.wait_complete("wordcount", timeout=300)
@@ -17,6 +19,7 @@ def test_the_example_runs_with_one_apply_and_read_shows_its_result(namespace):
     assert namespace.kubectl("logs", reader) == (EXAMPLE / "expected.tsv").read_bytes()
 
 
+@pytest.mark.feature("input and output on two claims", "cluster")
 def test_a_job_whose_claims_are_on_two_nodes_shows_its_progress_and_gives_the_reference_s_bytes(namespace):
     files = texts(files=12)
     prepare(namespace, files)

@@ -97,6 +97,8 @@ def test_a_program_that_cannot_be_loaded_is_refused(
     fails(tmp_path, program, texts, *mode, status=2, says=says)
 
 
+@pytest.mark.feature("one of several jobs in a program", "sequential")
+@pytest.mark.feature("one of several jobs in a program", "local")
 def test_one_of_two_jobs_is_chosen_by_its_name(tmp_path: Path) -> None:
     program = write_program(tmp_path, WORD_COUNT + "\n\nclass Other(WordCount): pass\n")
     texts = write_texts(tmp_path)
@@ -105,6 +107,8 @@ def test_one_of_two_jobs_is_chosen_by_its_name(tmp_path: Path) -> None:
     fails(tmp_path, f"{program}:Third", texts, status=2, says=("Third",))
 
 
+@pytest.mark.feature("an error names file, offset and traceback", "sequential")
+@pytest.mark.feature("an error names file, offset and traceback", "local")
 @MODES
 def test_a_map_that_raises_shows_file_offset_and_traceback(tmp_path: Path, mode: tuple[str, ...]) -> None:
     program, texts = write_program(tmp_path, MAP_RAISES), tmp_path / "texts"
@@ -155,6 +159,8 @@ def test_keys_of_a_wrong_type_say_where(
     fails(tmp_path, program, texts, "--split-size", "1kB", *mode, status=1, says=says)
 
 
+@pytest.mark.feature("encoding errors strict", "sequential")
+@pytest.mark.feature("encoding errors strict", "local")
 @MODES
 def test_bytes_that_are_no_text_are_an_error_with_file_and_offset(tmp_path: Path, mode: tuple[str, ...]) -> None:
     program, texts = write_program(tmp_path, WORD_COUNT), tmp_path / "texts"

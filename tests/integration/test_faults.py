@@ -102,6 +102,7 @@ def killed_while(tmp_path: Path, phase: str, role: str) -> tuple[Process, list[d
         return victim, slow.check(run)
 
 
+@pytest.mark.feature("a worker is lost", "local")
 def test_a_worker_killed_in_map_costs_its_attempts_and_nothing_else(tmp_path: Path) -> None:
     worker, told = killed_while(tmp_path, "map", "worker")
     assert [event for event in history_checker.lost_on(told, worker.worker) if event["task"].startswith("map-")]

@@ -98,6 +98,7 @@ def test_the_history_of_a_run_without_faults_keeps_the_rules(tmp_path: Path, mod
     assert history_checker.finished_more_than_once(told) == []
 
 
+@pytest.mark.feature("files, folders and patterns", "sequential")
 def test_inputs_are_files_folders_and_patterns_absolute_or_relative(tmp_path: Path) -> None:
     program, texts = write_program(tmp_path, WORD_COUNT), write_texts(tmp_path)
     (texts / "deep" / "er").mkdir(parents=True)

@@ -102,6 +102,8 @@ def test_in_a_pipe_progress_is_plain_lines_on_stderr(tmp_path: Path) -> None:
     assert [row.split()[0] for row in stderr.split("\n")[:-1]][-1] == "succeeded"
 
 
+@pytest.mark.feature("run --json", "sequential")
+@pytest.mark.feature("run --json", "local")
 @pytest.mark.parametrize("mode", [(), ("--sequential",)], ids=["local", "sequential"])
 def test_for_programs_there_is_one_document_and_nothing_else(tmp_path: Path, mode: tuple[str, ...]) -> None:
     program, texts = write_program(tmp_path, WORD_COUNT), write_texts(tmp_path)
