@@ -117,6 +117,14 @@ def test_a_job_goes_from_parts_to_its_published_directory(job):
     )
 
 
+def test_the_lock_names_who_the_master_says_judges(job):
+    job.do(msgspec.structs.replace(open_output(), judge="ours"))
+    assert (job.root / paths.lock(SPEC.output)).read_bytes() == b"uid-1\t0\tours\n"
+    assert job.operations.output().append([opened_epoch()]) == 1
+    job.do(CleanUp(attempt=attempt("clean"), mode="deleted"))
+    assert list((job.root / "results").iterdir()) == []
+
+
 def test_a_damaged_part_is_not_staged(job):
     job.do(open_output())
     work = write_part(job.root / "scratch", 0, WORDS[0])
