@@ -100,6 +100,7 @@ class JobUnderTest:
             engine_version=ENGINE,
             resumed=resumed,
             first_incarnation=first_incarnation,
+            judge="judge",
         )
         self.master = Master(self.spec, context, self.epoch)
         self.ended = None

@@ -51,6 +51,8 @@ class Store:
         self.manifest = b""
         self.others: dict[str, str] = {}
         """Other jobs that left something at the output, and whether each is living or dead."""
+        self.judge = ""
+        """Who judged that, as the last assignment said."""
 
     def written(self, epoch: int) -> int:
         """The highest sequence of an epoch in the journal."""
@@ -133,6 +135,7 @@ class FakeGateway(FakeProcess):
                 raise AssertionError(f"a gateway cannot do {work}")
 
     def _open(self, store: Store, work: OpenOutput) -> None:
+        store.judge = work.judge
         if store.published:
             self.report(Opened(attempt=work.attempt, pages=0, published=True, summary=SUMMARY))
             return

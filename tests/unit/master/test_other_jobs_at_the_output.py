@@ -26,6 +26,12 @@ def test_what_the_dead_left_is_swept_and_the_job_goes_on():
     assert not job.store.others
 
 
+def test_who_opens_the_output_is_told_who_judges():
+    job = JobUnderTest(maps=2, workers=1)
+    job.settle()
+    assert job.store.judge == "judge"
+
+
 def test_a_living_job_keeps_the_output_and_the_second_one_fails_at_once():
     job = contested("one", "two")
     job.tell(events.JobsFound(("two",), ("one",)))
