@@ -1,3 +1,5 @@
+"""`mapreduce init`: the new job runs, and its own test can fail."""
+
 import json
 import os
 import subprocess

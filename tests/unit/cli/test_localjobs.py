@@ -1,3 +1,5 @@
+"""Which jobs of this machine live: what a later run may sweep away."""
+
 import subprocess
 import sys
 import tempfile

@@ -1,3 +1,5 @@
+"""From PROGRAM and --files to a program."""
+
 import os
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""What progress shows, on a terminal and in a pipe."""
+
 import io
 
 from rich.console import Console

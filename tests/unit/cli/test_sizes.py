@@ -1,3 +1,5 @@
+"""Sizes and counts, as they are written and read."""
+
 import pytest
 
 from mapreduce_cli import sizes
