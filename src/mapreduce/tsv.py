@@ -54,5 +54,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(element) for element in value]
     if isinstance(value, dict):
-        return {(key if isinstance(key, str) else field(key)): plain(element) for key, element in value.items()}
+        made = {(key if isinstance(key, str) else field(key)): plain(element) for key, element in value.items()}
+        if len(made) < len(value):
+            raise ValueError("two keys of a dictionary are the same text")
+        return made
     return value

@@ -1,12 +1,13 @@
 """The codec of values between map and reduce: msgpack, with integers of up to 4,200 digits.
 
 Every mode passes values through it, `--sequential` too, so that a tuple that comes back as a
-list does so everywhere.
+list does so everywhere. Times become ISO text, those with a zone in UTC.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import msgspec
 
@@ -15,11 +16,28 @@ from mapreduce.errors import ValueEncodingError
 _BIG_INT = 1
 MAX_INT_BITS = 14_000
 """A larger integer is refused: Python does not write more than 4,300 digits, and so it could not be put out."""
+_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+_TIMES: Final = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
+"""How msgpack begins a time with a zone; other values may hold these bytes too."""
 _encoder = msgspec.msgpack.Encoder()
 
 
 def encode(value: object) -> bytes:
-    """Encode one value; raises `ValueEncodingError` for what msgpack cannot hold."""
+    """Encode one value; raises `ValueEncodingError` for what msgpack cannot hold, or would not come back."""
+    packed = encode_plain(value)
+    if type(value) in _SCALARS:
+        return packed
+    try:
+        decoded = decode(packed)
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        raise ValueEncodingError(
+            f"a value of type {type(value).__name__} cannot be carried to reduce and read there: {error}"
+        ) from error
+    return encode_plain(_without_times(decoded)) if any(mark in packed for mark in _TIMES) else packed
+
+
+def encode_plain(value: object) -> bytes:
+    """Encode, as `encode` does, a value that is known to hold str, numbers, bytes and None alone."""
     try:
         try:
             return _encoder.encode(value)
@@ -43,6 +61,16 @@ def encode_all(objects: list[Any]) -> list[bytes]:
 def decode(data: bytes) -> Any:
     """Return the value; tuples and sets come back as lists."""
     return _decoder.decode(data)
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, (list, tuple)):
+        return [_without_times(element) for element in value]
+    if isinstance(value, dict):
+        return {_without_times(key): _without_times(element) for key, element in value.items()}
+    return value
 
 
 def _wrap_big(value: object) -> object:

@@ -1,5 +1,8 @@
 """The codec of values."""
 
+from datetime import datetime, timedelta, timezone
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,3 +49,20 @@ def test_tuples_come_back_as_lists():
 def test_what_cannot_be_carried_is_refused_with_its_type(value):
     with pytest.raises(ValueEncodingError, match=type(value).__name__):
         values.encode(value)
+
+
+@pytest.mark.parametrize("value", [msgspec.msgpack.Ext(5, b"x"), msgspec.msgpack.Ext(-1, b"x"), msgspec.Raw(b"\xc1")])
+def test_what_would_not_come_back_is_refused_where_it_is_given(value):
+    for held in (value, [value], {"a": (1, value)}):
+        with pytest.raises(ValueEncodingError, match="cannot be carried to reduce"):
+            values.encode(held)
+
+
+def test_times_come_back_as_text_and_those_with_a_zone_in_utc():
+    east = timezone(timedelta(hours=2))
+    for year in (1950, 2020, 2600):
+        time = datetime(year, 1, 2, 3, 4, 5, 6, tzinfo=east)
+        text = f"{year}-01-02T01:04:05.000006+00:00"
+        assert values.decode(values.encode(time)) == text
+        assert values.decode(values.encode([{"at": (time, 2**80)}])) == [{"at": [text, 2**80]}]
+    assert values.decode(values.encode(datetime(2020, 1, 2))) == "2020-01-02T00:00:00"  # noqa: DTZ001 - without a zone

@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from mapreduce import keys, tsv, values
-from mapreduce.errors import CorruptionError
-from mapreduce_worker.engine import merge, part
+from mapreduce.errors import CorruptionError, ValueEncodingError
+from mapreduce_worker.engine import emitted, merge, part
 from mapreduce_worker.engine.blocks import Block
 from tests.support.engine_runs import nothing
 
@@ -60,3 +60,9 @@ def test_progress_grows_to_the_whole(tmp_path):
     result = merge.merge_parts([path], tmp_path / "out", lambda *now: told.append(now))
     assert told == sorted(told)
     assert told[-1] == (result.records, result.size) == (2, 8)
+
+
+@pytest.mark.parametrize("value", [{1: 2, "1": 3}, [{None: 1, "null": 2}], {b"k": 1, "aw==": 2}])
+def test_a_dictionary_whose_keys_are_one_text_is_refused_where_it_is_yielded(value):
+    with pytest.raises(ValueEncodingError, match="two keys of a dictionary are the same text"):
+        emitted.pack(("k", value))

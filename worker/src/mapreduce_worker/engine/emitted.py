@@ -18,9 +18,10 @@ _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
 def pack(pair: Any) -> bytes:
     """Return a pair (key, value) as it stands in a part; raises for what is no pair, or has no place in the output."""
     key, value = pair
+    if type(key) in _PLAIN and type(value) in _PLAIN:
+        return values.encode_plain((key, value))
     packed = values.encode((key, value))
-    if type(key) not in _PLAIN or type(value) not in _PLAIN:
-        _check_text(values.decode(packed))
+    _check_text(values.decode(packed))
     return packed
 
 
