@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import signal
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
