@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.support.simulated.world import EVERYTHING, ONLY_THE_MASTER, Faults, World
+from tests.support.simulated.world import A_FICKLE_MAP, EVERYTHING, ONLY_THE_MASTER, Faults, World
 
 SEEDS = int(os.environ.get("SEEDS", "300"))
 ONE = int(os.environ.get("SEED", "-1"))
@@ -44,3 +44,9 @@ def test_a_schedule_without_faults_ends_well(seed):
 def test_nothing_that_finished_runs_again_when_only_the_operator_dies(first):
     for seed in range(first, 40, 4):
         play(seed, ONLY_THE_MASTER)
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_two_outputs_of_one_map_are_never_mixed(first):
+    for seed in range(first, 60, 4):
+        play(seed, A_FICKLE_MAP)

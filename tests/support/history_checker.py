@@ -42,6 +42,7 @@ def check(
         *_nothing_comes_of_what_was_given_up(events),
         *_what_was_consumed_is_known_before_a_part_is_staged(events),
         *_a_name_is_one_worker(events),
+        *_an_attempt_is_assigned_once(events),
         *(wrong_counters(events, counters) if counters is not None else ()),
     ]
 
@@ -115,7 +116,9 @@ def assigned_before_all_had_told(events: Events) -> list[str]:
     assigned: set[tuple[int, str]] = set()
     early = []
     for event in events:
-        of_task = event["epoch"], event.get("task", "")
+        if not event.get("task", "").startswith(("map-", "reduce-")):
+            continue
+        of_task = event["epoch"], event["task"]
         if event["event"] == "Assigned":
             assigned.add(of_task)
         elif event["event"] in ("Started", "Held") and of_task in assigned:
@@ -249,3 +252,10 @@ def _a_name_is_one_worker(events: Events) -> Iterable[str]:
     for name, found in uids.items():
         if len(found) > 1:
             yield f"the name {name} was that of {len(found)} workers: {sorted(found)}"
+
+
+def _an_attempt_is_assigned_once(events: Events) -> Iterable[str]:
+    """No two masters give out attempts of a map or a reduce under one name: their epochs are in it."""
+    for name, count in Counter(event["attempt"] for event in named(events, "Assigned")).items():
+        if count > 1 and name.startswith(("map-", "reduce-")):
+            yield f"{name} was assigned {count} times"

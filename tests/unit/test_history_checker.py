@@ -123,6 +123,9 @@ BREAKS: dict[str, list[tuple[list[Told], str]]] = {
             "reduce-1.e1.0 was staged before it was known what it consumed",
         ),
     ],
+    "_an_attempt_is_assigned_once": [
+        ([*GOOD[:-1], told("EpochOpened", epoch=2), *later([MAPS[0], PUBLISHING])], "map-0.e1.0 was assigned 2 times"),
+    ],
     "_a_name_is_one_worker": [
         (
             [

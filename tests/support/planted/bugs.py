@@ -76,10 +76,16 @@ MESSAGES: Final = (
     ),
     Bug(
         "combine again at retry",
-        "A segment that is fetched again is reduced beside the one that came first.",
+        "Where a fetch broke off, all of it is fetched again, and what came the first time is reduced twice.",
         (
             Edit(
-                WORKER + "locations", "Gathering._wants", "here[1] == place.checksum", "here[0].source == place.attempt"
+                WORKER + "locations",
+                "Gathering.fetched",
+                "        if not complaints:\n",
+                "        if not told.issuperset(fetch.wanted):\n"
+                "            again = {attempt.task.index: place for attempt, place in fetch.wanted.items()}\n"
+                "            self._todo.setdefault(fetch.holder.number, {}).update(again)\n"
+                "        if not complaints:\n",
             ),
             Edit(
                 WORKER + "locations",
@@ -99,6 +105,27 @@ MESSAGES: Final = (
 )
 
 RESTARTS: Final = (
+    Bug(
+        "ignore the epoch",
+        "Attempts are named as if there were one epoch, and nobody looks at it.",
+        (
+            Edit(
+                MASTER + "tasks", "TaskTable.new_attempt", "self.id(index), epoch, number", "self.id(index), 1, number"
+            ),
+            Edit(
+                GATEWAY + "core.gateway",
+                "GatewayCore._assign",
+                " and work.attempt.epoch == self._line.book.epoch",
+                "",
+            ),
+            Edit(
+                GATEWAY + "core.gateway",
+                "GatewayCore._note_result",
+                "event.attempt.epoch == self._line.book.epoch",
+                "True",
+            ),
+        ),
+    ),
     Bug(
         "refill budgets at restart",
         "What was charged before a restart of the master is forgotten.",
@@ -149,15 +176,8 @@ TASKS: Final = (
     ),
     Bug(
         "accept a part of an old attempt",
-        "The part of a reduce attempt that was cancelled is taken.",
-        (
-            Edit(
-                MASTER + "reports",
-                "_reduce_succeeded",
-                "if not attempts.end(book, attempt) or not _awaits_part(book, partition):",
-                "attempts.end(book, attempt)\n    if not _awaits_part(book, partition):",
-            ),
-        ),
+        "A part is taken though its attempt has read an output of a map that another one has replaced.",
+        (Edit(MASTER + "reports", "_reduce_succeeded", "if report.consumed != current:", "if False:"),),
     ),
     Bug(
         "re-run no map after two lost holders",

@@ -21,7 +21,7 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     """The chance of a delay of several seconds."""
     delay: float = 0.02
     spoil: float = 0.0
-    """The chance that a bit of a part flips while it is fetched."""
+    """The chance that a bit of a part flips while it is fetched, or that segments break off."""
 
 
 class Network:
@@ -60,3 +60,8 @@ class Network:
             return data
         at = chance.randrange(len(data))
         return data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
+
+    def break_off(self, count: int) -> int:
+        """Return how many of the things that one answer carries arrive: now and then not all."""
+        chance = self._clock.chance
+        return count if chance.random() >= self.weather.spoil else chance.randrange(count)

@@ -42,6 +42,8 @@ class Toy(msgspec.Struct, frozen=True):
     spoiled_map: int = -1
     spoiled_partition: int = -1
     """The map and the reduce whose user code always fails, and which are left out."""
+    fickle_map: int = -1
+    """The map that gives something else in each attempt, which its user should not have written."""
 
     @classmethod
     def draw(cls, chance: random.Random) -> Toy:
@@ -53,6 +55,11 @@ class Toy(msgspec.Struct, frozen=True):
             return toy
         spoiled_partition = chance.randrange(toy.partitions) if toy.has_reduce and chance.random() < 0.5 else -1
         return msgspec.structs.replace(toy, spoiled_map=chance.randrange(maps), spoiled_partition=spoiled_partition)
+
+    def with_a_fickle_map(self, chance: random.Random) -> Toy:
+        """Return the same input where one map is not deterministic, and nothing is spoiled."""
+        fickle = chance.randrange(len(self.texts))
+        return Toy(self.texts, self.partitions, fickle_map=fickle)
 
     def is_spoiled(self, task: TaskId) -> bool:
         """Tell whether the user's code fails in every attempt of a task."""
@@ -109,10 +116,15 @@ class Toy(msgspec.Struct, frozen=True):
             engine_version=engine,
         )
 
-    def map(self, index: int) -> tuple[tuple[Row, ...], ...]:
+    def _weight(self, index: int, attempt: AttemptId | None) -> int:
+        """Return how often an attempt of a map counts each word."""
+        return tries(attempt) if attempt is not None and index == self.fickle_map else 1
+
+    def map(self, index: int, attempt: AttemptId) -> tuple[tuple[Row, ...], ...]:
         """Return the segments of one map: for each partition its rows, ordered by key."""
         segments: list[list[Row]] = [[] for _ in range(self.partitions)]
-        for word, count in sorted(Counter(self.texts[index]).items()):
+        weight = self._weight(index, attempt)
+        for word, count in sorted((word, count * weight) for word, count in Counter(self.texts[index]).items()):
             segments[partition(word.encode(), self.partitions)].append((word, count))
         return tuple(tuple(segment) for segment in segments)
 
@@ -122,7 +134,7 @@ class Toy(msgspec.Struct, frozen=True):
 
     def counters(self, index: int, attempt: AttemptId) -> dict[str, int]:
         """Return what one map attempt counts; under "tries" no two attempts of a map count alike."""
-        return {"maps": 1, "words": len(self.texts[index]), "tries": 10 * attempt.epoch + attempt.number}
+        return {"maps": 1, "words": len(self.texts[index]), "tries": tries(attempt)}
 
     def expected_counters(self) -> dict[str, int]:
         """Return what the counters must be that do not depend on which attempts count."""
@@ -131,12 +143,20 @@ class Toy(msgspec.Struct, frozen=True):
         reduced = self.has_reduce and self.partitions > (self.spoiled_partition >= 0)
         return sums | ({"keys": len(set(self._written()))} if reduced else {})
 
-    def expected(self) -> bytes:
-        """Return what `output.tsv` must hold."""
+    def expected(self, attempt: AttemptId | None = None) -> bytes:
+        """Return what `output.tsv` must hold, with what this attempt of the fickle map gave."""
         if not self.has_reduce:
             return b"".join(tsv.line(word, 1) for word in self._written())
         counts = Counter(self._written())
+        if attempt is not None:
+            for word in self.texts[self.fickle_map]:
+                counts[word] += self._weight(self.fickle_map, attempt) - 1
         return b"".join(tsv.line(word, count) for word, count in sorted(counts.items()))
+
+
+def tries(attempt: AttemptId) -> int:
+    """Return a number that no two attempts of a task have in common."""
+    return 10 * attempt.epoch + attempt.number
 
 
 def digest(value: object) -> str:

@@ -114,12 +114,14 @@ class WorkerHost(SimulatedProcess):
         assert command.slot not in self._running, f"slot {command.slot} of {self.name} has two attempts"
         self._running[command.slot] = command.attempt
         chance = self._world.clock.chance
-        end = self._map if isinstance(command, events.MapInSlot) else self._reduce
+        maps = isinstance(command, events.MapInSlot)
+        end = self._map if maps else self._reduce
+        longest = self._world.longest_map if maps else self._world.longest_reduce
         if self._world.toy.is_spoiled(command.attempt.task):
             end = self._fail
         if self._world.slots_die and chance.random() < 0.05:
             end = self._die
-        self._world.clock.after(chance.uniform(0.1, self._world.longest_task), lambda: self._finish(command, end))
+        self._world.clock.after(chance.uniform(0.1, longest), lambda: self._finish(command, end))
 
     def _finish(self, command: Any, end: Any) -> None:
         if self._alive and self._running.get(command.slot) == command.attempt:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from mapreduce import history
+from mapreduce.ids import AttemptId
 from mapreduce_operator.core.events import SpecChanged
 from tests.support import history_checker
 from tests.support.crash_store import Disk
@@ -36,11 +37,14 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     slots: bool = True
     user: bool = True
     """The user scales the job, and suspends and resumes it."""
+    fickle_map: bool = False
+    """A map of the user's gives something else in each attempt: always, and not in a few schedules only."""
 
 
 EVERYTHING = Faults()
 ONLY_THE_MASTER = Faults(workers=False, gateways=False, network=False, slots=False, user=False)
-KINDS = (EVERYTHING, ONLY_THE_MASTER)
+A_FICKLE_MAP = Faults(fickle_map=True)
+KINDS = (EVERYTHING, ONLY_THE_MASTER, A_FICKLE_MAP)
 """What is played with each seed."""
 
 
@@ -53,9 +57,13 @@ class World:
         self._faults = faults
         self.checked = checked
         self.toy = Toy.draw(chance)
+        if faults.fickle_map:
+            self.toy = self.toy.with_a_fickle_map(chance)
         self.spec = self.toy.spec(chance.randint(1, 4), chance.randint(1, 2), chance.random() < 0.5)
         self.wanted = SpecChanged(workers=self.spec.workers, suspend=False, active_deadline=0.0)
-        self.longest_task = chance.choice([0.5, 3.0, 25.0])
+        # Maps that run again while reduces run are what a fickle map is about.
+        paces = [(0.5, 25.0)] if self.toy.fickle_map >= 0 else [(0.5, 0.5), (3.0, 3.0), (25.0, 25.0), (0.5, 25.0)]
+        self.longest_map, self.longest_reduce = chance.choice(paces)
         self.slots_die = faults.slots and chance.random() < 0.5
         self.network = Network(self.clock, self._weather())
         self.disk = Disk()
@@ -63,6 +71,8 @@ class World:
         self.platform = Platform(self)
         self.master = MasterHost(self)
         self.story: list[str] = []
+        self.made: set[AttemptId] = set()
+        """The attempts that gave a map output."""
         self._plan_faults()
         if faults.user and chance.random() < 0.05:
             self.wanted = msgspec.structs.replace(self.wanted, suspend=True)
@@ -77,6 +87,8 @@ class World:
         self.master.boot()
         if not self.clock.run(lambda: bool(self.master.ended), LIMIT):
             return [f"not ended after {LIMIT} s of virtual time; status: {self.master.status}"]
+        if self.master.ended == "Failed" and self._may_fail():
+            return []
         if self.master.ended != "Succeeded":
             return [f"the job is {self.master.ended}; status: {self.master.status}"]
         return self._check_output()
@@ -189,8 +201,8 @@ class World:
             return ["the job has succeeded, but what it left on the disk is not durable"]
         wrong = []
         published = self.disk.below(self.spec.output)
-        if published.get("output.tsv") != self.toy.expected():
-            wrong.append(f"output.tsv is {published.get('output.tsv')!r}, not {self.toy.expected()!r}")
+        if published.get("output.tsv") not in (expected := self._expected()):
+            wrong.append(f"output.tsv is {published.get('output.tsv')!r}, not {' or '.join(map(repr, expected))}")
         expected_files = {"output.tsv", "_manifest.json", "_SUCCESS", "_history/events.ndjson"}
         if set(published) != expected_files:
             wrong.append(f"the output directory holds {sorted(published)}")
@@ -208,6 +220,18 @@ class World:
         forgotten = history_checker.forgotten_by_their_workers(self.history())
         wrong += [f"{attempt} ran, and its worker was taken to have forgotten it" for attempt in forgotten]
         return wrong + (self._check_what_a_restart_costs() if self._faults == ONLY_THE_MASTER else [])
+
+    def _expected(self) -> list[bytes]:
+        """Return what the output may be: of a map that is not deterministic one attempt must count for all."""
+        if self.toy.fickle_map < 0:
+            return [self.toy.expected()]
+        return sorted({self.toy.expected(made) for made in self.made if made.task.index == self.toy.fickle_map})
+
+    def _may_fail(self) -> bool:
+        """Tell whether the job had to fail, because a map was noticed that is not deterministic."""
+        conditions = self.master.status.conditions if self.master.status is not None else ()
+        reasons = {condition.reason for condition in conditions if condition.type == "Failed"}
+        return self.toy.fickle_map >= 0 and reasons == {"NonDeterministicMap"}
 
     def _check_what_a_restart_costs(self) -> list[str]:
         again = history_checker.assigned_again_after_finishing(self.history())
