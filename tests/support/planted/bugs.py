@@ -238,6 +238,9 @@ STORE: Final = (
 
 ALL: Final = (*MESSAGES, *RESTARTS, *TASKS, *STORE)
 
+NOTHING: Final = "nothing"
+"""The name under which the code is played as it is."""
+
 LEFT_OUT: Final = {
     "stage a speculative loser": "there is no speculation yet",
 }

@@ -1,8 +1,9 @@
 """Plant one bug in this interpreter, look for it, and print what was found as one line of JSON.
 
-    python -m tests.support.planted.play NAME SEEDS
+    python -m tests.support.planted.play NAME FIRST LIMIT
 
-Neighbours: `table.py` starts one such interpreter a bug, since an edit lasts as long as its interpreter.
+NAME may be `nothing`: the code as it is. Neighbours: `table.py` starts one such interpreter a bug, since an edit
+lasts as long as its interpreter.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from tests.support.planted import bugs, patching
 
 def main() -> None:
     """Play the bug that is named."""
-    name, seeds = sys.argv[1:]
-    patching.plant(bugs.named(name).edits)
+    name, first, limit = sys.argv[1:]
+    if name != bugs.NOTHING:
+        patching.plant(bugs.named(name).edits)
     # Not before: it imports the simulation, and with it the code that is edited.
     search = importlib.import_module("tests.support.planted.search")
-    seed, found, broke_off = search.find(int(seeds))
+    seed, found, broke_off = search.find(int(first), int(limit))
     sys.stdout.buffer.write(msgspec.json.encode({"seed": seed, "found": found, "broke_off": broke_off}) + b"\n")
 
 

@@ -13,13 +13,14 @@ from mapreduce.errors import InvalidTransition
 from tests.support.simulated.world import KINDS, World
 
 
-def find(limit: int) -> tuple[int, str, str]:
-    """Return the first of `limit` seeds that shows something, what it shows, and the last exception beside.
+def find(first: int, limit: int) -> tuple[int, str, str]:
+    """Return the first seed from `first` to before `limit` that shows something, what it shows, and the last
+    exception beside.
 
     The seed is -1 where none shows anything.
     """
     broken, breaks, exception = -1, "", ""
-    for seed in range(limit):
+    for seed in range(first, limit):
         for faults in KINDS:
             try:
                 wrong = World(seed, faults, checked=False).run()
