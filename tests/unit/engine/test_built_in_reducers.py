@@ -1,6 +1,8 @@
 """The built-in reducers in the engine: as the reference, with little memory, wherever the input is divided."""
 
 import tracemalloc
+from collections.abc import Iterable
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -197,6 +199,8 @@ def test_long_keys_are_counted_as_memory(tmp_path, name):
         return [(key(number), 1)]
 
     many = 500
+    job: type[mr.Job]
+    records: Iterable[Any]
     if name == "Count of lists":
         job, records = OneList, ([key(number)] for number in range(many))
     elif name == "Count of generators":

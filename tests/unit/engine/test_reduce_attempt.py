@@ -147,8 +147,8 @@ def test_long_keys_are_not_added_up_beyond_memory(tmp_path, reducer):
     assert len(found) == 200
     tracemalloc.start()
     try:
-        found = reduce_segments(emitter(reducer), segments, tmp_path, memory=8 << 20)
-        assert (found.checksum, found.rows) == (expected.checksum, expected.rows)
+        narrow = reduce_segments(emitter(reducer), segments, tmp_path, memory=8 << 20)
+        assert (narrow.checksum, narrow.rows) == (expected.checksum, expected.rows)
         assert tracemalloc.get_traced_memory()[1] < 12 << 20
     finally:
         tracemalloc.stop()

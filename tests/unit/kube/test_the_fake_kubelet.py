@@ -3,6 +3,7 @@
 import itertools
 import urllib.error
 from email.message import Message
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,8 @@ class Bystander(Kubelet):
         self.called = []
         self.faults = {}
         self.pods = list(pods)
-        super().__init__(Server(), folder)
+        nowhere: Any = Server()
+        super().__init__(nowhere, folder)
         self._namespaces.add("team")
 
     def _run(self):
