@@ -92,7 +92,8 @@ class GatewayHost(SimulatedProcess):
                 case OpenOutput():
                     return self._open(work)
                 case MakePlan():
-                    splits = self._world.toy.splits()
+                    splits = self._world.toy.splits(self._world.plans)
+                    self._world.plans += 1
                     page = PlanPageMade(attempt=work.attempt, number=0, splits=splits)
                     header = self._world.toy.header(ENGINE)
                     last = PlanFinished(attempt=work.attempt, header=header, pages=1)

@@ -140,7 +140,7 @@ class WorkerHost(SimulatedProcess):
     def _map(self, command: events.MapInSlot) -> events.Event:
         if command.makes_part:
             return self._map_part(command)
-        segments = self._world.toy.map(command.split.index, command.attempt)
+        segments = self._world.toy.map(toy.text_of(command.split), command.attempt)
         self._world.made.add(command.attempt)
         self.outputs[command.attempt] = segments
         rows = sum(len(segment) for segment in segments)
@@ -152,7 +152,7 @@ class WorkerHost(SimulatedProcess):
             key_type="str" if rows else "",
             key_at="file:0",
             records=1,
-            counters=self._world.toy.counters(command.split.index, command.attempt),
+            counters=self._world.toy.counters(toy.text_of(command.split), command.attempt),
         )
         return events.MapDone(command.attempt, output, 1)
 

@@ -71,6 +71,8 @@ class World:
         self.platform = Platform(self)
         self.master = MasterHost(self)
         self.story: list[str] = []
+        self.plans = 0
+        """How many were made."""
         self.made: set[AttemptId] = set()
         """The attempts that gave a map output."""
         self._plan_faults()
