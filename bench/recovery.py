@@ -63,17 +63,18 @@ def worker_deleted() -> Figures:
 
 def after_loss(word: str, events: history_checker.Events, victims: set[str], moment: float) -> Figures:
     """Return how long it took, for the task that took longest; raises `Missed` if nothing was lost."""
-    tasks = {
-        event["task"]: event["wall"]
-        for event in history_checker.named(events, "Lost")
-        if event.get("worker") in victims and event["wall"] >= moment and is_work(event)
-    }
-    if not tasks:
-        raise Missed(f"{word}: {sorted(victims)} had nothing to lose")
     found = []
-    for task, known in tasks.items():
-        assigned, running = run_again(events, task, known)
-        found.append((running["wall"] - moment, known - moment, assigned["wall"] - known))
+    for lost in history_checker.named(events, "Lost"):
+        if lost.get("worker") in victims and lost["wall"] >= moment and is_work(lost):
+            assigned, running = run_again(events, lost["task"], moment)
+            # A map whose output every reduce has by now does not run again.
+            if assigned and running:
+                # A worker that is told to end says so at once: its tasks run again before it is lost.
+                known = min(lost["wall"], assigned["wall"])
+                found.append((running["wall"] - moment, known - moment, assigned["wall"] - known))
+    if not found:
+        story = [event for event in events if event.get("worker") in victims or event["wall"] >= moment]
+        raise Missed(f"{word}: no task of {sorted(victims)} ran again after {moment}: {json.dumps(story)}")
     total, detection, reassignment = max(found)
     return {
         f"{word}: detection": detection,
@@ -82,10 +83,17 @@ def after_loss(word: str, events: history_checker.Events, victims: set[str], mom
     }
 
 
-def run_again(events: history_checker.Events, task: str, known: float) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the events of the first attempt of a task after its loss was known: assigned, and started."""
-    assigned = first(events, "Assigned", lambda event: event.get("task") == task and event["wall"] >= known)
-    return assigned, first(events, "Started", lambda event: event.get("attempt") == assigned["attempt"])
+def run_again(events: history_checker.Events, task: str, moment: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the events of the first attempt of a task after the fault: assigned, and started; or nothing."""
+    assigned: dict[str, Any] = {}
+    for event in events:
+        if event.get("task") != task or event["wall"] < moment:
+            continue
+        if event["event"] == "Assigned" and not assigned:
+            assigned = event
+        elif event["event"] == "Started" and event["attempt"] == assigned.get("attempt"):
+            return assigned, event
+    return assigned, {}
 
 
 def delete_busy(namespace: Namespace) -> tuple[str, float]:
