@@ -119,6 +119,8 @@ def test_a_node_without_claims_is_drained_while_its_workers_run(namespace):
     cluster.eventually("a map succeeded", lambda: status(namespace, "map", "succeeded") >= 1, timeout=90)
     hit = [pod["metadata"]["name"] for pod in namespace.pods("worker") if pod["spec"].get("nodeName") == drained]
     assert hit, "no worker is on the node that is to be drained"
+    # A Pod without a controller would be refused: those of tests before this one may still be going.
+    cluster.eventually("other tests' Pods are gone", lambda: strangers(namespace, drained) == [], timeout=90)
     try:
         cluster.kubectl(
             *("drain", drained, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=120s"), timeout=150
@@ -128,3 +130,10 @@ def test_a_node_without_claims_is_drained_while_its_workers_run(namespace):
     finally:
         cluster.kubectl("uncordon", drained)
     assert_right(namespace, files)
+
+
+def strangers(namespace, node):
+    """Return the Pods of other tests on a node."""
+    found = cluster.kubectl_json("get", "pods", "-A", "--field-selector", f"spec.nodeName={node}")["items"]
+    places = [pod["metadata"]["namespace"] for pod in found]
+    return [place for place in places if place.startswith("e2e-") and place != namespace.name]
