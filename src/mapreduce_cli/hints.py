@@ -105,6 +105,8 @@ SELF_EVIDENT: Final = frozenset({"UserCodeFailed"})
 NO_END: Final = frozenset(
     {
         *("WorkerLost", "WorkerSilent", "NotStarted", "SegmentUnreadable", "Preempted", "Cancelled"),
+        *("WorkerExited", "WorkerKilled", "PodOutOfMemory", "PodEvicted", "PodPreempted", "PodRejected"),
+        *("PodDeleted", "PodDisrupted", "NodeDrained", "NodeLost", "ContainerNotCreated"),
         *("Unready", "LeftOut", "NotNeeded", "Scaled", "Planned", "Running", "Succeeded"),
         *("Suspended", "Resumed", "JobEnded"),
     }

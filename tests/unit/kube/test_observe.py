@@ -75,7 +75,10 @@ def test_a_container_that_is_being_made_is_no_reason():
 def test_another_reason_for_waiting_is_told_as_it_is():
     waiting = {"reason": "CreateContainerConfigError", "message": 'configmap "x" not found'}
     worker = seen(pod(containerStatuses=container(waiting=waiting)))
-    assert (worker.reason, worker.message) == ("NotStarted", 'CreateContainerConfigError: configmap "x" not found')
+    assert (worker.reason, worker.message) == (
+        "ContainerNotCreated",
+        'CreateContainerConfigError: configmap "x" not found',
+    )
 
 
 def test_a_pod_that_fits_no_node_is_told_with_the_scheduler_s_words():
@@ -88,7 +91,7 @@ def test_a_pod_that_ran_out_of_memory_is_told_so():
     ended = container(terminated={"exitCode": 137, "reason": "OOMKilled"})
     worker = seen(pod(phase="Failed", containerStatuses=ended))
     assert worker.oom
-    assert worker.message == "OOMKilled; exit code 137"
+    assert worker.message == "OOMKilled; exit code 137, killed by SIGKILL"
     assert not seen(pod(phase="Failed", containerStatuses=container(terminated={"exitCode": 137}))).oom
 
 

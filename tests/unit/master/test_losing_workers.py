@@ -61,8 +61,23 @@ def test_a_pod_that_ended_is_lost_with_its_reason():
     job = JobUnderTest().until_mapping()
     worker = job.workers[0]
     worker.alive = False
-    job.see(worker, state="gone", message="evicted: the node was low on memory")
-    assert "low on memory" in job.history("WorkerLost")[0].message
+    job.see(worker, state="gone", reason="PodEvicted", message="the node was low on memory")
+    lost = job.history("WorkerLost")[0]
+    assert (lost.reason, lost.message) == ("PodEvicted", "the node was low on memory")
+    told = [(event.kind, event.reason, event.message) for event in job.announced]
+    assert ("Warning", "PodEvicted", f"{worker.name}: the node was low on memory") in told
+
+
+def test_a_disruption_has_its_reason_in_the_history_of_what_ran_and_charges_no_program():
+    job = JobUnderTest(maps=1).until_mapping()
+    worker, attempt = job.running("map")[0]
+    job.see(worker, state="ending", reason="PodPreempted", message="for a more important one")
+    assert [event.reason for event in job.announced].count("PodPreempted") == 1
+    worker.alive = False
+    job.see(worker, state="gone", reason="PodPreempted", message="for a more important one")
+    assert (attempt, "PodPreempted") in [(event.attempt, event.reason) for event in job.history("Lost")]
+    assert job.run_to_the_end() == "Succeeded"
+    assert job.history("Charged") == []
 
 
 def test_a_pod_killed_for_memory_charges_what_ran_in_it():

@@ -100,7 +100,7 @@ def listed(book: Book, event: WorkersListed) -> None:
     for worker in book.registry.alive():
         known = worker.seen_by_platform and book.now - worker.seen_since >= LIST_DELAY
         if known and worker.uid not in present:
-            lose(book, worker, "WorkerLost", "it was deleted")
+            lose(book, worker, "PodDeleted", "it is not in the API any more")
         elif not worker.seen_by_platform and not worker.session and book.now - worker.began > UNSEEN_SECONDS:
             _not_started(book, worker, "WorkerLost", "the platform knows nothing of it")
     if first:
@@ -138,9 +138,11 @@ def changed(book: Book, seen: WorkerSeen) -> None:
                 worker.began = book.now
             book.registry.move(worker, "seen_running")
         case "ending":
+            if seen.reason:
+                book.announce_once("Warning", seen.reason, f"{worker.name}: {seen.message}")
             drain(book, worker)
         case "gone":
-            lose(book, worker, "WorkerLost", seen.message or seen.reason, oom=seen.oom)
+            lose(book, worker, seen.reason or "WorkerLost", seen.message, oom=seen.oom)
         case _:
             pass
 

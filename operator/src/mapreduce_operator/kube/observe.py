@@ -1,6 +1,7 @@
 """A Pod as the API server has it → what the core is told of a worker.
 
-Pure. Neighbours: `handlers.py` (watch), `reconcile.py` (LIST), `core.events.WorkerSeen`.
+Pure. Neighbours: `handlers.py` (watch), `reconcile.py` (LIST), `pod_ends.py` (why one is gone),
+`core.events.WorkerSeen`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import msgspec
 
 from mapreduce import words
 from mapreduce_operator.core.events import WorkerSeen
+from mapreduce_operator.kube import pod_ends
 
 IMAGE_REASONS: Final = frozenset(
     {
@@ -51,7 +53,7 @@ def seen(pod: Pod, *, deleted: bool = False) -> PodSeen | None:
         return None
     status = pod.get("status") or {}
     state = _state(metadata, status, deleted)
-    reason, message = _why(status, state)
+    reason, message = _why(metadata, status, state)
     worker = WorkerSeen(
         name=str(metadata.get("name") or ""),
         uid=str(metadata.get("uid") or ""),
@@ -62,7 +64,7 @@ def seen(pod: Pod, *, deleted: bool = False) -> PodSeen | None:
         node=str((pod.get("spec") or {}).get("nodeName") or ""),
         reason=reason,
         message=message,
-        oom=state == "gone" and _out_of_memory(status),
+        oom=state == "gone" and pod_ends.out_of_memory(status),
     )
     return PodSeen(str(uid), str(metadata.get("namespace") or ""), str(status.get("podIP") or ""), worker)
 
@@ -75,7 +77,7 @@ def _owned_by(metadata: Mapping[str, Any], job_uid: str) -> bool:
 
 
 def _state(metadata: Mapping[str, Any], status: Mapping[str, Any], deleted: bool) -> _State:
-    if deleted or status.get("phase") in ("Failed", "Succeeded") or _terminated(status):
+    if deleted or status.get("phase") in ("Failed", "Succeeded") or pod_ends.terminated(status):
         return "gone"
     if metadata.get("deletionTimestamp"):
         return "ending"
@@ -83,37 +85,18 @@ def _state(metadata: Mapping[str, Any], status: Mapping[str, Any], deleted: bool
     return "running" if status.get("phase") in ("Running", "Unknown") else "pending"
 
 
-def _terminated(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The only container's end, which the Pod's phase tells a moment later."""
-    for container in status.get("containerStatuses") or ():
-        ended = (container.get("state") or {}).get("terminated")
-        if ended:
-            return dict(ended)
-    return None
-
-
-def _out_of_memory(status: Mapping[str, Any]) -> bool:
-    return (_terminated(status) or {}).get("reason") == "OOMKilled"
-
-
-def _why(status: Mapping[str, Any], state: _State) -> tuple[str, str]:
+def _why(metadata: Mapping[str, Any], status: Mapping[str, Any], state: _State) -> tuple[str, str]:
     """Return the reason, a word of `mapreduce.words`, and a message, where the Pod tells one."""
-    if state == "gone":
-        return "WorkerLost", _last_words(status)
-    if state == "ending":
-        return "WorkerLost", "the Pod is being deleted"
-    if state == "running":
-        return "", ""
+    match state:
+        case "gone":
+            # One that did not end by itself was deleted: it was in the API until then.
+            ended = status.get("phase") in ("Failed", "Succeeded") or bool(pod_ends.terminated(status))
+            return pod_ends.gone(status, deleted=bool(metadata.get("deletionTimestamp")) or not ended)
+        case "ending":
+            return pod_ends.ending(status)
+        case "running":
+            return "", ""
     return _waiting(status) or _unschedulable(status) or ("", "")
-
-
-def _last_words(status: Mapping[str, Any]) -> str:
-    ended = _terminated(status) or {}
-    reason = str(status.get("reason") or ended.get("reason") or "")
-    message = str(status.get("message") or ended.get("message") or "")
-    code = ended.get("exitCode")
-    parts = [reason, f"exit code {code}" if code is not None else "", message]
-    return "; ".join(part for part in parts if part) or "the Pod was deleted"
 
 
 def _waiting(status: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -125,7 +108,7 @@ def _waiting(status: Mapping[str, Any]) -> tuple[str, str] | None:
         said = f"{reason}: {waiting.get('message') or 'no details'}"
         if reason in IMAGE_REASONS:
             return "ImageUnavailable", f"image {container.get('image')!r}: {said}"
-        return "NotStarted", said
+        return "ContainerNotCreated", said
     return None
 
 
