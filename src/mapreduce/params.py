@@ -12,7 +12,7 @@ gives names, types and defaults:
         def map(self, line):
             if len(line) > self.params.n: ...
 
-Text becomes a bool, number, or whatever msgspec makes of it; a list or dictionary is given as JSON.
+Text becomes a bool, number, bytes (in UTF-8), a path, or whatever msgspec makes of it; a list or dictionary is given as JSON.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import pathlib
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -176,18 +177,27 @@ def _check_annotated(cls: type, types: dict[str, Any]) -> None:
 
 
 def _convert(field: _Field, text: str, known: str) -> Any:
+    if field.type is bytes:
+        return text.encode()
     try:
-        return msgspec.convert(text, field.type, strict=False)
+        return msgspec.convert(text, field.type, strict=False, dec_hook=_extended)
     except (msgspec.ValidationError, TypeError) as error:
         fault: Exception = error
     if text[:1] in ("[", "{"):
         try:
-            return msgspec.json.decode(text, type=field.type)
+            return msgspec.json.decode(text, type=field.type, dec_hook=_extended)
         except (msgspec.MsgspecError, TypeError) as error:
             fault = error
     raise ProgramError(
         f"the parameter {field.name} is {_name(field.type)}, which {text!r:.80} is not ({fault}); {known}"
     )
+
+
+def _extended(kind: type, value: Any) -> Any:
+    """Read what msgspec does not know."""
+    if isinstance(kind, type) and issubclass(kind, pathlib.PurePath) and isinstance(value, str):
+        return kind(value)
+    raise TypeError(f"parameters cannot be of the type {_name(kind)}")
 
 
 def _describe(field: _Field) -> str:

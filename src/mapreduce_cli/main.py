@@ -7,11 +7,15 @@ wait for no Kubernetes client. Neighbours: each subcommand is in a module of its
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Final
 
 import click
 
 import mapreduce
+from mapreduce_cli import failures, terminal
+
+JSON: Final = "--json"
 
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "On this machine": {
@@ -88,9 +92,23 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line of this process."""
-    cli(prog_name="mapreduce")
+    _run("mapreduce")
 
 
 def main_kubectl() -> None:
     """Run it as kubectl's plug-in: a program named kubectl-mapreduce is `kubectl mapreduce`."""
-    cli(prog_name="kubectl mapreduce")
+    _run("kubectl mapreduce")
+
+
+def _run(name: str) -> None:
+    """Run the command; who asked for one JSON document gets one for wrong usage too."""
+    if JSON not in sys.argv:
+        cli(prog_name=name)
+        return
+    try:
+        sys.exit(cli(prog_name=name, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        terminal.document({"error": {"reason": "Refused", "message": error.format_message()}})
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(failures.INTERRUPTED)

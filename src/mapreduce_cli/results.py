@@ -94,7 +94,9 @@ class Json:
 
 def data_files(output: str) -> list[str]:
     """Return the names of the files that hold the records of a published output, in their order."""
-    return sorted(name for name in os.listdir(output) if not name.startswith("_"))
+    # From 100,000 parts on a number is longer.
+    names = (name for name in os.listdir(output) if not name.startswith("_"))
+    return sorted(names, key=lambda name: (len(name), name))
 
 
 def shortened(tasks: Sequence[str]) -> str:

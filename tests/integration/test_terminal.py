@@ -124,9 +124,11 @@ FAILING = WORD_COUNT.replace("for word in", "1 / len(line)\n        for word in"
     [
         (FAILING, (), 1, "UserCodeFailed"),
         (WORD_COUNT, ("--reducers", "0"), 2, "Refused"),
+        (WORD_COUNT, ("--max-record", "0"), 2, "Refused"),
+        (WORD_COUNT, ("--no-such-option",), 2, "Refused"),
         ("x = 1\n", (), 2, "ProgramInvalid"),
     ],
-    ids=["failed", "refused", "no job"],
+    ids=["failed", "refused", "refused option", "unknown option", "no job"],
 )
 def test_for_programs_an_error_is_a_document_too(
     tmp_path: Path, source: str, arguments: tuple[str, ...], status: int, reason: str

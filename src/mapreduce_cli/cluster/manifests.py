@@ -92,7 +92,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+    # Other line ends would come back as `\n`: they are written as escapes.
+    plain = "\n" in value and not any(character in value for character in "\r\x85\u2028\u2029")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if plain else None)
 
 
 _Dumper.add_representer(str, _text)

@@ -27,6 +27,9 @@ A place is pvc:CLAIM/path or, for input, configmap:NAME/pattern; paths are files
 patterns with *, ?, [] and **. An output path that ends with a slash gets the job's name.
 """
 
+MIN_TTL: Final = 10
+"""Seconds that a job must stay after its end for it to be seen, looks that failed included."""
+
 _FOR_RESOURCES: Final = {"source", "name", "wait", "dry_run", "namespace", "context", "kubeconfig", "as_json"}
 
 
@@ -59,6 +62,12 @@ def submit(asked: Asked, source: str, name: str, wait: bool, dry_run: bool, **gi
     PersistentVolumeClaims beside the job.
     """
     made = _from_file(source, name) if manifests.is_resource(source) else _from_program(source, name, given)
+    lives = made.job["spec"].get("ttlSecondsAfterFinished")
+    if wait and isinstance(lives, int) and lives < MIN_TTL:
+        raise Refused(
+            f"--wait cannot see the end of a job that is deleted {lives} s after it",
+            hint=f"let it live for at least {MIN_TTL} s, or do not wait",
+        )
     if dry_run:
         _show(asked, made)
         return

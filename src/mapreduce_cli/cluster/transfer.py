@@ -14,6 +14,7 @@ of it with its own letter.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -243,11 +244,23 @@ def _inside(stage: str, name: str) -> str:
     return os.path.join(stage, name)
 
 
+def _place_once(stage: str, target: str) -> None:
+    """Give a file its final name, which nothing may have: unlike a rename, a link replaces nothing."""
+    try:
+        os.link(stage, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        # A volume without hard links: a look just before is the best that is left.
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
+        os.rename(stage, target)
+
+
 def _place(stage: str, target: str, *, whole: bool, force: bool) -> None:
     """Give what came its final name, each file whole."""
     if not whole and not force:
-        # Unlike a rename, a link never replaces what came into being meanwhile.
-        os.link(stage, target)
+        _place_once(stage, target)
     elif not whole or not os.path.lexists(target):
         os.rename(stage, target)
     else:

@@ -275,6 +275,21 @@ def test_waiting_shows_progress_and_ends_with_the_job(cluster, program, monkeypa
     assert done.stdout.startswith("pvc:data/counts: 3 records, 20 B, in ")
 
 
+@pytest.mark.parametrize("seconds", [0, 9])
+def test_the_end_of_a_job_that_is_deleted_at_once_cannot_be_waited_for(cluster, program, seconds):
+    done = run("submit", program, *PLACES, "--name", "wc", "--wait", "--ttl", str(seconds))
+    assert done.exit_code == 2
+    assert f"deleted {seconds} s after it" in done.stderr
+    assert not any(body["kind"] == "MapReduceJob" for body in cluster.objects.values())
+
+
+def test_a_program_with_any_line_end_comes_back_as_it_was(tmp_path):
+    path = tmp_path / "odd.py"
+    path.write_text(PROGRAM + "ODD = 'a\x85b\u2028c'  # \x85\n", newline="")
+    done = run("submit", str(path), *PLACES, "--name", "wc", "--dry-run")
+    assert yaml.safe_load(done.stdout)["spec"]["program"]["inline"] == path.read_text()
+
+
 def test_waiting_with_json_prints_the_output(cluster, program, monkeypatch):
     in_turn(cluster, monkeypatch, DONE)
     found = run_json("submit", program, *PLACES, "--name", "wc", "--wait")

@@ -1,6 +1,7 @@
 """Both ends of a copy, the far one in a process of its own."""
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
@@ -81,6 +82,18 @@ def test_what_stands_there_is_replaced_only_by_force(volume, here):
     assert (volume / "a").read_bytes() == b"old"
     upload(volume, here / "a", "a", force=True)
     assert tree(volume) == {"a": b"new"}
+
+
+def test_a_volume_without_hard_links_takes_a_file_too(volume, here, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (volume / "a.txt").write_text("one")
+    download(volume, "a.txt", here / "a.txt")
+    assert tree(here) == {"a.txt": b"one"}
+    with pytest.raises(FileExistsError):
+        transfer._place_once(str(volume / "a.txt"), str(here / "a.txt"))
 
 
 def test_by_force_a_folder_is_added_to(volume, here):

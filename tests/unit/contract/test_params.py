@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import Annotated
 
 import msgspec
@@ -129,3 +130,24 @@ def test_what_params_inherit_counts_whatever_was_bound_before(used_before):
     assert bind(common, {"n": "4"}).words == []
     with pytest.raises(ProgramError, match=r"no parameter 'k'; the program knows n: int = 10, words: list\[str\] = …"):
         bind(common, {"k": "4"})
+
+
+class Extended:
+    separator: bytes = b","
+    stops: pathlib.Path = pathlib.Path("stops.txt")
+    others: tuple[pathlib.PurePosixPath, ...] = ()
+
+
+def test_bytes_are_the_text_that_was_given_and_paths_are_paths():
+    params = bind(Extended, {"separator": "abcd", "stops": "a/b.txt", "others": '["c", "d"]'})
+    assert (params.separator, params.stops) == (b"abcd", pathlib.Path("a/b.txt"))
+    assert params.others == (pathlib.PurePosixPath("c"), pathlib.PurePosixPath("d"))
+
+
+class Odd:
+    sink: Plain
+
+
+def test_a_type_that_no_text_can_be_is_refused_by_its_name():
+    with pytest.raises(ProgramError, match="the parameter sink is Plain, which"):
+        bind(Odd, {"sink": "x"})

@@ -7,6 +7,7 @@ Neighbours: `formats` (the caller), `mapreduce.plan` (a compressed file is one s
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -20,6 +21,8 @@ CHUNK: Final = 1 << 20
 """Bytes in one chunk, at most."""
 _PIECE: Final = 512
 """Bytes that zstd gets at once. Four of them may stand for 128 KiB, and all of that comes at once: 16 MiB a piece."""
+_LOOK: Final = 64
+"""Chunks that are read behind a damage: a large file is not read to its end for the sake of a better message."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
@@ -91,7 +94,7 @@ class Stream:
             return decompress(*arguments)
         except (zlib.error, zstandard.ZstdError) as error:
             # A file that was changed meanwhile says so at its end, which explains more.
-            for _ in self._chunks:
+            for _ in itertools.islice(self._chunks, _LOOK):
                 pass
             message = (
                 f"{self._name} cannot be decompressed near byte {self._at} ({error}): it is damaged, or not what its "
