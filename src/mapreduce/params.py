@@ -12,7 +12,8 @@ gives names, types and defaults:
         def map(self, line):
             if len(line) > self.params.n: ...
 
-Text becomes a bool, number, bytes (in UTF-8), a path, or whatever msgspec makes of it; a list or dictionary is given as JSON.
+Text becomes a bool, a number, bytes (in UTF-8), a path, or whatever msgspec makes of it; a list or dictionary is
+given as JSON.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ def _convert(field: _Field, text: str, known: str) -> Any:
 
 def _extended(kind: type, value: Any) -> Any:
     """Read what msgspec does not know."""
-    if isinstance(kind, type) and issubclass(kind, pathlib.PurePath) and isinstance(value, str):
+    if issubclass(kind, pathlib.PurePath) and isinstance(value, str):
         return kind(value)
     raise TypeError(f"parameters cannot be of the type {_name(kind)}")
 
