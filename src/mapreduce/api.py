@@ -114,9 +114,10 @@ class Job:
         """Return where a side file is that was given with the program; raises `NoSuchFileError`."""
         files: Mapping[str, str] = self.__dict__.get("_files", {})
         if name not in files:
+            others = f"; there are {', '.join(sorted(files))}" if files else ""
             raise NoSuchFileError(
-                f"there is no side file {name!r}; there are {', '.join(sorted(files)) or 'none'}: give it with "
-                "--files, as a key of the program's ConfigMap, or to mapreduce.testing.run"
+                f"there is no side file {name!r}{others}: give it with --files, as a key of the program's ConfigMap, "
+                "or to mapreduce.testing.run"
             )
         return Path(files[name])
 

@@ -78,7 +78,8 @@ class Params(Mapping[str, str]):
         return f"Params({self._given!r})"
 
     def _missing(self, name: str) -> str:
-        return f"the parameter {name!r} was not given; there are {', '.join(self._given) or 'none'}: {_HOW}"
+        others = f"; there are {', '.join(self._given)}" if self._given else ""
+        return f"the parameter {name!r} was not given{others}: {_HOW}"
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -170,8 +171,14 @@ def _of_dataclass(field: dataclasses.Field[Any], kind: Any) -> _Field:
 
 
 def _check_annotated(cls: type, types: dict[str, Any]) -> None:
-    """Refuse a default without a type: it would never be set."""
+    """Refuse a default without a type, which would never be set, and one that the program could change."""
     for name, value in vars(cls).items():
+        if name in types and isinstance(value, (list, dict, set)):
+            kind = type(value).__name__
+            instead = "a tuple" if kind == "list" else f"dataclasses.field(default_factory={kind})"
+            raise ProgramError(
+                f"the default of Params.{name} is a {kind}, which could be changed: use {instead} instead"
+            )
         plain = isinstance(value, (str, int, float, bool, list, tuple, dict, set, type(None)))
         if plain and not name.startswith("_") and name not in types:
             raise ProgramError(f"Params.{name} has no type: write {name}: {type(value).__name__} = {value!r:.80}")

@@ -29,7 +29,7 @@ HINTS: Final[dict[str, Hint]] = {
         "mapreduce validate PROGRAM looks at it without a job", "mapreduce validate looks at it too"
     ),
     "InputNotFound": Hint(
-        "check the spelling; quote wildcards that the shell should not expand",
+        "check the spelling, and quote wildcards; in folders, names that begin with . or _ are passed over",
         "check the spelling; spec.input.paths are relative to the root of the volume",
     ),
     "InputUnreadable": Hint(
@@ -38,11 +38,11 @@ HINTS: Final[dict[str, Hint]] = {
     "InputDamaged": _both("gzip -t or zstd -t tells whether the file is whole; make or copy it anew"),
     "InputChanged": _both("run again when nothing writes to the input"),
     "OutputExists": Hint(
-        "choose another --output, remove that one, or replace it with --overwrite",
+        "choose another --output, or remove that one; --overwrite replaces only the output of a job",
         "choose another spec.output.path (--output), or replace it with spec.output.overwrite: Replace (--overwrite)",
     ),
     "OutputReserved": Hint(
-        "wait for the other run, or choose another --output",
+        "wait for the other run, or choose another --output, in a folder that you may write to",
         "wait for the other job, or choose another spec.output.path (--output)",
     ),
     "PlanTooLarge": Hint("choose a larger --split-size", "choose a larger spec.input.splitSize (--split-size)"),

@@ -40,6 +40,14 @@ class Untyped:
     count = 3
 
 
+class Growing:
+    words: list[str] = []  # noqa: RUF012 - what is refused
+
+
+class Keyed:
+    words: dict[str, int] = {}  # noqa: RUF012 - what is refused
+
+
 def test_without_a_class_they_are_a_mapping_of_text_with_attributes():
     params = bind(None, {"n": "3"})
     assert (params.n, params["n"], params.get("m"), dict(params)) == ("3", "3", None, {"n": "3"})
@@ -55,6 +63,11 @@ def test_one_that_was_not_given_is_named_with_those_that_were(ask):
     ) as caught:
         ask(bind(None, {"n": "3", "o": "4"}))
     assert isinstance(caught.value, (KeyError, AttributeError))
+
+
+def test_where_none_was_given_none_is_named():
+    with pytest.raises(UserError, match=r"^the parameter 'm' was not given: give it with --param"):
+        bind(None, {})["m"]
 
 
 def test_an_annotated_class_gives_types_and_defaults():
@@ -78,6 +91,8 @@ def test_dataclasses_and_structs_do_too(wanted):
         (Data, {"count": "-1"}, r"ValueError: count must not be negative"),
         (Checked, {"count": "0"}, r"which '0' is not \(Expected `int` >= 1\)"),
         (Untyped, {}, r"Params.count has no type: write count: int = 3"),
+        (Growing, {}, r"default of Params.words is a list, which could be changed: use a tuple instead"),
+        (Keyed, {}, r"Params.words is a dict, .*: use dataclasses.field\(default_factory=dict\) instead"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_name_the_type_and_what_is_known(wanted, given, message):

@@ -149,6 +149,21 @@ def test_what_is_no_pair_is_told_so_for_reduce_and_combine():
     assert told(run, emitter(add, combine=nonsense), [[("a", 1)]]).message.startswith("combine must yield pairs")
 
 
+def test_a_method_that_takes_other_arguments_is_told_what_it_is_called_with(tmp_path):
+    source = b"import mapreduce as mr\nclass Two(mr.Job):\n    def map(self, key, line):\n        yield line, 1\n"
+    job = program.load(Program("job.py", source), tmp_path)
+    info = told(map_file, job, tmp_path, write_input(tmp_path, b"a\n"))
+    assert info.message.startswith("map is called with a record: ")
+    assert "missing 1 required positional argument: 'line'" in info.message
+
+    def reduce(self, key):
+        yield key, 1
+
+    called = "is called with a key and its values: "
+    assert told(run, emitter(reduce), [[("a", 1)]]).message.startswith(f"reduce {called}")
+    assert told(run, emitter(add, combine=reduce), [[("a", 1)]]).message.startswith(f"combine {called}")
+
+
 def test_a_value_that_cannot_be_carried_is_told_where_it_is_emitted():
     info = told(run, emitter(collect), [[("a", 1)], [("a", object())]])
     assert (info.reason, info.where) == ("ValueNotEncodable", "record:1")

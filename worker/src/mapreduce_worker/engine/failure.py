@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import traceback
 from collections.abc import Callable, Iterator
@@ -42,7 +43,10 @@ MAX_FRAMES: Final = 20
 MAX_TEXT: Final = 8000
 """Characters of a message or traceback that are kept."""
 
-_YIELDING: Final = ("map", "combine", "reduce")
+_YIELDING: Final = {"map": "a record", "combine": "a key and its values", "reduce": "a key and its values"}
+"""What yields pairs, and what it is called with."""
+_CALLED_WRONGLY: Final = re.compile(r"\(\) (missing|takes|got) .*argument")
+"""How Python says that a call does not fit a function."""
 _OURS: Final = (f"{Path(__file__).parent}{os.sep}", f"{Path(mapreduce.__file__).parent}{os.sep}")
 
 _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
@@ -139,6 +143,8 @@ def _users(error: BaseException, where: str, doing: str) -> UserTaskError:
     if isinstance(error, UserError):
         return UserTaskError(where, str(error))
     if doing in _YIELDING and isinstance(error, (TypeError, ValueError)) and not user_frames(error.__traceback__):
+        if isinstance(error, TypeError) and _CALLED_WRONGLY.search(str(error)):
+            return UserTaskError(where, f"{doing} is called with {_YIELDING[doing]}: {error}")
         return UserTaskError(where, f"{doing} must yield pairs (key, value): {error}")
     if isinstance(error, SystemExit):
         return UserTaskError(where, f"{doing} called sys.exit({error.code!r})")
