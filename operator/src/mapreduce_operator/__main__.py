@@ -28,7 +28,7 @@ from mapreduce_operator.kube import uninstall
 from mapreduce_operator.kube.authenticate import TokenReviewAuthenticator
 from mapreduce_operator.kube.client import Api, Ref, connect
 from mapreduce_operator.kube.handlers import Watches
-from mapreduce_operator.kube.health import Health
+from mapreduce_operator.kube.health import API_SECONDS, LOOP_SECONDS, Health, Vital
 from mapreduce_operator.kube.jobs import Jobs
 from mapreduce_operator.kube.lease import Lease
 from mapreduce_operator.kube.observe import PodSeen
@@ -121,8 +121,13 @@ async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: He
     server = await serve(make_app(shared.registry, authenticator), settings.bind, settings.rpc_port, tls.context)
     lister: asyncio.Task[None] | None = None
     try:
-        health.alive = lambda: not failed.is_set() and watches.alive
+        health.failed = failed.is_set
         watches.start()
+        health.vitals = (
+            Vital("the watches' loop ran", watches.age, LOOP_SECONDS),
+            Vital("all jobs and Pods were listed", jobs.age, API_SECONDS),
+            Vital("the Lease was renewed", lease.age, API_SECONDS),
+        )
         await _until(ending, jobs.list_at_start())
         lister = _guarded(jobs.keep_listing(), "the LIST", fail)
         health.ready = not ending.is_set()

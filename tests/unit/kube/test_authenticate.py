@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from mapreduce_operator.kube import authenticate as authenticate_module
 from mapreduce_operator.kube.authenticate import TokenReviewAuthenticator
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import Unavailable
+from mapreduce_operator.kube.errors import Forbidden, NotFound, Unavailable
 from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Identity, TokenRejected
 from tests.support.fake_api import FakeApi
 from tests.support.kube_objects import UID, pod
@@ -87,6 +88,71 @@ def test_a_job_that_is_not_known_here_yet_is_no_reason_to_exit():
 def test_a_pod_without_an_address_yet_tries_again():
     with pytest.raises(AuthenticationUnavailable, match="no address yet"):
         authenticate(review(), pod(phase="Running"))
+
+
+class Known:
+    """An authenticator that accepted the token once, its API server and its clock."""
+
+    def __init__(self):
+        self.now = 100.0
+        self.api = Reviews(review(), (Ref("pods", "team", NAME), pod(phase="Running", podIP="10.0.0.7")))
+        self.jobs = {UID: "team"}
+        self.made = TokenReviewAuthenticator(self.api, self.jobs.get, lambda: self.now)
+        asyncio.run(self.again())
+
+    async def again(self, *faults):
+        self.api.faults = list(faults)
+        return await self.made.authenticate("secret", "10.9.9.9")
+
+
+def test_a_worker_that_is_known_is_not_refused_while_the_api_server_is_away():
+    known = Known()
+    assert asyncio.run(known.again(Unavailable("away"))).uid == "pod-1"
+    assert asyncio.run(known.again(None, Unavailable("away"))).uid == "pod-1", "its Pod could not be read"
+    known.now += 599
+    assert asyncio.run(known.again(Unavailable("away"))).uid == "pod-1"
+    known.now += 2
+    with pytest.raises(AuthenticationUnavailable):
+        asyncio.run(known.again(Unavailable("away")))
+
+
+def test_another_token_is_not_accepted_while_the_api_server_is_away():
+    known = Known()
+    known.api.faults = [Unavailable("away")]
+    with pytest.raises(AuthenticationUnavailable):
+        asyncio.run(known.made.authenticate("another", "10.9.9.9"))
+
+
+def test_a_token_whose_pod_is_gone_is_forgotten():
+    known = Known()
+    with pytest.raises(TokenRejected):
+        asyncio.run(known.again(None, NotFound("gone", status=404)))
+    known.now += 60
+    with pytest.raises(AuthenticationUnavailable):
+        asyncio.run(known.again(Unavailable("away")))
+
+
+def test_only_silence_of_the_api_server_makes_an_old_answer_good_and_only_for_a_job_that_is_run_here():
+    known = Known()
+    with pytest.raises(AuthenticationUnavailable):
+        asyncio.run(known.again(Forbidden("no right", status=403)))
+    del known.jobs[UID]
+    with pytest.raises(AuthenticationUnavailable):
+        asyncio.run(known.again(Unavailable("away")))
+
+
+def test_a_server_that_answers_nothing_holds_up_no_worker_that_is_known(monkeypatch):
+    monkeypatch.setattr(authenticate_module, "PATIENCE", 0.01)
+
+    async def go():
+        api = Slow(review())
+        api.free.set()
+        made = TokenReviewAuthenticator(api, {UID: "team"}.get)
+        await made.authenticate("secret", "10.9.9.9")
+        api.free.clear()
+        return await made.authenticate("secret", "10.9.9.9")
+
+    assert asyncio.run(go()).uid == "pod-1"
 
 
 def test_an_api_server_that_is_away_is_no_reason_to_exit():

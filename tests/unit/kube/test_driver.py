@@ -10,7 +10,7 @@ from mapreduce_operator.drivers import kubernetes
 from mapreduce_operator.drivers.kubernetes import KubernetesDriver
 from mapreduce_operator.kube import pods
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import Conflict, Forbidden, NotFound, Rejected, Unavailable
+from mapreduce_operator.kube.errors import Conflict, Forbidden, NotFound, Rejected, Unauthorized, Unavailable
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.runtime.driver import NotStartedError
 from tests.support.fake_api import FakeApi, writer
@@ -88,6 +88,17 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again_under_the_same_name()
 
 def test_a_server_that_stays_away_is_told_but_not_for_good():
     error = refusal(*[Unavailable("away")] * kubernetes.TRIES)
+    assert (error.reason, error.final) == ("NotStarted", False)
+
+
+def test_a_conflict_that_is_about_a_quota_is_none_of_the_name():
+    fault = Conflict("Operation cannot be fulfilled on resourcequotas", status=409, reason="Conflict")
+    error = refusal(fault)
+    assert (error.reason, error.final, error.message) == ("NotStarted", False, str(fault))
+
+
+def test_credentials_that_are_refused_fail_no_job():
+    error = refusal(*[Unauthorized("expired", status=401)] * kubernetes.TRIES)
     assert (error.reason, error.final) == ("NotStarted", False)
 
 

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from mapreduce import words
 from mapreduce_operator.core.events import StartWorker, StopWorker
-from mapreduce_operator.kube import observe, pods
+from mapreduce_operator.kube import objects, observe, pods
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
 from mapreduce_operator.kube.observe import PodSeen
@@ -58,7 +58,9 @@ class KubernetesDriver:
         try:
             try:
                 made = await _retried(lambda: self._writer.create(where, body))
-            except Conflict:
+            except Conflict as error:
+                if not objects.is_there(error):
+                    raise NotStartedError("NotStarted", str(error)) from error
                 made = await self._own(body)
         except Unavailable as error:
             raise NotStartedError("NotStarted", f"the API server did not answer: {error}") from error

@@ -1,7 +1,8 @@
 """Who calls: a projected token, checked by TokenReview, and the Pod that it is bound to.
 
 A token counts only if it was made for our audience and is bound to a Pod that exists, that an
-operator made for a job, and whose uid it names. The address of the Pod is what the API says.
+operator made for a job, and whose uid it names. The address of the Pod is what the API says. While
+the API server is away, a token that it accepted a while ago is still good: the job must go on.
 Neighbours: `rpc.server` (asks at each registration), `observe.py` (reads the Pod).
 """
 
@@ -12,12 +13,12 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mapreduce import words
 from mapreduce_operator.kube import observe
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
-from mapreduce_operator.kube.errors import ApiError, NotFound
+from mapreduce_operator.kube.errors import ApiError, NotFound, Unavailable
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Identity, TokenRejected
 
@@ -26,7 +27,12 @@ REVIEWS: Final = 16
 REVIEWS_OF_ONE: Final = 4
 """The same, from one address: a Pod registers once."""
 REJECTED_SECONDS: Final = 10.0
+ACCEPTED_SECONDS: Final = 600.0
+"""For how long a token that was accepted counts while nobody can be asked: as long as a worker waits for its master."""
+PATIENCE: Final = 3.0
+"""Seconds for which such a token's holder waits for the API server's answer: it may be that none comes."""
 REMEMBERED: Final = 10_000
+Kept = TypeVar("Kept")
 _POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 _POD_UID: Final = "authentication.kubernetes.io/pod-uid"
 
@@ -50,6 +56,9 @@ class TokenReviewAuthenticator:
         self._rejected: dict[bytes, tuple[float, str]] = {}
         """Tokens that were rejected a moment ago, by their digest: until when, and why."""
 
+        self._accepted: dict[bytes, tuple[float, Identity]] = {}
+        """Tokens that were accepted, by their digest: until when that counts without asking, and who has it."""
+
     async def authenticate(self, token: str, remote: str) -> Identity:
         """Return who holds the token; raises `TokenRejected` or `AuthenticationUnavailable`.
 
@@ -64,20 +73,32 @@ class TokenReviewAuthenticator:
             raise AuthenticationUnavailable(f"too many tokens from {remote} are being looked at")
         self._asking[remote] += 1
         try:
-            async with self._reviews:
-                return await self._ask(token, remote)
+            async with asyncio.timeout(PATIENCE if digest in self._accepted else None), self._reviews:
+                identity = await self._ask(token, remote)
+        except TimeoutError:
+            return self._known(digest, AuthenticationUnavailable("the API server does not answer"))
         except TokenRejected as error:
-            self._remember(digest, str(error))
+            self._accepted.pop(digest, None)
+            _keep(self._rejected, digest, (self._clock() + REJECTED_SECONDS, str(error)))
             raise
+        except AuthenticationUnavailable as error:
+            # Only where the API server is away: one that answers has the last word.
+            if not isinstance(error.__cause__, Unavailable):
+                raise
+            return self._known(digest, error)
+        else:
+            _keep(self._accepted, digest, (self._clock() + ACCEPTED_SECONDS, identity))
+            return identity
         finally:
             self._asking[remote] -= 1
             if not self._asking[remote]:
                 del self._asking[remote]
 
-    def _remember(self, digest: bytes, why: str) -> None:
-        while len(self._rejected) >= REMEMBERED:
-            del self._rejected[next(iter(self._rejected))]
-        self._rejected[digest] = (self._clock() + REJECTED_SECONDS, why)
+    def _known(self, digest: bytes, away: AuthenticationUnavailable) -> Identity:
+        until, identity = self._accepted.get(digest, (0.0, None))
+        if identity is None or until <= self._clock() or self._namespace_of(identity.job_uid) is None:
+            raise away
+        return identity
 
     async def _ask(self, token: str, remote: str) -> Identity:
         try:
@@ -112,6 +133,14 @@ class TokenReviewAuthenticator:
             raise AuthenticationUnavailable(f"no job with the uid {seen.job_uid} is run here now")
         if namespace != seen.namespace:
             raise TokenRejected(f"Pod {seen.worker.name} is not in the namespace of its job")
+
+
+def _keep(remembered: dict[bytes, Kept], digest: bytes, what: Kept) -> None:
+    """Remember something of a token; the oldest is forgotten where there are too many."""
+    remembered.pop(digest, None)
+    while len(remembered) >= REMEMBERED:
+        del remembered[next(iter(remembered))]
+    remembered[digest] = what
 
 
 def _bound_pod(review: JsonObject, remote: str) -> tuple[str, str, str]:

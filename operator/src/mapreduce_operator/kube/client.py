@@ -2,14 +2,20 @@
 
 The only module that imports the Kubernetes client; it uses its configuration, credentials and
 transport, not its models: what the operator reads is decoded by the module that needs it.
+A server that asks to be left alone for some seconds (`Retry-After`) is, by everybody but the
+Lease; credentials that are refused are read again at once, since the kubelet changes them.
 Neighbours: everything in `kube` that reads; `writer.py` for everything that writes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -19,21 +25,39 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import OpenApiException
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
-from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, NotFound, Rejected, Unavailable
+from mapreduce_operator.kube.errors import (
+    ApiError,
+    Conflict,
+    Expired,
+    Forbidden,
+    NotFound,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+)
 from mapreduce_operator.kube.refs import Ref
 
 TIMEOUT: Final = 15.0
 """Seconds that a request may take."""
 PAGE: Final = 500
 """Objects in one page of a list."""
+PATIENCE: Final = 3.0
+"""Seconds that a request waits for a server that asked for it; where it asked for longer, none is sent.
+
+No longer than what the Lease leaves between the check before a write and its own end.
+"""
+LONGEST_PAUSE: Final = 60.0
+"""Seconds for which a server is left alone at most, whatever it asks for."""
 
 __all__ = ["Api", "JsonObject", "Ref", "connect"]
 
 _KINDS_OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
     400: Rejected,
+    401: Unauthorized,
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    410: Expired,
     422: Rejected,
     429: Unavailable,
 }
@@ -44,9 +68,19 @@ JsonObject = dict[str, Any]
 class Api:
     """One connection pool to one API server; used on one loop only."""
 
-    def __init__(self, client: ApiClient, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        timeout: float = TIMEOUT,
+        read_credentials: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`read_credentials` reads those of the client again, where they may change."""
         self._client = client
         self._timeout = timeout
+        self._read_credentials = read_credentials
+        self._clock = clock
+        self._busy_until = 0.0
 
     async def close(self) -> None:
         """Close the connections."""
@@ -110,23 +144,55 @@ class Api:
         content_type: str = "application/json",
     ) -> JsonObject:
         path = f"{ref.path}?{urlencode(query)}" if query else ref.path
+        what = f"{method} {ref}"
         try:
             # Anything but a timeout of ours would let a dead connection hold a job for ever.
             async with asyncio.timeout(self._timeout):
-                method, url, headers, sent, _ = await self._client.param_serialize(
-                    method,
-                    path,
-                    header_params={"Accept": "application/json", "Content-Type": content_type},
-                    body=body,
-                    auth_settings=["BearerToken"],
-                )
-                response = await self._client.call_api(method, url, headers, sent, _request_timeout=self._timeout)
-                content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's
+                await self._heed(ref, what)
+                status, content, pause = await self._send(method, path, body, content_type)
+                if status == HTTPStatus.UNAUTHORIZED and self._read_credentials is not None:
+                    self._read_credentials()
+                    status, content, pause = await self._send(method, path, body, content_type)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"{method} {ref}: {str(error) or type(error).__name__}") from error
+            raise Unavailable(f"{what}: {str(error) or type(error).__name__}") from error
         except (OpenApiException, ConfigException) as error:
-            raise ApiError(f"{method} {ref}: {error}") from error
-        return _decoded(f"{method} {ref}", response.status, content)
+            raise Unavailable(f"{what}: {error}") from error
+        self._busy_until = max(self._busy_until, self._clock() + pause)
+        return _decoded(what, status, content)
+
+    async def _heed(self, ref: Ref, what: str) -> None:
+        """Wait until a server that asked for it may be asked again; raises `Unavailable` where that is long."""
+        left = self._busy_until - self._clock()
+        if left <= 0 or ref.resource == "leases":
+            # A renewal is one small request, and without it the Lease, and so everything, is lost.
+            return
+        if left > PATIENCE:
+            raise Unavailable(f"{what}: not sent, the API server asked for a pause of {left:.0f} s more")
+        await asyncio.sleep(left)
+
+    async def _send(
+        self, method: str, path: str, body: JsonObject | None, content_type: str
+    ) -> tuple[int, bytes, float]:
+        """Return the status, the answer, and the seconds for which the server wants no more."""
+        method, url, headers, sent, _ = await self._client.param_serialize(
+            method,
+            path,
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        response = await self._client.call_api(method, url, headers, sent, _request_timeout=self._timeout)
+        content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's
+        return response.status, content, _pause(response.status, response.headers)
+
+
+def _pause(status: int, headers: Mapping[str, str]) -> float:
+    """Return the seconds that `Retry-After` asks for; a date says nothing without its clock, and is not read."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return 0.0
+    with contextlib.suppress(ValueError):
+        return min(max(float(int(headers.get("Retry-After", "0"))), 0.0), LONGEST_PAUSE)
+    return 0.0
 
 
 def _decoded(what: str, status: int, content: bytes) -> JsonObject:
@@ -151,9 +217,11 @@ async def connect() -> Api:
     configuration = Configuration()
     # The default is a handful; a burst of jobs creates many Pods at once.
     configuration.connection_pool_maxsize = 32
+    read: Callable[[], None] | None = None
     try:
         if os.environ.get("KUBERNETES_SERVICE_HOST"):
-            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the library's
+            read = partial(load_incluster_config, client_configuration=configuration)
+            read()
         else:
             path = os.environ.get("KUBECONFIG")
             await load_kube_config(  # type: ignore[no-untyped-call]  # the library's
@@ -161,4 +229,4 @@ async def connect() -> Api:
             )
     except (ConfigException, OSError) as error:
         raise ApiError(f"no way to reach a cluster: {error}") from error
-    return Api(ApiClient(configuration))
+    return Api(ApiClient(configuration), read_credentials=read)

@@ -41,5 +41,13 @@ class Unavailable(ApiError):
     """No answer in time, no connection, too many requests, or an error of the server: try again."""
 
 
+class Unauthorized(Unavailable):
+    """The credentials are not accepted (401): they have expired, and new ones were not there yet. Try again."""
+
+
+class Expired(Unavailable):
+    """A LIST took so long that its next page is not to be had any more (410): begin anew."""
+
+
 class LeaseLost(SystemFault):
     """Another operator holds the Lease: this process must write nothing more, and end."""

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
@@ -27,6 +28,13 @@ CLIENT_TIMEOUT: Final = 300
 """Seconds after which this side ends a watch that the server forgot to end."""
 INACTIVITY_TIMEOUT: Final = 75
 """Seconds without any event, bookmarks included, after which a watch counts as dead."""
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds for a connection: a server that is away may answer nothing at all."""
+BEAT: Final = 1.0
+"""Seconds between two signs of life of this loop."""
+BACKOFFS: Final = (1, 1, 2, 3, 5)
+"""Seconds between tries of a request; the last one again and again."""
 
 _ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _log = logging.getLogger(__name__)
@@ -45,22 +53,29 @@ class Sink(Protocol):
 class Watches:
     """The thread that watches. `ended` is called on the master's loop when it is over, why ever."""
 
-    def __init__(self, sink: Sink, namespaces: tuple[str, ...], ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        namespaces: tuple[str, ...],
+        ended: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._sink = sink
         self._namespaces = namespaces
         self._ended = ended
         self._master = asyncio.get_running_loop()
         self._stop = threading.Event()
+        self._clock = clock
+        self._beaten = clock()
         self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
 
     def start(self) -> None:
         """Begin to watch."""
         self._thread.start()
 
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+    def age(self) -> float:
+        """Return the seconds since the loop of this thread last did anything; called from any thread."""
+        return self._clock() - self._beaten
 
     async def stop(self, timeout: float = 5.0) -> None:
         """End the thread; it is a daemon, so that one that does not end holds up nothing."""
@@ -69,23 +84,33 @@ class Watches:
 
     def _run(self) -> None:
         try:
-            asyncio.run(
-                kopf.operator(
-                    registry=self._registry(),
-                    settings=settings(),
-                    standalone=True,
-                    # Given, since kopf would else ask for the user's name, and the image's uid has none.
-                    identity=cast("Any", "mapreduce-operator"),
-                    clusterwide=not self._namespaces,
-                    namespaces=self._namespaces,
-                    stop_flag=self._stop,
-                )
-            )
+            asyncio.run(self._watch())
         except Exception:  # noqa: BLE001 - the boundary of the thread: its end ends the process, with this as the reason
             _log.exception("the watches ended")
         finally:
             if not self._stop.is_set():
                 self._tell(self._ended)
+
+    async def _watch(self) -> None:
+        beating = asyncio.get_running_loop().create_task(self._beat())
+        try:
+            await kopf.operator(
+                registry=self._registry(),
+                settings=settings(),
+                standalone=True,
+                # Given, since kopf would else ask for the user's name, and the image's uid has none.
+                identity=cast("Any", "mapreduce-operator"),
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=self._stop,
+            )
+        finally:
+            beating.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            self._beaten = self._clock()
+            await asyncio.sleep(BEAT)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -110,12 +135,27 @@ class Watches:
             self._master.call_soon_threadsafe(call)
 
 
+class Backoffs:
+    """kopf's pauses between tries, without an end: an API server that is away is waited for, however long.
+
+    When a new process is worth trying is for the liveness probe to say.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        """Yield the pauses of one request."""
+        yield from BACKOFFS
+        while True:
+            yield BACKOFFS[-1]
+
+
 def settings() -> kopf.OperatorSettings:
     """Return how kopf watches here."""
     chosen = kopf.OperatorSettings()
     chosen.watching.server_timeout = SERVER_TIMEOUT
     chosen.watching.client_timeout = CLIENT_TIMEOUT
     chosen.watching.inactivity_timeout = INACTIVITY_TIMEOUT
+    chosen.networking.error_backoffs = Backoffs()
+    chosen.networking.connect_timeout = CONNECT_TIMEOUT
     chosen.watching.label_selectors["pods"] = pods.selector()
     # Nothing of the cluster but jobs and Pods is read, and nothing is written.
     chosen.scanning.disabled = True

@@ -23,6 +23,8 @@ from mapreduce_operator.kube.running import Shared
 PAGE: Final = 20
 """Jobs in one page of a LIST: one may have more than a megabyte."""
 LIST_EVERY: Final = 30.0
+LIST_AGAIN: Final = 5.0
+"""Seconds after a LIST that failed."""
 RETRY: Final = 2.0
 
 _log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Jobs:
         self._namespaces = namespaces
         self._jobs: dict[str, Job] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._listed = shared.clock()
 
     async def find(self) -> frozenset[str]:
         """Return the uids of all jobs that exist, by a LIST that begins now; raises `ApiError`."""
@@ -73,6 +76,10 @@ class Jobs:
         if job is not None:
             job.pod_seen(pod)
 
+    def age(self) -> float:
+        """Return the seconds since a LIST that succeeded began, or since the start if none did."""
+        return self._shared.clock() - self._listed
+
     async def list_all(self) -> None:
         """Read every job and every Pod, and tell each job its part; raises `ApiError`."""
         began = self._shared.clock()
@@ -93,14 +100,18 @@ class Jobs:
                 pods_of[seen.job_uid].append(seen)
         for uid in present & set(self._jobs):
             self._jobs[uid].pods_listed(pods_of[uid], began)
+        self._listed = began
 
     async def keep_listing(self) -> None:
-        """List every 30 s, for ever."""
+        """List every 30 s, for ever; sooner again where it failed: the watches may be deaf for the same reason."""
+        pause = LIST_EVERY
         while True:
-            await asyncio.sleep(LIST_EVERY)
+            await asyncio.sleep(pause)
+            pause = LIST_EVERY
             try:
                 await self.list_all()
             except ApiError as error:
+                pause = LIST_AGAIN
                 _log.warning("jobs and Pods could not be listed: %s", error)
 
     async def list_at_start(self) -> None:

@@ -92,6 +92,10 @@ class Lease:
         """Return the epoch that the Lease tells now, whose ever it is; raises `ApiError`."""
         return transitions(await self._current())
 
+    def age(self) -> float:
+        """Return the seconds since the last renewal."""
+        return self._clock() - self._renewed
+
     async def ensure(self) -> None:
         """Return if this process may write now, renewing if the last renewal is not fresh.
 
@@ -99,7 +103,7 @@ class Lease:
         """
         if self._lost:
             raise LeaseLost("another operator has taken the Lease")
-        if self._clock() - self._renewed < TRUST:
+        if self.age() < TRUST:
             return
         await self.renew()
 

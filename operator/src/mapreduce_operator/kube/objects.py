@@ -79,14 +79,20 @@ async def prepare(api: Api, writer: Writer, owner: Owner, platform: Platform) ->
 async def _make(api: Api, writer: Writer, where: Ref, body: JsonObject) -> None:
     try:
         await writer.create(where, body)
-    except Conflict:
-        return
+    except Conflict as error:
+        if not is_there(error):
+            raise
     except Forbidden as error:
         # A quota that is used up refuses an object before anybody looks whether it is there already.
         try:
             await api.get(Ref(where.resource, where.namespace, body["metadata"]["name"]))
         except (NotFound, Forbidden):
             raise error from None
+
+
+def is_there(error: Conflict) -> bool:
+    """Tell whether an object could not be made since its name is taken, and not for a quota that many use at once."""
+    return error.reason in ("", "AlreadyExists")
 
 
 async def delete_pods(api: Api, writer: Writer, owner: Owner) -> bool:
