@@ -74,6 +74,8 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Input records of a map (Finished; Staged where a map makes a part)."""
     counters: dict[str, int] = {}
     """What the attempt's user code counted (Finished, Held, Staged)."""
+    seconds: float = 0.0
+    """How long the attempt took by the clock of the master that gave it (Finished); 0 where that is not known."""
     key_type: str = ""
     """The type of the job's keys (Consumed), so that publishing knows it after a restart."""
 

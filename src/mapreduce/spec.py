@@ -91,6 +91,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     separate_input: bool = False
     """The input is on another store than the output: two gateways instead of one."""
     worker_image: str = ""
+    speculation: bool = True
+    """A task that is much slower than the others of its phase gets a second attempt elsewhere."""
     limits: Limits = Limits()
     timing: Timing = Timing()
 

@@ -84,6 +84,7 @@ REASONS: Final[dict[str, str]] = {
     "NonDeterministicMap": "A map that ran again gave another output: its program is not deterministic.",
     "StorageFailed": "The gateway could not read or write the volume.",
     "Preempted": "A reduce that waited for a lost segment made room for the map that makes it again.",
+    "Speculative": "A task was much slower than the others of its phase, and got a second attempt on another worker.",
     "Cancelled": "The master no longer needs the attempt.",
     "InternalError": "A defect of the operator; the message has details.",
     "Unready": "Not all workers have registered yet.",

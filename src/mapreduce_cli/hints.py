@@ -108,7 +108,7 @@ NO_END: Final = frozenset(
         *("WorkerExited", "WorkerKilled", "PodOutOfMemory", "PodEvicted", "PodPreempted", "PodRejected"),
         *("PodDeleted", "PodDisrupted", "NodeDrained", "NodeLost", "ContainerNotCreated"),
         *("Unready", "LeftOut", "NotNeeded", "Scaled", "Planned", "Running", "Succeeded"),
-        *("Suspended", "Resumed", "JobEnded"),
+        *("Suspended", "Resumed", "JobEnded", "Speculative"),
     }
 )
 """Reasons with which no job fails: of attempts that run again, of workers, and of what goes well."""

@@ -61,6 +61,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     overwrite: bool = False
     max_failed_tasks: int = 0
     task_timeout: int = TASK_TIMEOUT
+    speculation: bool = True
     params: dict[str, str] = {}
     files: tuple[str, ...] = ()
 
@@ -132,6 +133,13 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         default=TASK_TIMEOUT,
         show_default=True,
         help="A task without progress for so long is ended and tried again.",
+    ),
+    click.option(
+        "--no-speculation",
+        "speculation",
+        flag_value=False,
+        default=True,
+        help="Do not run a task a second time elsewhere where it is much slower than the others.",
     ),
 )
 

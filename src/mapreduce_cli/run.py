@@ -146,6 +146,7 @@ def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, A
         reducers=chosen.reducers,
         workers=workers,
         slots=slots,
+        speculation=chosen.speculation,
         limits=Limits(
             slot_memory=_slot_memory(workers * slots),
             max_failed_tasks=chosen.max_failed_tasks,

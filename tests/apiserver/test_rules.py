@@ -26,6 +26,7 @@ CHANGES = {
     "maxFailedTasks": 1,
     "taskTimeoutSeconds": 9,
     "preRunningDeadlineSeconds": 9,
+    "speculation": {"enabled": False},
 }
 WORKERS = {
     "slots": 2,

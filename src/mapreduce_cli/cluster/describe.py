@@ -79,7 +79,7 @@ def _progress(job: Json, now: float) -> list[tuple[str, str]]:
 
 def _counts(counts: Json) -> str:
     parts = [str(counts.get("progress") or "")]
-    parts += [f"{counts[word]} {word}" for word in ("active", "failed", "retried") if counts.get(word)]
+    parts += [f"{counts[word]} {word}" for word in ("active", "failed", "retried", "speculative") if counts.get(word)]
     return ", ".join(part for part in parts if part)
 
 

@@ -88,6 +88,7 @@ def build(
     spec |= {"maxFailedTasks": options.max_failed_tasks} if options.max_failed_tasks else {}
     timeout = options.task_timeout
     spec |= {"taskTimeoutSeconds": timeout} if timeout != JobOptions().task_timeout else {}
+    spec |= {} if options.speculation else {"speculation": {"enabled": False}}
     spec |= {"activeDeadlineSeconds": cluster.deadline} if cluster.deadline else {}
     spec |= {"ttlSecondsAfterFinished": cluster.ttl} if cluster.ttl is not None else {}
     spec |= {"suspend": True} if cluster.suspend else {}

@@ -7,7 +7,7 @@ from tests.support.fake_cluster import make_job, over, run, run_json
 
 MAPPING = {
     "phase": "Mapping",
-    "map": {"progress": "3/10", "succeeded": 3, "total": 10, "active": 2, "retried": 1},
+    "map": {"progress": "3/10", "succeeded": 3, "total": 10, "active": 2, "retried": 1, "speculative": 2},
     "reduce": {"progress": "0/8"},
     "workers": {"summary": "2/2"},
     "retries": 1,
@@ -82,7 +82,7 @@ def test_a_description_has_conditions_counters_failures_and_events(cluster):
     )
     text = run("describe", "wordcount").stdout
     for expected in (
-        "3/10, 2 active, 1 retried",
+        "3/10, 2 active, 1 retried, 2 speculative",
         "WorkersReady",
         "skipped: 7",
         "map-17 on wordcount-1-w-0",

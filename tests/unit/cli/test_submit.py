@@ -61,7 +61,7 @@ def test_every_option_has_its_field(program):
     words = (
         *("--param", "least=3", "--reducers", "3", "--workers", "4", "--slots", "2", "--split-size", "1Mi"),
         *("--format", "jsonl", "--encoding-errors", "replace", "--max-record", "2Mi", "--max-failed-tasks", "1"),
-        *("--task-timeout", "30"),
+        *("--task-timeout", "30", "--no-speculation"),
         *("--output-format", "jsonl", "--merge", "none", "--compress", "zstd", "--overwrite"),
         *("--image", "mine:1", "--memory", "1Gi", "--cpu", "500m", "--env", "A=b=c", "--deadline", "60", "--ttl", "0"),
         "--suspend",
@@ -96,6 +96,7 @@ def test_every_option_has_its_field(program):
         },
         "maxFailedTasks": 1,
         "taskTimeoutSeconds": 30,
+        "speculation": {"enabled": False},
         "activeDeadlineSeconds": 60,
         "ttlSecondsAfterFinished": 0,
         "suspend": True,

@@ -32,6 +32,7 @@ def test_a_job_with_the_fewest_fields_gets_the_defaults():
     assert (spec.overwrite, spec.output_compression) == ("refuse", "none")
     assert (spec.limits.attempts_per_task, spec.limits.max_failed_tasks, spec.limits.active_deadline) == (4, 0, 0.0)
     assert spec.worker_image == "worker:1"
+    assert spec.speculation
     assert spec.limits.pre_running_deadline == 300.0
     assert spec.program.file == "job.py"
     assert spec.program.source == b"import mapreduce as mr\n"
@@ -59,7 +60,9 @@ def test_every_field_reaches_the_job():
         taskTimeoutSeconds=7,
         activeDeadlineSeconds=60,
         preRunningDeadlineSeconds=9,
+        speculation={"enabled": False},
     ).spec
+    assert not spec.speculation
     assert spec.program.class_name == "Two"
     assert spec.worker_image == "mine:2"
     assert (spec.inputs, spec.encoding_errors, spec.split_size) == (("a", "b"), "bytes", 4 * MIB)

@@ -41,7 +41,7 @@ def test_a_running_job_shows_its_progress():
         JobStatus(
             phase="Mapping",
             start_wall=WALL,
-            maps=PhaseCounts(total=40, active=4, succeeded=31, retried=2),
+            maps=PhaseCounts(total=40, active=4, succeeded=31, retried=2, speculative=3),
             reduces=PhaseCounts(total=8, retried=1),
             workers_desired=5,
             workers_ready=4,
@@ -53,6 +53,7 @@ def test_a_running_job_shows_its_progress():
         3,
         {},
     )["status"]
+    tasks = {"active": 0, "succeeded": 0, "failed": 0, "speculative": 0}
     assert shown == {
         "observedGeneration": 3,
         "phase": "Mapping",
@@ -63,8 +64,8 @@ def test_a_running_job_shows_its_progress():
         "records": 7,
         "bytes": 70,
         "totalBytes": 700,
-        "map": {"total": 40, "active": 4, "succeeded": 31, "failed": 0, "retried": 2, "progress": "31/40"},
-        "reduce": {"total": 8, "active": 0, "succeeded": 0, "failed": 0, "retried": 1, "progress": "0/8"},
+        "map": tasks | {"total": 40, "active": 4, "succeeded": 31, "retried": 2, "speculative": 3, "progress": "31/40"},
+        "reduce": tasks | {"total": 8, "retried": 1, "progress": "0/8"},
         "workers": {"desired": 5, "ready": 4, "summary": "4/5"},
         "counters": None,
         "output": None,

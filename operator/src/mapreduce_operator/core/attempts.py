@@ -22,18 +22,33 @@ DISCARDS: Final = 10_000
 def give(book: Book, worker: Worker, kind: Kind, index: int) -> Attempt:
     """Give a new attempt of a task to a worker; it goes out with the worker's next answer."""
     table = book.tasks[kind]
-    attempt = Attempt(table.new_attempt(index, book.epoch), worker)
-    _begin(book, attempt)
-    worker.free -= 1
-    book.news.add(worker.number)
+    attempt = Attempt(table.new_attempt(index, book.epoch), worker, book.now)
+    _hand_out(book, attempt)
     if kind != "publish":
         book.record("Assigned", attempt=attempt.id, worker=worker)
     return attempt
 
 
+def back_up(book: Book, slow: Attempt, worker: Worker, message: str) -> None:
+    """Give a slow attempt's task to another worker as well; the first that finishes counts."""
+    task = slow.id.task
+    name = book.tasks[task.kind].new_attempt(task.index, book.epoch, speculative=True)
+    attempt = Attempt(name, worker, book.now)
+    attempt.speculative = True
+    slow.backup = worker
+    _hand_out(book, attempt)
+    book.record("Assigned", attempt=name, worker=worker, reason="Speculative", message=message)
+
+
+def _hand_out(book: Book, attempt: Attempt) -> None:
+    _begin(book, attempt)
+    attempt.worker.free -= 1
+    book.news.add(attempt.worker.number)
+
+
 def adopt(book: Book, worker: Worker, attempt_id: AttemptId) -> Attempt:
     """Take over an attempt of an older epoch that a worker runs."""
-    attempt = Attempt(attempt_id, worker)
+    attempt = Attempt(attempt_id, worker, book.now)
     attempt.started = True
     _begin(book, attempt)
     worker.free = min(worker.free, worker.slots - len(worker.attempts))
@@ -53,6 +68,17 @@ def end(book: Book, attempt: Attempt) -> bool:
     """Forget an attempt that has ended; tell whether it still counted for its task."""
     attempt.worker.attempts.pop(attempt.id, None)
     return book.tasks[attempt.id.task.kind].remove_live(attempt)
+
+
+def seconds(book: Book, attempt: Attempt) -> float:
+    """Return how long an attempt that just finished took; 0 of one that an older master gave."""
+    return book.now - attempt.began if attempt.id.epoch == book.epoch else 0.0
+
+
+def is_spare(book: Book, attempt: Attempt) -> bool:
+    """Tell whether an attempt that has ended was a backup, and its task runs on without it."""
+    table, index = book.tasks[attempt.id.task.kind], attempt.id.task.index
+    return attempt.speculative and any(other.worker.usable for other in table.live_attempts(index))
 
 
 def cancel(book: Book, attempt: Attempt, reason: str) -> None:

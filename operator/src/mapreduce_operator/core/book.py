@@ -23,6 +23,7 @@ from mapreduce_operator.core import states
 from mapreduce_operator.core.events import Announce, Command, Condition, Instant, JobStatus, SpecChanged, TaskFailure
 from mapreduce_operator.core.journal import Journal
 from mapreduce_operator.core.outputs import MapOutputs
+from mapreduce_operator.core.pace import Pace
 from mapreduce_operator.core.states import JobEvent, JobState
 from mapreduce_operator.core.tally import Counted, Tally
 from mapreduce_operator.core.tasks import TaskTable
@@ -99,6 +100,8 @@ class Recovered(msgspec.Struct):
     records: dict[int, int] = {}
     counters: dict[int, dict[str, int]] = {}
     """What each map counted that finished."""
+    paces: dict[Kind, Pace] = {}
+    """How long maps and reduces took."""
     consumed: str = ""
     key_type: KeyType = ""
     has_reduce: bool | None = None
@@ -170,6 +173,8 @@ class Book:
         self.splits: list[bytes] = []
         """Each split in msgpack: a plan may have very many."""
         self.split_sizes = array("Q")
+        self.median_split = 0
+        """Bytes of the split in the middle, by size."""
         self.records = array("Q")
         """Input records of each map that finished."""
         self.counted = Counted()
@@ -197,6 +202,8 @@ class Book:
         """Workers that a moved reduce should not get again."""
         self.left_out: list[TaskId] = []
         """Tasks that spent their budget, as `Limits.max_failed_tasks` allows."""
+        self.next_look = 0.0
+        """When it may next be looked for attempts that are slow."""
         self.finished = 0
         """Tasks that finished, for telling disruptions in a row."""
 
@@ -296,6 +303,7 @@ class Book:
         size: int = 0,
         records: int = 0,
         counters: dict[str, int] | None = None,
+        seconds: float = 0.0,
         key_type: KeyType = "",
         awaited: bool = False,
     ) -> int:
@@ -315,6 +323,7 @@ class Book:
             size=size,
             records=records,
             counters=counters or {},
+            seconds=round(seconds, 3),
             key_type=key_type,
         )
         if awaited and (gateway := self.output_gateway) is not None:

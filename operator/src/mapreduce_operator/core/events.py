@@ -283,6 +283,7 @@ class PhaseCounts(msgspec.Struct, frozen=True, kw_only=True):
     succeeded: int = 0
     failed: int = 0
     retried: int = 0
+    speculative: int = 0
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,7 +42,7 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     elif error.kind == "user":
         charge_user(book, attempt, error)
     else:
-        disrupt(book, kind, index, error.reason, error.message)
+        disrupted(book, attempt, error.reason, error.message)
         if kind in ("open", "plan", "publish", "clean"):
             _pause(book, kind, index)
 
@@ -78,7 +78,7 @@ def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *
         text = "the kernel ended the worker, because its memory ran out"
         charge_user(book, attempt, ErrorInfo(kind="user", reason="SlotOverMemory", message=text))
     else:
-        disrupt(book, kind, index, reason, message)
+        disrupted(book, attempt, reason, message)
 
 
 def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
@@ -135,6 +135,12 @@ def leave_out(book: Book, task: TaskId) -> None:
     if task.kind == "map" and not book.map_only:
         book.outputs.leave_out(task.index)
         maps.wake_reducers(book)
+
+
+def disrupted(book: Book, attempt: Attempt, reason: str, message: str = "") -> None:
+    """Note that an attempt ended through no fault of its code; that of a backup costs its task nothing."""
+    if not attempts.is_spare(book, attempt):
+        disrupt(book, attempt.id.task.kind, attempt.id.task.index, reason, message)
 
 
 def disrupt(book: Book, kind: Kind, index: int, reason: str, message: str = "") -> None:

@@ -149,6 +149,7 @@ def changed(book: Book, seen: WorkerSeen) -> None:
 
 def _note_seen(book: Book, worker: Worker, seen: WorkerSeen) -> None:
     worker.uid = seen.uid
+    worker.node = seen.node
     if not worker.seen_by_platform:
         worker.seen_by_platform = True
         worker.seen_since = book.now

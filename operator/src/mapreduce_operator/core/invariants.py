@@ -6,6 +6,7 @@ up to date by the code that it checks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -56,6 +57,14 @@ def _live_attempts_agree_with_their_workers(book: Book) -> Iterator[str]:
         for attempt in worker.attempts.values():
             if not attempt.cancel and attempt.id not in live:
                 yield f"{attempt.id} on {worker.name} counts for no task"
+
+
+def _backups_run_elsewhere(book: Book) -> Iterator[str]:
+    for worker in book.registry.alive():
+        wanted = [attempt for attempt in worker.attempts.values() if not attempt.cancel]
+        tasks = Counter(attempt.id.task for attempt in wanted if attempt.id.epoch == book.epoch)
+        yield from (f"{task} runs {count} times on {worker.name}" for task, count in tasks.items() if count > 1)
+        yield from (f"{worker.name} backs up its own {attempt.id}" for attempt in wanted if attempt.backup is worker)
 
 
 def _running_tasks_are_run(book: Book) -> Iterator[str]:
@@ -181,6 +190,7 @@ def _slots_are_counted(book: Book) -> Iterator[str]:
 _RULES: Final[tuple[Callable[[Book], Iterator[str]], ...]] = (
     _states_are_counted,
     _live_attempts_agree_with_their_workers,
+    _backups_run_elsewhere,
     _running_tasks_are_run,
     _outputs_have_holders,
     _parts_are_somewhere,

@@ -3,7 +3,7 @@
 `Master.handle(event, at)` takes the event in, lets the job take every step that is possible now,
 and returns what to do, in order. Where to read on: `states.py` (the tables), `book.py` (what is
 known), then by concern: `fleet.py`, `registration.py`, `exchange.py`, `reports.py`,
-`scheduling.py`, `storage.py`, `phases.py`, `ending.py`. The only callers are
+`scheduling.py`, `speculation.py`, `storage.py`, `phases.py`, `ending.py`. The only callers are
 `mapreduce_operator.runtime` and the simulation.
 """
 
@@ -21,6 +21,7 @@ from mapreduce_operator.core import (
     phases,
     registration,
     scheduling,
+    speculation,
     status,
     storage,
     wishes,
@@ -153,6 +154,7 @@ def _settle(book: Book) -> None:
         elif book.state is not JobState.SUSPENDED:
             storage.advance(book)
             scheduling.advance(book)
+            speculation.advance(book)
         if before == (book.state, book.over, book.grace_over, book.ended, book.failure):
             break
     if not book.ended:

@@ -7,6 +7,7 @@ here and apply what is answered.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -22,13 +23,24 @@ STORAGE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait after each failure in a row of the store, the last one for all that follow."""
 START_PAUSES: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds to wait before a start, by how many starts in a row never registered."""
+NEARLY_DONE: Final = 0.75
+"""The share of a phase that must be done before any of its tasks is called slow."""
+SLOW: Final = 1.5
+"""How many times the usual duration a task must take to be called slow."""
+BELIEVED: Final = 0.5
+"""The share of the usual duration after which an attempt's progress tells when it will end: the first records
+come late, after imports and `setup`."""
+YOUNG: Final = 1.0
+"""Seconds that an attempt has in any case: what is shorter is over before a second one could help."""
+BACKUP_SHARE: Final = 0.1
+"""The share of the slots that backups may have."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
     """What to do, and why. retry: the task runs again. rerun: the map runs again. move: the
-    reduce goes to another worker. fail: the job ends."""
+    reduce goes to another worker. fail: the job ends. back_up: the task gets a second attempt."""
 
-    action: Literal["retry", "rerun", "move", "fail"]
+    action: Literal["retry", "rerun", "move", "fail", "back_up"]
     reason: str
     message: str
 
@@ -122,6 +134,55 @@ def to_preempt(waiting_maps: int, free_slots: int, being_preempted: int, waiting
     """Return how many more waiting reduce attempts must make room, so that every map that waits
     has a slot, or no reduce is left that only waits."""
     return max(0, min(waiting_maps - free_slots - being_preempted, waiting_reduces))
+
+
+def is_nearly_done(done: int, total: int) -> bool:
+    """Tell whether so much of a phase is done that those who are left may be called slow."""
+    return done < total and done >= NEARLY_DONE * total
+
+
+def estimate(elapsed: float, usual: float, share: float, reached_after: float) -> float:
+    """Return how long an attempt will take at least, in seconds.
+
+    elapsed: how long it has taken. usual: what such an attempt takes. share: of its input that it had read
+    after `reached_after` seconds; 0 where nobody knows. What comes after the input is unknown as well.
+    """
+    if share <= 0 or elapsed < BELIEVED * usual:
+        return elapsed
+    return max(elapsed, reached_after / min(1.0, share))
+
+
+def slow(task: str, worker: str, estimated: float, usual: float, elapsed: float) -> Verdict | None:
+    """Judge an attempt that will take `estimated` seconds, where one of its size takes `usual`."""
+    if elapsed < YOUNG or estimated <= SLOW * usual:
+        return None
+    message = f"{task} takes {estimated:.1f} s or more on {worker}, {usual:.1f} s would be usual"
+    return Verdict("back_up", "Speculative", message)
+
+
+def usual_duration(median: float, size: int, median_size: int) -> float:
+    """Return how long an attempt over `size` bytes takes, where the median of the phase is so long.
+
+    More input may take longer; less takes no less, since much of the time may have nothing to do with input.
+    """
+    return median * max(1.0, size / median_size) if median_size else median
+
+
+def backups_allowed(slots: int, running: int) -> int:
+    """Return how many more backups may be given on `slots` slots of which `running` have one."""
+    return max(0, max(1, int(BACKUP_SHARE * slots)) - running)
+
+
+def place_of_backup(node: str, candidates: Sequence[tuple[int, int, str, bool]]) -> int:
+    """Return which worker gets a backup of an attempt on `node`: elsewhere, and not where things are slow.
+
+    candidates: (attempts that it has, number, node, whether one of them is slow), at least one. An unknown
+    node, which is empty, is as good as another one.
+    """
+    _, _, _, number = min(
+        (bool(node) and node == its_node, is_slow, busy, number) for busy, number, its_node, is_slow in candidates
+    )
+    return number
 
 
 def pause(failures: int, pauses: tuple[float, ...]) -> float:

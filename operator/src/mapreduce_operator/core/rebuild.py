@@ -20,6 +20,7 @@ from mapreduce_operator.core import adoption, failures, maps, parts, shape
 from mapreduce_operator.core.book import KEPT_FAILURES, Book, Failure, Part, Recovered
 from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.outputs import MapOutputs
+from mapreduce_operator.core.pace import Pace
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.tasks import TaskTable
 
@@ -76,6 +77,8 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
 
 
 def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
+    if entry.event == "Finished" and entry.seconds > 0:
+        found.paces.setdefault(task.kind, Pace()).add(entry.seconds)
     match entry.event:
         case "Charged" if entry.budget == "user":
             found.charged[task] = found.charged.get(task, 0) + 1
@@ -174,6 +177,8 @@ def _first_time(book: Book, found: Recovered) -> None:
         for index, (part, worker) in found.made.items()
         if part.attempt.task.kind == book.producers.kind and (book.map_only or part.attempt in found.vouched)
     }
+    for kind, pace in found.paces.items():
+        book.tasks[kind].pace = pace
     _restore_tasks(book, found)
 
 
@@ -224,6 +229,7 @@ def install_plan(book: Book, header: PlanHeader, pages: list[tuple[Split, ...]])
         book.splits.extend(_encode_split(split) for split in page)
         book.split_sizes.extend(split.size for split in page)
     count = len(book.splits)
+    book.median_split = sorted(book.split_sizes)[count // 2] if count else 0
     book.tasks["map"] = TaskTable("map", count)
     shape.lay_tables(book)
     book.outputs = MapOutputs(count)

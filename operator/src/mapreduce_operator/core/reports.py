@@ -76,6 +76,9 @@ def _note_finished(
     message: str = "",
 ) -> None:
     """Journal what an attempt made; `records`: input records that it read."""
+    seconds = attempts.seconds(book, attempt)
+    if seconds:
+        book.tasks[attempt.id.task.kind].pace.add(seconds)
     book.record(
         "Finished",
         attempt=attempt.id,
@@ -85,6 +88,7 @@ def _note_finished(
         size=made.size,
         records=records,
         counters=made.counters,
+        seconds=seconds,
         message=message,
     )
 
@@ -174,7 +178,7 @@ def _cancelled(book: Book, attempt: Attempt, _: AttemptCancelled) -> None:
     """Asked for: nothing more to do. Not asked for by this master: a disruption."""
     if attempts.end(book, attempt):
         book.record("Cancelled", attempt=attempt.id, worker=attempt.worker, reason="Cancelled")
-        failures.disrupt(book, attempt.id.task.kind, attempt.id.task.index, "Cancelled")
+        failures.disrupted(book, attempt, "Cancelled")
 
 
 _APPLY: Final[dict[type, Callable[[Book, Attempt, Any], None]]] = {

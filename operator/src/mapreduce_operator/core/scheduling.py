@@ -47,13 +47,18 @@ def is_free(book: Book, worker: Worker) -> bool:
     return worker.free > 0 and worker.takes_work and worker.rest_until <= book.now
 
 
-def _idle(book: Book) -> list[tuple[int, int]]:
-    """The workers that can get an attempt, as a heap of (attempts that it has, number)."""
+def idle(book: Book) -> list[Worker]:
+    """Return the workers that can get an attempt."""
     candidates = [book.registry.by_number(number) for number in book.registry.maybe_free]
     for worker in candidates:
         if worker.free <= 0 or not worker.alive:
             book.registry.maybe_free.discard(worker.number)
-    return sorted((len(worker.attempts), worker.number) for worker in candidates if is_free(book, worker))
+    return [worker for worker in candidates if is_free(book, worker)]
+
+
+def _idle(book: Book) -> list[tuple[int, int]]:
+    """Return the same as a heap of (attempts that it has, number)."""
+    return sorted((len(worker.attempts), worker.number) for worker in idle(book))
 
 
 def _map_waits(book: Book) -> bool:

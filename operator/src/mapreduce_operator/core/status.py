@@ -88,6 +88,7 @@ def _counts(book: Book, kind: Kind) -> PhaseCounts:
         succeeded=counts[TaskState.SUCCEEDED],
         failed=counts[TaskState.FAILED],
         retried=table.again,
+        speculative=table.speculative,
     )
 
 

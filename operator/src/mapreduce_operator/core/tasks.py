@@ -13,6 +13,7 @@ from typing import Final
 
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce_operator.core import states
+from mapreduce_operator.core.pace import Pace
 from mapreduce_operator.core.states import TaskEvent, TaskState
 from mapreduce_operator.core.workers import Worker
 
@@ -28,14 +29,31 @@ class Attempt:
     sent: the answer that assigned it last, 0 before. started: the worker has named it as
     running. waiting: it waits for segments, input or the master. cancel: why it is not wanted any
     more, empty while it is. told: the answer that told so last. progress: how far it said it is;
-    moved_at: when that changed last, or it waited.
+    moved_at: when that changed last, or it waited. began: when it was given, or taken over. backup: the
+    worker that got a second attempt because this one is slow. speculative: it is such a second attempt.
     """
 
-    __slots__ = ("cancel", "id", "moved_at", "progress", "sent", "started", "told", "waiting", "worker")
+    __slots__ = (
+        "backup",
+        "began",
+        "cancel",
+        "id",
+        "moved_at",
+        "progress",
+        "sent",
+        "speculative",
+        "started",
+        "told",
+        "waiting",
+        "worker",
+    )
 
-    def __init__(self, attempt: AttemptId, worker: Worker) -> None:
+    def __init__(self, attempt: AttemptId, worker: Worker, began: float) -> None:
         self.id = attempt
         self.worker = worker
+        self.began = began
+        self.backup: Worker | None = None
+        self.speculative = False
         self.sent = 0
         self.started = False
         self.waiting = False
@@ -57,7 +75,10 @@ class TaskTable:
         """How many tasks are in each state."""
         self.user_failures = bytearray(count)
         self.again = 0
-        """Attempts beyond the first of their task in this epoch."""
+        """Attempts beyond the first of their task in this epoch, backups aside."""
+        self.speculative = 0
+        """Backups that were given in this epoch."""
+        self.pace = Pace()
         self.live: dict[int, dict[AttemptId, Attempt]] = {}
         """Attempts that count: given to a worker, not ended, not cancelled."""
         self.last_error: dict[int, tuple[str, str]] = {}
@@ -136,11 +157,12 @@ class TaskTable:
 
     # --- attempts -----------------------------------------------------------------------
 
-    def new_attempt(self, index: int, epoch: int) -> AttemptId:
+    def new_attempt(self, index: int, epoch: int, *, speculative: bool = False) -> AttemptId:
         """Return the name of the next attempt of a task."""
         number = self._numbers[index]
         self._numbers[index] = number + 1
-        self.again += number > 0
+        self.again += number > 0 and not speculative
+        self.speculative += speculative
         return AttemptId(self.id(index), epoch, number)
 
     def given(self, index: int) -> int:

@@ -39,7 +39,7 @@ class Worker:
 
     def __init__(self, name: str, place: Place, number: int) -> None:
         self.name = name
-        self.uid = ""
+        self.uid = self.node = ""
         self.role: Role = place.role
         self.index = place.index
         self.number = number

@@ -108,6 +108,12 @@ class Output(Field, frozen=True):
     compression: Literal["None", "Gzip", "Zstd"] = "None"
 
 
+class Speculation(Field, frozen=True):
+    """`spec.speculation`."""
+
+    enabled: bool = True
+
+
 class Spec(Field, frozen=True):
     """`spec`; times in seconds."""
 
@@ -118,6 +124,7 @@ class Spec(Field, frozen=True):
     params: dict[str, str] = {}
     reducers: Annotated[int, msgspec.Meta(le=MAX_REDUCERS)] = DEFAULT_REDUCERS
     workers: Workers = Workers()
+    speculation: Speculation = Speculation()
     suspend: bool = False
     backoff_limit_per_task: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
     max_failed_tasks: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0

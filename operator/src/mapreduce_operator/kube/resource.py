@@ -189,6 +189,7 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
             output_compression=fields.COMPRESSIONS[spec.output.compression],
             separate_input=bool(source_volume.claim) and source_volume.claim != target.claim,
             worker_image=image(body, defaults),
+            speculation=spec.speculation.enabled,
             limits=_limits(spec, resources),
             timing=defaults.timing,
         ),

@@ -142,6 +142,7 @@ def _counts(counts: PhaseCounts) -> Json:
         "succeeded": counts.succeeded,
         "failed": counts.failed,
         "retried": counts.retried,
+        "speculative": counts.speculative,
         "progress": f"{counts.succeeded}/{counts.total}",
     }
 
