@@ -60,6 +60,10 @@ class CombineError(UserError):
     """A combiner broke its contract: it must keep the key."""
 
 
+class SlotDamagedError(UserError):
+    """The program closed or overwrote what the process that runs it needs."""
+
+
 class SystemFault(MapReduceError):
     """Neither the user's code nor the request is at fault."""
 

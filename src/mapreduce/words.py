@@ -63,6 +63,7 @@ REASONS: Final[dict[str, str]] = {
     "CombinerChangedKey": "The combiner yielded another key than it was given.",
     "SlotExited": "The process that ran the program ended without a report.",
     "SlotKilled": "The process that ran the program was killed by a signal.",
+    "SlotDamaged": "The program closed or overwrote what the process that runs it needs.",
     "SlotOverMemory": "The process that ran the program used more than its share of memory.",
     "NoProgress": "The program made no progress for taskTimeoutSeconds.",
     "WorkerLost": "The worker that ran the attempt, or held its output, is gone.",

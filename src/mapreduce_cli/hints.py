@@ -78,6 +78,7 @@ HINTS: Final[dict[str, Hint]] = {
     "CombinerChangedKey": _both("let combine yield the key that it is given; another key belongs into map"),
     "SlotExited": _both("let the program raise an exception instead of ending its process (sys.exit, os._exit)"),
     "SlotKilled": _both("look for a native library that crashes; --sequential in a debugger shows where"),
+    "SlotDamaged": _both("let the program close only what it has opened (os.close, os.closerange, os.dup2)"),
     "SlotOverMemory": Hint(
         "let map or reduce keep less in memory, or use fewer --workers or --slots",
         "let map or reduce keep less in memory, or raise spec.workers.resources.limits.memory (--memory)",

@@ -26,6 +26,8 @@ class RunMap(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ticket: str
     makes_part: bool = False
     """The job has no reduce: the attempt makes a part, not a map output."""
+    alone: bool = False
+    """No other attempt gets onto this worker while it runs: it may use the memory of all slots."""
 
 
 class RunReduce(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -36,6 +38,8 @@ class RunReduce(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     maps: int
     ticket: str
     key_type: KeyType
+    alone: bool = False
+    """As of `RunMap`."""
 
 
 class OpenOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -140,6 +144,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Every report up to this number was applied, and may be forgotten."""
     assignments: tuple[Assignment, ...] = ()
     cancellations: tuple[AttemptId, ...] = ()
+    hanging: tuple[AttemptId, ...] = ()
+    """Attempts whose code hangs: to be ended, and to be reported as failed with where the code was."""
     locations: Locations | None = None
     journal: tuple[Frame, ...] = ()
     """Gateway: frames to append, in order; those it has already are skipped."""

@@ -38,6 +38,8 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
     where: str = ""
     traceback: str = ""
     log_tail: str = ""
+    peak_memory: int = 0
+    """The most bytes of memory that the process was seen to use; 0 where nobody looked."""
 
 
 class MapSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):

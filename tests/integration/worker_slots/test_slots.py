@@ -204,7 +204,10 @@ def test_a_program_that_closes_every_descriptor_loses_its_slot_only(tmp_path):
     async def story() -> None:
         bench = _mischief(tmp_path)
         async with bench.pool:
-            assert isinstance(await bench.do(bench.map(0, "descriptors\n")), SlotDied)
+            told = await bench.do(bench.map(0, "descriptors\n"))
+            assert isinstance(told, Broke)
+            assert (told.error.kind, told.error.reason) == ("user", "SlotDamaged")
+            assert "was closed" in told.error.message
             assert isinstance(await bench.do(bench.map(1, "fine\n")), MapDone)
 
     run(story())
@@ -236,7 +239,7 @@ def test_a_program_that_writes_to_its_control_channel_costs_one_attempt(tmp_path
             for number in range(2):
                 told = await bench.do(bench.map(0, "a\n"))
                 assert isinstance(told, Broke), number
-                assert (told.error.kind, told.error.reason) == ("user", "SlotExited")
+                assert (told.error.kind, told.error.reason) == ("user", "SlotDamaged")
                 assert "control channel was damaged" in told.error.message
 
     run(story())
@@ -268,7 +271,8 @@ def test_a_cancelled_attempt_is_killed_and_the_slot_replaced(tmp_path):
             bench.pool.kill(0, attempt(99))
             bench.pool.kill(0, attempt(0))
             died = await bench.next()
-            assert died == SlotDied(attempt=attempt(0), code=-signal.SIGKILL, log_tail="saw hang\n")
+            assert isinstance(died, SlotDied)
+            assert (died.attempt, died.code, died.log_tail) == (attempt(0), -signal.SIGKILL, "saw hang\n")
             assert isinstance(await bench.do(bench.map(1, "fine\n")), MapDone)
 
     run(story())

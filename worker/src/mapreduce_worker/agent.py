@@ -29,6 +29,7 @@ from mapreduce_worker.engine.options import SLOT_SHARE, of_job
 from mapreduce_worker.fetch import Fetcher, InputRefusedError, TicketRefused, Unreachable
 from mapreduce_worker.outputs import MapOutputs
 from mapreduce_worker.settings import Settings
+from mapreduce_worker.slots import group
 from mapreduce_worker.slots.messages import Prepare
 from mapreduce_worker.slots.pool import SlotPool
 from mapreduce_worker.ticketing import TicketBook
@@ -39,6 +40,7 @@ _log: Final = logging.getLogger(__name__)
 async def run_worker(settings: Settings, token: Callable[[], str]) -> int:
     """Be a worker until the core says otherwise; return the exit status."""
     settings.scratch.mkdir(parents=True, exist_ok=True)
+    group.adopt_orphans()
     inbox: asyncio.Queue[events.Event] = asyncio.Queue()
     book = TicketBook()
     server = DataServer(worker_routes(settings.scratch, book, MapOutputs(settings.scratch)))
@@ -47,7 +49,7 @@ async def run_worker(settings: Settings, token: Callable[[], str]) -> int:
         async with (
             MasterClient(settings.master, token, settings.ca) as client,
             Fetcher(book, shared_disk=settings.shared_disk) as fetcher,
-            SlotPool(settings.slots, settings.scratch, inbox.put_nowait) as pool,
+            SlotPool(settings.slots, settings.scratch, inbox.put_nowait, ends_strays=True) as pool,
         ):
             core = WorkerCore(_identity(settings, port), random.random)
             return await Agent(settings, core, inbox, Tools(client, fetcher, pool, book)).run()
@@ -98,7 +100,7 @@ class Agent:
             case events.LoadInSlot() | events.MapInSlot() | events.ReduceInSlot():
                 self._pool.run(command.slot, command)
             case events.KillSlot():
-                self._pool.kill(command.slot, command.attempt)
+                self._pool.kill(command.slot, command.attempt, ask=command.ask)
             case events.FetchInput():
                 self._fetch(command.attempt, self._fetch_input(command))
             case events.FetchSegments():
@@ -124,7 +126,7 @@ class Agent:
             program=program,
             options=of_job(spec, body.limits.flush_bytes, limit // SLOT_SHARE),
             scratch=str(self._settings.scratch.absolute()),
-            root_input=str(self._settings.root_input),
+            root_input=str(self._settings.root_input.absolute()),
         )
         self._pool.prepare(prepare, limit)
 

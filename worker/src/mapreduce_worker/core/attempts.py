@@ -11,6 +11,7 @@ Neighbours: `worker.py`, which owns one `Attempt` for each that has not ended.
 
 from __future__ import annotations
 
+import signal
 from typing import Final, Literal
 
 from mapreduce.errors import InvalidTransition
@@ -67,7 +68,7 @@ class Attempt:
     input is under way; retry_at: when the next may begin.
     """
 
-    __slots__ = ("fetching", "gathering", "history", "retry_at", "slot", "state", "work")
+    __slots__ = ("fetching", "gathering", "hangs", "history", "retry_at", "slot", "state", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -76,6 +77,7 @@ class Attempt:
         self.slot = -1
         self.fetching = False
         self.retry_at = 0.0
+        self.hangs = False
         self.gathering: Gathering | None = None
 
     @property
@@ -100,7 +102,12 @@ def slot_task(attempt: Attempt, fetched: FetchedInput | None) -> LoadInSlot | Ma
         return LoadInSlot(attempt.slot, attempt.id)
     if isinstance(work, RunMap):
         return MapInSlot(
-            slot=attempt.slot, attempt=attempt.id, split=work.split, input=fetched, makes_part=work.makes_part
+            slot=attempt.slot,
+            attempt=attempt.id,
+            split=work.split,
+            input=fetched,
+            makes_part=work.makes_part,
+            alone=work.alone,
         )
     return ReduceInSlot(
         slot=attempt.slot,
@@ -108,6 +115,7 @@ def slot_task(attempt: Attempt, fetched: FetchedInput | None) -> LoadInSlot | Ma
         partition=work.partition,
         key_type=work.key_type,
         segments=attempt.gathering.segments() if attempt.gathering is not None else (),
+        alone=work.alone,
     )
 
 
@@ -127,51 +135,66 @@ def outcome_of(event: Loaded | MapPartDone | Broke) -> Outcome:
     return AttemptFailed(attempt=event.attempt, error=event.error)
 
 
-def death(event: SlotDied, slot_memory: int) -> ErrorInfo:
+def death(event: SlotDied) -> ErrorInfo:
     """Tell why a slot died, and to which budget that is charged."""
-    if event.over_memory:
-        return ErrorInfo(
-            kind="user",
-            reason="SlotOverMemory",
-            message=f"the process that ran the program used {event.over_memory} bytes of memory; "
-            f"its share is {slot_memory} bytes",
-            log_tail=event.log_tail,
-        )
-    if event.out_of_memory:
-        return ErrorInfo(
-            kind="user",
-            reason="SlotOverMemory",
-            message="the kernel killed the process that ran the program, because memory ran out",
-            log_tail=event.log_tail,
-        )
-    if event.code >= 0:
-        return ErrorInfo(
-            kind="user",
-            reason="SlotExited",
-            message=f"the process that ran the program ended with exit status {event.code} before it finished",
-            log_tail=event.log_tail,
-        )
-    if -event.code in _OWN_SIGNALS:
-        return ErrorInfo(
-            kind="user",
-            reason="SlotKilled",
-            message=f"the process that ran the program crashed: {_OWN_SIGNALS[-event.code]}",
-            log_tail=event.log_tail,
-        )
+    kind, reason, message = _cause(event)
     return ErrorInfo(
-        kind="disruption",
-        reason="SlotKilled",
-        message=f"the process that ran the program was killed by signal {-event.code}",
+        kind=kind,
+        reason=reason,
+        message=message,
+        traceback=event.stack,
         log_tail=event.log_tail,
+        peak_memory=max(event.peak, event.over_memory),
     )
+
+
+def hang(event: SlotDied) -> ErrorInfo:
+    """Tell where the code of a slot was that its master found to hang."""
+    return ErrorInfo(
+        kind="user",
+        reason="NoProgress",
+        message="the program made no progress for too long",
+        traceback=event.stack,
+        log_tail=event.log_tail,
+        peak_memory=event.peak,
+    )
+
+
+def _cause(event: SlotDied) -> tuple[Literal["user", "disruption"], str, str]:
+    who = "the process that ran the program"
+    if event.over_memory:
+        # Not how much it was: failures alike must read alike.
+        return "user", "SlotOverMemory", f"{who} used more memory than it may, {event.limit >> 20} MiB"
+    if event.out_of_memory:
+        return "user", "SlotOverMemory", f"the kernel killed {who}, because memory ran out"
+    if event.code >= 0:
+        return "user", "SlotExited", f"{who} ended with exit status {event.code} before it finished"
+    number = -event.code
+    if number in _OWN_SIGNALS:
+        return "user", "SlotKilled", f"{who} crashed: {_OWN_SIGNALS[number]} ({_name(number)})"
+    return "disruption", "SlotKilled", f"{who} was killed by signal {number} ({_name(number)}), which is not ours"
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "of no name"
 
 
 _OWN_SIGNALS: Final = {
     4: "illegal instruction",
+    5: "trap",
     6: "aborted",
     7: "bus error",
     8: "arithmetic error",
     11: "segmentation fault",
+    13: "broken pipe",
+    14: "alarm clock",
+    24: "limit of processor time",
+    25: "limit of a file's size",
+    26: "virtual alarm clock",
+    27: "profiling alarm clock",
     31: "bad system call",
 }
 """Signals that a process brings on itself: its code is at fault, nobody killed it."""

@@ -178,14 +178,18 @@ class SlotDied(msgspec.Struct, frozen=True, kw_only=True):
     """The process of a slot ended while it had the attempt; a new one takes its place.
 
     code: the exit status, or minus the signal. over_memory: the bytes for which the agent
-    killed it, else 0. out_of_memory: the kernel's memory killer ended it. log_tail: the end of
-    what it printed.
+    killed it, else 0, and `limit` those that it might have used. out_of_memory: the kernel's memory
+    killer ended it. peak: the most memory that was seen, in bytes. stack: where its code was when
+    it crashed, or hung and was asked. log_tail: the end of what it printed.
     """
 
     attempt: AttemptId
     code: int
     over_memory: int = 0
+    limit: int = 0
     out_of_memory: bool = False
+    peak: int = 0
+    stack: str = ""
     log_tail: str = ""
 
 
@@ -285,7 +289,8 @@ class LoadInSlot(msgspec.Struct, frozen=True, tag=True):
 class MapInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Run a map attempt; without `input` the slot opens the input files by path.
 
-    makes_part: the job has no reduce; the end is `MapPartDone`, else `MapDone`.
+    makes_part: the job has no reduce; the end is `MapPartDone`, else `MapDone`. alone: no other
+    attempt runs on this worker, whose whole memory it may use.
     """
 
     slot: int
@@ -293,24 +298,27 @@ class MapInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     split: Split
     input: FetchedInput | None
     makes_part: bool = False
+    alone: bool = False
 
 
 class ReduceInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Run a reduce attempt over segments in map-index order; empty ones are left out."""
+    """Run a reduce attempt over segments in map-index order; empty ones are left out. `alone` as of a map."""
 
     slot: int
     attempt: AttemptId
     partition: int
     key_type: KeyType
     segments: tuple[FetchedSegment, ...]
+    alone: bool = False
 
 
 class KillSlot(msgspec.Struct, frozen=True):
     """Kill the process of a slot if it has this attempt; answered by `SlotDied`, or by the
-    attempt's own end if that was faster."""
+    attempt's own end if that was faster. `ask`: let it say before where its code is."""
 
     slot: int
     attempt: AttemptId
+    ask: bool = False
 
 
 class ClearScratch(msgspec.Struct, frozen=True):

@@ -27,9 +27,8 @@ from mapreduce.protocol import (
     RunMap,
     RunReduce,
 )
-from mapreduce.spec import Limits
 from mapreduce_worker.core import events
-from mapreduce_worker.core.attempts import Attempt, death, outcome_of, slot_task
+from mapreduce_worker.core.attempts import Attempt, death, hang, outcome_of, slot_task
 from mapreduce_worker.core.held import HeldOutputs
 from mapreduce_worker.core.line import Line
 from mapreduce_worker.core.locations import Gathering, LocationTable
@@ -54,7 +53,6 @@ class WorkerCore:
         self._parts: set[AttemptId] = set()
         """Attempts whose part is on the disk."""
         self._locations = LocationTable()
-        self._limits = Limits()
         self._direct = False
         self._input_address = ""
         self._commands: list[events.Command] = []
@@ -74,7 +72,6 @@ class WorkerCore:
         body = event.body
         if not self._line.opened(event, now):
             return
-        self._limits = body.limits
         self._direct = body.job.read_input_directly
         self._locations = LocationTable()
         for attempt in self._attempts.values():
@@ -92,6 +89,9 @@ class WorkerCore:
         for cancelled in fresh.cancellations:
             if attempt := self._attempts.get(cancelled):
                 self._cancel(attempt)
+        for hanging in answer.hanging:
+            if attempt := self._attempts.get(hanging):
+                self._end_hanging(attempt)
         for unwanted in answer.discard:
             if not self._line.book.is_active(unwanted):
                 self.held.drop(unwanted)
@@ -134,6 +134,13 @@ class WorkerCore:
             self._do(events.KillSlot(attempt.slot, attempt.id))
         elif attempt.state != "stopping":
             self._drop(attempt, AttemptCancelled(attempt=attempt.id))
+
+    def _end_hanging(self, attempt: Attempt) -> None:
+        """Kill a slot whose code hangs, once it has said where it is."""
+        if attempt.state == "running":
+            attempt.hangs = True
+            attempt.move("kill")
+            self._do(events.KillSlot(attempt.slot, attempt.id, ask=True))
 
     def _drop(self, attempt: Attempt, outcome: Outcome) -> None:
         """End an attempt that no slot process has."""
@@ -215,6 +222,7 @@ class WorkerCore:
         if attempt is None or attempt.gathering is None:
             return
         if attempt.state == "stopping":
+            attempt.hangs = False
             self._finish(event.attempt, AttemptCancelled(attempt=event.attempt))
             return
         attempt.move("regather")
@@ -224,7 +232,8 @@ class WorkerCore:
             self._line.report(complaint)
 
     def _slot_died(self, event: events.SlotDied, now: float) -> None:
-        error = death(event, self._limits.slot_memory)
+        attempt = self._attempts.get(event.attempt)
+        error = hang(event) if attempt is not None and attempt.hangs else death(event)
         self._finish(event.attempt, AttemptFailed(attempt=event.attempt, error=error))
 
     def _finish(self, name: AttemptId, outcome: Outcome) -> bool:
@@ -232,7 +241,8 @@ class WorkerCore:
         attempt = self._attempts.get(name)
         if attempt is None:
             return False
-        cancelled = attempt.state == "stopping"
+        # One that hung and ended all the same has ended.
+        cancelled = attempt.state == "stopping" and not attempt.hangs
         attempt.move("finish")
         self._end(attempt, AttemptCancelled(attempt=name) if cancelled else outcome)
         return not cancelled

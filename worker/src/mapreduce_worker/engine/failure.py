@@ -28,6 +28,7 @@ from mapreduce.errors import (
     RecordError,
     RecordMalformedError,
     RecordTooLongError,
+    SlotDamagedError,
     SystemFault,
     UnsupportedKeyError,
     UserError,
@@ -47,7 +48,7 @@ _YIELDING: Final = {"map": "a record", "combine": "a key and its values", "reduc
 """What yields pairs, and what it is called with."""
 _CALLED_WRONGLY: Final = re.compile(r"\(\) (missing|takes|got) .*argument")
 """How Python says that a call does not fit a function."""
-_OURS: Final = (f"{Path(__file__).parent}{os.sep}", f"{Path(mapreduce.__file__).parent}{os.sep}")
+_OURS: Final = (f"{Path(__file__).parent.parent}{os.sep}", f"{Path(mapreduce.__file__).parent}{os.sep}")
 
 _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (MixedKeyError, "MixedKeys"),
@@ -57,6 +58,7 @@ _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (RecordTooLongError, "RecordTooLong"),
     (RecordError, "RecordUndecodable"),
     (CombineError, "CombinerChangedKey"),
+    (SlotDamagedError, "SlotDamaged"),
 )
 
 
@@ -231,23 +233,29 @@ def user_frames(start: TracebackType | None) -> list[traceback.FrameSummary]:
     """Return the frames from the first that is neither the engine's nor the contract's on."""
     frames = traceback.extract_tb(start)
     for index, frame in enumerate(frames):
-        if not (_is_ours(frame.filename) or frame.filename.startswith("<frozen importlib")):
+        if not (is_ours(frame.filename) or frame.filename.startswith("<frozen importlib")):
             return list(frames[index:])
     return []
 
 
 def _raised_by_user(error: BaseException) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and not _is_ours(frames[-1].filename)
+    return bool(frames) and not is_ours(frames[-1].filename)
 
 
-def _is_ours(filename: str) -> bool:
+def is_ours(filename: str) -> bool:
+    """Tell whether a file of code is the worker's or the contract's."""
     return filename.startswith(_OURS)
 
 
+def shown_path(filename: str) -> str:
+    """Return the name under which people know a file of code."""
+    path = Path(filename)
+    return path.name if path.parent.name.startswith(PROGRAM_FOLDER) else filename
+
+
 def _renamed(frame: traceback.FrameSummary) -> traceback.FrameSummary:
-    path = Path(frame.filename)
-    name = path.name if path.parent.name.startswith(PROGRAM_FOLDER) else frame.filename
+    name = shown_path(frame.filename)
     return traceback.FrameSummary(name, frame.lineno, frame.name, lookup_line=False, line=frame.line)
 
 

@@ -1,15 +1,19 @@
 """How much memory a slot takes, and whether the kernel's memory killer struck.
 
 Reads /proc and the control group's files; where there are none, nothing is known: 0.
-Neighbours: `pool.py`, which kills a slot that takes more than its share.
+Neighbours: `group.py` (which processes belong to a slot), `slot.py`, which ends one that takes more
+than its share.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
 from typing import Final
+
+from mapreduce_worker.slots import group
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _KILLS: Final = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
@@ -20,13 +24,21 @@ def resident(pid: int) -> int:
 
     Pages of files are left out: libraries are shared by all slots, and the kernel can drop them.
     """
+    return sum(map(_resident, (pid, *group.descendants(pid))))
+
+
+def _resident(pid: int) -> int:
     try:
         fields = Path(f"/proc/{pid}/statm").read_bytes().split()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_bytes().split()
     except OSError:
         return 0
-    own = (int(fields[1]) - int(fields[2])) * _PAGE
-    return own + sum(resident(int(child)) for child in children)
+    return (int(fields[1]) - int(fields[2])) * _PAGE
+
+
+def offer_to_the_killer() -> None:
+    """Let the kernel's memory killer take this process before any other, its agent above all."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def kernel_kills() -> int:

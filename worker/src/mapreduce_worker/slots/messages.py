@@ -1,7 +1,7 @@
 """What agent and slot process say to each other over the control pipe.
 
 A message is 4 bytes of length (big-endian) and a body in msgpack. The agent sends `Prepare` once,
-then one task at a time; the slot answers `Ready`, then `Progressed` and one end a task. Tasks and
+then one task at a time; the slot answers `Ready`, then `Progressed`, perhaps `Worn`, and one end a task. Tasks and
 answers are the commands and events of the worker's core. Neighbours: `process.py`, `pool.py`.
 """
 
@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from mapreduce.ids import AttemptId
 from mapreduce.program import Program
 from mapreduce_worker.core.events import (
     Broke,
@@ -27,6 +28,8 @@ from mapreduce_worker.core.events import (
 from mapreduce_worker.engine.options import TaskOptions
 
 HEAD: Final = 4
+CHANNEL_CLOSED: Final = 113
+"""The exit status of a slot that cannot speak to its agent any more."""
 MAX_ANSWER: Final = 1 << 20
 """Bytes of one message from a slot: an error's texts, or a byte a partition, fit many times over."""
 
@@ -44,13 +47,20 @@ class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     root_input: str
 
 
+class Worn(msgspec.Struct, frozen=True, tag=True):
+    """The attempt, whose end follows, left something in the process that would reach into the next task."""
+
+    attempt: AttemptId
+    left: tuple[str, ...]
+
+
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The slot process has started and waits for a task."""
 
 
 Task = LoadInSlot | MapInSlot | ReduceInSlot
 ToSlot = Prepare | LoadInSlot | MapInSlot | ReduceInSlot
-FromSlot = Ready | Progressed | Loaded | MapDone | MapPartDone | ReduceDone | Broke | SegmentSpoiled
+FromSlot = Ready | Worn | Progressed | Loaded | MapDone | MapPartDone | ReduceDone | Broke | SegmentSpoiled
 
 _encoder: Final = msgspec.msgpack.Encoder()
 to_slot: Final = msgspec.msgpack.Decoder(ToSlot).decode

@@ -14,23 +14,26 @@ from typing import Final, Self
 
 from mapreduce.ids import AttemptId
 from mapreduce_worker.core.events import Crashed, Event
+from mapreduce_worker.slots import group
 from mapreduce_worker.slots.messages import Prepare, Task
 from mapreduce_worker.slots.slot import Slot, SlotConfig
 
-MEASURE_SECONDS: Final = 0.25
+MEASURE_SECONDS: Final = 0.2
 
 
 class SlotPool:
     """`count` slots. Use it as an async context manager: they start at once and end with it.
 
-    `post` is called with every event, in the event loop's thread.
+    `post` is called with every event, in the event loop's thread. `ends_strays`: this process has no
+    children but slots, and adopts orphans: what a slot that ended left behind is ended too.
     """
 
-    def __init__(self, count: int, scratch: Path, post: Callable[[Event], None]) -> None:
+    def __init__(self, count: int, scratch: Path, post: Callable[[Event], None], *, ends_strays: bool = False) -> None:
         environment = slot_environment(os.environ, count)
         self._config = SlotConfig(scratch=scratch, environment=environment, post=post)
         self._slots = [Slot(number, self._config) for number in range(count)]
         self._tasks: list[asyncio.Task[None]] = []
+        self._ends_strays = ends_strays
 
     async def __aenter__(self) -> Self:
         (self._config.scratch / "slots").mkdir(parents=True, exist_ok=True)
@@ -61,16 +64,29 @@ class SlotPool:
     def run(self, slot: int, task: Task) -> None:
         """Run a task in a slot that has none; its end is posted."""
         self._slots[slot].run(task)
+        if self._slots[slot].alone:
+            for other in self._slots:
+                other.refresh()
 
-    def kill(self, slot: int, attempt: AttemptId) -> None:
-        """Kill the slot's process if it has this attempt; a new one takes its place."""
-        self._slots[slot].kill(attempt)
+    def kill(self, slot: int, attempt: AttemptId, *, ask: bool = False) -> None:
+        """Kill the slot's process if it has this attempt; a new one takes its place. See `Slot.kill`."""
+        self._slots[slot].kill(attempt, ask=ask)
 
     async def _measure(self) -> None:
         while True:
             await asyncio.sleep(MEASURE_SECONDS)
             for slot in self._slots:
-                slot.measure()
+                slot.measure(self._limit(slot))
+            if self._ends_strays and not any(slot.starting for slot in self._slots):
+                group.end_strays(frozenset(self.pids))
+
+    def _limit(self, slot: Slot) -> int:
+        """Return the bytes that a slot may use: its share, or what the others leave of the whole."""
+        share = self._config.limit
+        if not share or not slot.alone:
+            return share
+        others = sum(other.rss for other in self._slots if other is not slot)
+        return max(share, share * len(self._slots) - others)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         """A slot that nobody serves would keep its attempt for ever."""

@@ -1,10 +1,11 @@
 """The slot process: it loads the program and runs one attempt after another in its only thread.
 
-    python -m mapreduce_worker.slots.process FD PARENT
+    python -m mapreduce_worker.slots.process FD PARENT STACKS
 
-FD is the control pipe (a socket), PARENT the agent's process. User code may do to this process
-what it likes: block, leak, crash or exit; `pool.py`, on the other side of the pipe, copes. The
-process ends when the agent does. Neighbours: `messages.py`, `mapreduce_worker.engine`.
+FD is the control pipe (a socket), PARENT the agent's process, STACKS the file for the fault handler.
+User code may do to this process what it likes: block, leak, crash or exit; `slot.py`, on the other
+side of the pipe, copes. The process ends when the agent does. Neighbours: `messages.py`,
+`leftovers.py`, `forked.py`, `stacks.py`, `mapreduce_worker.engine`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,19 @@ from mapreduce_worker.core.events import (
 from mapreduce_worker.engine import failure, map_part, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine.map_output import SegmentCorrupt, SegmentFile
 from mapreduce_worker.engine.part import PartResult
-from mapreduce_worker.slots.messages import HEAD, FromSlot, Prepare, Ready, Task, frame, to_slot
+from mapreduce_worker.slots import forked, group, memory, stacks
+from mapreduce_worker.slots.leftovers import Surroundings
+from mapreduce_worker.slots.messages import (
+    CHANNEL_CLOSED,
+    HEAD,
+    FromSlot,
+    Prepare,
+    Ready,
+    Task,
+    Worn,
+    frame,
+    to_slot,
+)
 
 PROGRESS_SECONDS: Final = 0.5
 _PR_SET_PDEATHSIG: Final = 1
@@ -56,7 +69,7 @@ class Pipe:
     def __init__(self, fd: int) -> None:
         # The user's own child processes must not hold it open.
         os.set_inheritable(fd, False)
-        self._fd = fd
+        self.fd = fd
         self._inbox: queue.SimpleQueue[Prepare | Task] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="control-pipe", daemon=True).start()
 
@@ -67,13 +80,19 @@ class Pipe:
     def send(self, message: FromSlot) -> None:
         """Send a message whole."""
         data = memoryview(frame(message))
-        while data:
-            data = data[os.write(self._fd, data) :]
+        try:
+            while data:
+                data = data[os.write(self.fd, data) :]
+        except OSError:
+            os._exit(CHANNEL_CLOSED)
 
     def _read(self) -> None:
-        with os.fdopen(os.dup(self._fd), "rb") as stream:
-            while body := _body(stream):
-                self._inbox.put(to_slot(body))
+        try:
+            with os.fdopen(os.dup(self.fd), "rb") as stream:
+                while body := _body(stream):
+                    self._inbox.put(to_slot(body))
+        except OSError:
+            os._exit(CHANNEL_CLOSED)
         os._exit(0)
 
 
@@ -91,18 +110,22 @@ class Runner:
         self._options = prepare.options
         self._scratch = Path(prepare.scratch)
         self._job_class: type[Job] | None = None
+        self._surroundings = Surroundings()
+        forked.guard(pipe.fd, self._scratch)
 
-    def run(self, task: Task) -> FromSlot:
-        """Run one task and return its end, whatever happens in user code."""
+    def run(self, task: Task) -> tuple[FromSlot, ...]:
+        """Run one task and return its end, whatever happens in user code, behind what it left over."""
         try:
-            return self._run(task)
+            end = self._run(task)
+            self._surroundings.check()
         except BaseException as error:  # noqa: BLE001 - the task boundary: user code may raise anything
-            return Broke(task.attempt, failure.describe(error))
-        finally:
-            # User code may have closed or replaced them.
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                sys.stdout.flush()
-                sys.stderr.flush()
+            end = Broke(task.attempt, failure.describe(error))
+        # User code may have closed or replaced them.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        left = self._surroundings.restore()
+        return (Worn(task.attempt, left), end) if left else (end,)
 
     def _run(self, task: Task) -> FromSlot:
         work = self._scratch / "work" / str(task.attempt)
@@ -110,6 +133,8 @@ class Runner:
         if self._job_class is None:
             folder = self._scratch / "program"
             self._job_class, self._options = program.ready(self._prepare.program, folder, self._prepare.options)
+            # What importing the program began belongs to the program, not to this task.
+            self._surroundings = Surroundings()
         if isinstance(task, LoadInSlot):
             return Loaded(task.attempt, program.shape(self._job_class))
         if isinstance(task, MapInSlot):
@@ -238,6 +263,9 @@ def main(arguments: list[str]) -> None:
     """Serve the control pipe until it closes."""
     fd, parent = int(arguments[0]), int(arguments[1])
     _die_with(parent)
+    group.adopt_orphans()
+    memory.offer_to_the_killer()
+    stacks.listen(Path(arguments[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     pipe = Pipe(fd)
@@ -248,7 +276,8 @@ def main(arguments: list[str]) -> None:
         if isinstance(message, Prepare):
             runner = Runner(pipe, message)
         elif runner is not None:
-            pipe.send(runner.run(message))
+            for told in runner.run(message):
+                pipe.send(told)
 
 
 if __name__ == "__main__":

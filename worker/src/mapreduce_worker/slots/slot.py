@@ -1,6 +1,7 @@
 """One slot as the agent sees it: a process that is started, given tasks, watched and replaced.
 
-Neighbours: `pool.py`, which owns the slots; `process.py`, the program that is started.
+Neighbours: `pool.py`, which owns the slots; `process.py`, the program that is started; `printed.py`,
+`stacks.py`, `memory.py` and `group.py`, what is known of it.
 """
 
 from __future__ import annotations
@@ -31,21 +32,40 @@ from mapreduce_worker.core.events import (
     MapPartDone,
     Progressed,
     ReduceDone,
+    ReduceInSlot,
     SegmentSpoiled,
     SlotDied,
 )
-from mapreduce_worker.slots import memory
-from mapreduce_worker.slots.messages import HEAD, MAX_ANSWER, FromSlot, Prepare, Ready, Task, ToSlot, frame, from_slot
+from mapreduce_worker.slots import group, memory, stacks
+from mapreduce_worker.slots.messages import (
+    CHANNEL_CLOSED,
+    HEAD,
+    MAX_ANSWER,
+    FromSlot,
+    Prepare,
+    Ready,
+    Task,
+    ToSlot,
+    Worn,
+    frame,
+    from_slot,
+)
+from mapreduce_worker.slots.printed import Printed
 
-TAIL: Final = 4096
-"""Bytes of what a slot printed that go into a failure's report."""
-MAX_LOG: Final = 4 << 20
 MAX_STARTS: Final = 5
 """Starts in a row that may fail before the task that waits for the slot is given up."""
 RECYCLED_ABOVE: Final = 0.6
 """Share of the memory limit above which an idle slot is replaced, so that what one attempt left
 behind is not held against the next."""
 
+
+FRESH: Final = 128 << 20
+"""Bytes that a process which has just started may hold, and that are not worth a new one."""
+EXIT_SECONDS: Final = 2.0
+"""How long a process that closed its control pipe may take to end. Its memory is gone by then, so that
+takes no time, unless it lives on and user code closed the pipe."""
+DRAIN_SECONDS: Final = 1.0
+"""How long what a process said before it ended may take to arrive."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -70,7 +90,9 @@ class Slot:
 
     def __init__(self, number: int, config: SlotConfig) -> None:
         self._config = config
-        self._log = config.scratch / "slots" / f"{number}.log"
+        folder = config.scratch / "slots"
+        self._printed = Printed(folder / f"{number}.log")
+        self._stacks = folder / f"{number}.stacks"
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._ready = False
@@ -83,14 +105,27 @@ class Slot:
         self._killed = False
         self._damage = ""
         self._kills_before = 0
-        self._log_start = 0
-        self._log_cut = b""
+        self._worn = False
+        self._limit = 0
+        self._peak = 0
+        self.starting = False
+        """Whether there may be a process that has no `pid` here yet."""
         self.rss = 0
 
     @property
     def pid(self) -> int:
         """The process, or 0 while there is none."""
         return self._process.pid if self._process is not None else 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether a process is ready and has no task."""
+        return self._ready and self._task is None
+
+    @property
+    def alone(self) -> bool:
+        """Whether its task has the worker to itself."""
+        return isinstance(self._task, (MapInSlot, ReduceInSlot)) and self._task.alone
 
     # --- called by the pool -------------------------------------------------------------
 
@@ -100,26 +135,39 @@ class Slot:
         if self._ready:
             self._begin(task)
 
-    def kill(self, attempt: AttemptId) -> None:
-        """Kill the process if it has this attempt; `SlotDied` is posted, unless the end came first."""
+    def kill(self, attempt: AttemptId, *, ask: bool = False) -> None:
+        """Kill the process if it has this attempt; `SlotDied` is posted, unless the end came first.
+
+        `ask`: let it write down before where its code is.
+        """
         if self._task is None or self._task.attempt != attempt:
             return
-        if self._sent:
-            self._kill()
-        else:
+        if not self._sent:
             # The process that should have run it is not up yet, and need not go.
             self._task = None
             self._config.post(SlotDied(attempt=attempt, code=-signal.SIGKILL))
+        elif ask and not self._killed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, stacks.SIGNAL)
+            asyncio.get_running_loop().call_later(stacks.SECONDS, self.kill, attempt)
+        else:
+            self._kill()
 
-    def measure(self) -> None:
-        """Look at memory and log; a process over its limit is killed."""
+    def measure(self, limit: int) -> None:
+        """Look at memory and log; a process over its limit of bytes (0: none) is killed."""
         if not self.pid or self._killed:
             return
         self.rss = memory.resident(self.pid)
-        if self._config.limit and self.rss > self._config.limit:
-            self._over_memory = self.rss
+        self._peak = max(self._peak, self.rss)
+        if limit and self.rss > limit:
+            self._over_memory, self._limit = self.rss, limit
             self._kill()
-        self._cut_log()
+        self._printed.cut()
+
+    def refresh(self) -> None:
+        """Replace an idle process that holds more than a new one would."""
+        if self.idle and memory.resident(self.pid) > FRESH:
+            self._kill()
 
     async def serve(self) -> None:
         """Keep a process running until cancelled."""
@@ -136,10 +184,11 @@ class Slot:
 
     async def _live(self) -> None:
         """Start a process and listen to it until it has ended."""
-        self._ready, self._started, self._killed = False, False, False
+        self._ready, self._started, self._killed, self._worn = False, False, False, False
         self._prepared, self._over_memory, self.rss, self._damage = None, 0, 0, ""
         self._kills_before = memory.kernel_kills()
         ours, theirs = socket.socketpair()
+        self.starting = True
         try:
             with theirs:
                 self._process = await self._spawn(theirs.fileno())
@@ -150,21 +199,46 @@ class Slot:
             _log.warning("a slot process cannot be started: %s", error)
             self._ended(-signal.SIGKILL)
             return
+        finally:
+            self.starting = False
         reader, self._writer = await asyncio.open_connection(sock=ours)
+        listening = asyncio.ensure_future(self._listen(reader))
+        exiting = asyncio.ensure_future(self._process.wait())
+        try:
+            await asyncio.wait({listening, exiting}, return_when=asyncio.FIRST_COMPLETED)
+            await self._part(listening, exiting)
+        finally:
+            listening.cancel()
+            exiting.cancel()
+            self._writer.close()
+            self._kill()
+        self._ended(await self._process.wait())
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        """Hear what the process says, until it can say no more."""
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 while True:
                     self._heard(await _receive(reader))
         except ChannelDamagedError as error:
             self._damage = str(error)
-        finally:
-            self._writer.close()
-            self._kill()
-        self._ended(await self._process.wait())
+
+    async def _part(self, listening: asyncio.Future[None], exiting: asyncio.Future[int]) -> None:
+        """The process has ended, or said its last word: wait for the other of both, but not for long.
+
+        A copy that user code forked may hold the pipe open for as long as it likes.
+        """
+        if not listening.done():
+            await asyncio.wait({listening}, timeout=DRAIN_SECONDS)
+        elif not self._damage and not self._killed:
+            await asyncio.wait({exiting}, timeout=EXIT_SECONDS)
+            if not exiting.done() or exiting.result() == CHANNEL_CLOSED:
+                self._damage = "it was closed"
+        if listening.done() and not listening.cancelled():
+            listening.result()
 
     async def _spawn(self, fd: int) -> asyncio.subprocess.Process:
-        with self._log.open("ab") as log:
-            self._log_start = log.tell()
+        with self._printed.open() as log:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",  # a file of the working directory must not shadow a module
@@ -172,6 +246,7 @@ class Slot:
                 "mapreduce_worker.slots.process",
                 str(fd),
                 str(os.getpid()),
+                str(self._stacks.absolute()),
                 env=self._config.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -192,12 +267,16 @@ class Slot:
             return
         elif isinstance(message, Progressed):
             self._config.post(message)
+        elif isinstance(message, Worn):
+            self._worn = True
+            _log.info("%s left something in its process, which is replaced: %s", message.attempt, message.left)
         else:
             if not _fits(self._task, message):
                 raise ChannelDamagedError(f"a {type(message).__name__} that does not fit its task")
             self._task, self._sent = None, False
             if isinstance(message, Broke):
-                message = self._with_log(message)
+                self._peak = max(self._peak, memory.resident(self.pid))
+                message = Broke(message.attempt, self._told(message.error))
             self._recycle()
             self._config.post(message)
 
@@ -206,8 +285,9 @@ class Slot:
         if prepare is not None and prepare is not self._prepared:
             self._prepared = prepare
             self._send(prepare)
-        self._log_start = self._log_size()
-        self._log_cut = b""
+        self._printed.begin()
+        stacks.forget(self._stacks)
+        self._peak = self.rss = memory.resident(self.pid)
         self._sent = True
         self._send(task)
 
@@ -216,15 +296,20 @@ class Slot:
             self._writer.write(frame(message))
 
     def _recycle(self) -> None:
-        if self._config.limit and memory.resident(self.pid) > RECYCLED_ABOVE * self._config.limit:
+        limit = self._config.limit
+        if self._worn or (limit and memory.resident(self.pid) > RECYCLED_ABOVE * limit):
             self._kill()
 
     def _kill(self) -> None:
-        """Kill the process and everything in its group; the next one takes new tasks."""
+        """Kill the process and everything below it and in its group; the next one takes new tasks."""
         self._ready, self._killed = False, True
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process is None:
+            return
+        if self._process.returncode is None:
+            group.end(self._process.pid)
+        else:
+            # It has ended; what it started may not have.
+            group.end_group(self._process.pid)
 
     def _ended(self, code: int) -> None:
         """The process has ended: tell of the task that it had; one that it never got waits on."""
@@ -236,14 +321,14 @@ class Slot:
         self._task = None
         if not self._sent:
             message = f"no slot process could be started, {self._failed_starts} times"
-            error = ErrorInfo(kind="disruption", reason="SlotExited", message=message, log_tail=self._tail())
-            self._config.post(Broke(attempt, error))
+            error = ErrorInfo(kind="disruption", reason="SlotExited", message=message)
+            self._config.post(Broke(attempt, self._told(error)))
             return
         self._sent = False
         if self._damage:
             message = f"the slot's control channel was damaged, which only the program can have done: {self._damage}"
-            error = ErrorInfo(kind="user", reason="SlotExited", message=message, log_tail=self._tail())
-            self._config.post(Broke(attempt, error))
+            error = ErrorInfo(kind="user", reason="SlotDamaged", message=message)
+            self._config.post(Broke(attempt, self._told(error)))
             return
         struck = code == -signal.SIGKILL and memory.kernel_kills() > self._kills_before
         self._config.post(
@@ -251,43 +336,17 @@ class Slot:
                 attempt=attempt,
                 code=code,
                 over_memory=self._over_memory,
+                limit=self._limit,
                 out_of_memory=struck and not self._over_memory,
-                log_tail=self._tail(),
+                peak=self._peak,
+                stack=stacks.read(self._stacks),
+                log_tail=self._printed.tail(),
             )
         )
 
-    # --- what it printed ----------------------------------------------------------------
-
-    def _with_log(self, message: Broke) -> Broke:
-        error: ErrorInfo = msgspec.structs.replace(message.error, log_tail=self._tail())
-        return Broke(message.attempt, error)
-
-    def _tail(self) -> str:
-        """Return the end of what was printed since the task began."""
-        return (self._log_cut + self._printed())[-TAIL:].decode(errors="replace")
-
-    def _printed(self) -> bytes:
-        try:
-            with self._log.open("rb") as log:
-                end = log.seek(0, os.SEEK_END)
-                log.seek(max(self._log_start, end - TAIL))
-                return log.read()
-        except OSError:
-            return b""
-
-    def _log_size(self) -> int:
-        try:
-            return self._log.stat().st_size
-        except OSError:
-            # User code may have removed it: it runs with our rights.
-            return 0
-
-    def _cut_log(self) -> None:
-        """Empty a log that has grown large, keeping its end: user code may print without bound."""
-        if self._log_size() > MAX_LOG:
-            self._log_cut = self._printed()
-            os.truncate(self._log, 0)
-            self._log_start = 0
+    def _told(self, error: ErrorInfo) -> ErrorInfo:
+        """Return an error with what this side knows: what was printed, and the most memory that was seen."""
+        return msgspec.structs.replace(error, log_tail=self._printed.tail(), peak_memory=self._peak)
 
 
 async def _receive(reader: asyncio.StreamReader) -> FromSlot:
