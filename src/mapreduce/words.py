@@ -27,7 +27,7 @@ JOB_NAME_LIMIT: Final = 40
 """Characters of a job's name: the names of its Pods are longer, and have a limit of their own."""
 
 ANNOTATION_START: Final = "mapreduce.dev/start"
-"""On Pods: a random word that its operator drew, by which it knows a Pod as the one that it asked for."""
+"""On Pods: a word for this name that only an operator can make, by which it knows the Pods that operators made."""
 ANNOTATION_IMAGE: Final = "mapreduce.dev/worker-image"
 """The worker image that the job began with: an upgrade of the operator must not change it."""
 ANNOTATION_RERUN_OF: Final = "mapreduce.dev/rerun-of"

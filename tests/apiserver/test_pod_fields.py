@@ -84,7 +84,7 @@ def manifest(body, role="worker"):
     body["metadata"]["uid"] = "0f0f0f0f-0000"
     parsed = resource.parse(body, None, defaults)
     command = StartWorker(name="a", role=role, index=0, incarnation="1-0", serves_output=role == "gateway")
-    return pods.pod(parsed, command, Platform("https://operator:8443", "CA"))
+    return pods.pod(parsed, command, Platform("https://operator:8443", "CA", lambda uid, name: "word"))
 
 
 def fields_of(server, kind):
@@ -135,7 +135,7 @@ def test_every_allowed_field_reaches_the_worker_s_pod(server, team):
     assert container["resources"] == {"requests": {"cpu": "200m"}, "limits": {"memory": "2Gi"}}
     assert {"name": "LANG", "value": "C.UTF-8"} in container["env"]
     assert worker["metadata"]["labels"]["team"] == "a"
-    assert worker["metadata"]["annotations"] == {"note": "b"}
+    assert worker["metadata"]["annotations"] == {"note": "b", "mapreduce.dev/start": "word"}
 
 
 @pytest.mark.parametrize("role", ["worker", "gateway"])

@@ -13,7 +13,11 @@ from mapreduce_operator.kube.pods import Platform
 from mapreduce_operator.kube.resource import Defaults, ParsedJob
 
 UID = "0f1e2d3c-aaaa-bbbb-cccc-000000000000"
-PLATFORM = Platform(master="https://mapreduce-operator.system.svc:8443", ca="-----BEGIN CERTIFICATE-----\n")
+PLATFORM = Platform(
+    master="https://mapreduce-operator.system.svc:8443",
+    ca="-----BEGIN CERTIFICATE-----\n",
+    word=lambda uid, name: f"made for {uid}: {name}",
+)
 DEFAULTS = Defaults(
     worker_image="worker:1",
     worker=Resources({"cpu": "100m", "memory": "256Mi"}, {"memory": "1Gi", "ephemeral-storage": "20Gi"}),
@@ -70,6 +74,7 @@ def pod(**status: Any) -> dict[str, Any]:
                 "mapreduce.dev/index": "0",
                 "mapreduce.dev/incarnation": "1-0",
             },
+            "annotations": {"mapreduce.dev/start": f"made for {UID}: wordcount-0f1e2d3c-w-0-1-0"},
             "ownerReferences": [{"kind": "MapReduceJob", "name": "wordcount", "uid": UID, "controller": True}],
         },
         "spec": {"nodeName": "node-1"},

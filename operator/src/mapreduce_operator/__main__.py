@@ -60,6 +60,10 @@ class Tls:
         """Return the key of a job's tickets in an epoch: the next epoch can tell it too."""
         return hmac.new(self._key, f"tickets\n{job_uid}\n{epoch}".encode(), hashlib.sha256).digest()
 
+    def word(self, job_uid: str, name: str) -> str:
+        """Return what only an operator can write onto a Pod of this name: the next one can tell it too."""
+        return hmac.new(self._key, f"pod\n{job_uid}\n{name}".encode(), hashlib.sha256).hexdigest()[:32]
+
 
 def main() -> int:
     """Run until told to stop; return the exit status."""
@@ -116,7 +120,7 @@ async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: He
 
     shared, jobs = _compose(settings, tls, api, lease, deposed)
     keeper = _guarded(lease.keep(), "the Lease", fail)
-    authenticator = TokenReviewAuthenticator(api, jobs.namespace_of)
+    authenticator = TokenReviewAuthenticator(api, jobs.namespace_of, shared.platform.made)
     watches = Watches(jobs, settings.watch, fail)
     server = await serve(make_app(shared.registry, authenticator), settings.bind, settings.rpc_port, tls.context)
     lister: asyncio.Task[None] | None = None
@@ -149,7 +153,7 @@ def _compose(
     settings: Settings, tls: Tls, api: Api, lease: Lease, deposed: Callable[[str], None]
 ) -> tuple[Shared, Jobs]:
     writer = Writer(api, lease)
-    platform = Platform(master=settings.master, ca=tls.ca, pull_policy=settings.worker_pull_policy)
+    platform = Platform(settings.master, tls.ca, tls.word, settings.worker_pull_policy)
     epoch = lease.epoch
     judge = lease.judge(settings.watch)
 

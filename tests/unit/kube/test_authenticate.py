@@ -10,7 +10,7 @@ from mapreduce_operator.kube.client import Ref
 from mapreduce_operator.kube.errors import Forbidden, NotFound, Unavailable
 from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Identity, TokenRejected
 from tests.support.fake_api import FakeApi
-from tests.support.kube_objects import UID, pod
+from tests.support.kube_objects import PLATFORM, UID, pod
 
 NAME = "wordcount-0f1e2d3c-w-0-1-0"
 
@@ -42,7 +42,7 @@ def authenticate(status, body=None, namespace="team", faults=()):
     body = pod(phase="Running", podIP="10.0.0.7") if body is None else body
     api = Reviews(status, (Ref("pods", "team", NAME), body))
     api.faults = list(faults)
-    authenticator = TokenReviewAuthenticator(api, {UID: namespace}.get)
+    authenticator = TokenReviewAuthenticator(api, {UID: namespace}.get, PLATFORM.made)
     return asyncio.run(authenticator.authenticate("secret", "10.9.9.9"))
 
 
@@ -75,6 +75,14 @@ def test_a_pod_that_no_job_controls_is_rejected_whatever_its_labels():
         authenticate(review(), body)
 
 
+@pytest.mark.parametrize("word", ["", "guessed", f"made for {UID}: wordcount-0f1e2d3c-w-0-1-1", "gemacht für"])
+def test_a_pod_that_somebody_made_under_the_name_of_a_worker_is_rejected(word):
+    body = pod(phase="Running", podIP="10.0.0.7")
+    body["metadata"]["annotations"]["mapreduce.dev/start"] = word
+    with pytest.raises(TokenRejected, match="belongs to no Pod of a job"):
+        authenticate(review(), body)
+
+
 def test_a_pod_that_names_a_job_of_another_namespace_is_rejected():
     with pytest.raises(TokenRejected, match="not in the namespace of its job"):
         authenticate(review(), namespace="elsewhere")
@@ -97,7 +105,7 @@ class Known:
         self.now = 100.0
         self.api = Reviews(review(), (Ref("pods", "team", NAME), pod(phase="Running", podIP="10.0.0.7")))
         self.jobs = {UID: "team"}
-        self.made = TokenReviewAuthenticator(self.api, self.jobs.get, lambda: self.now)
+        self.made = TokenReviewAuthenticator(self.api, self.jobs.get, PLATFORM.made, lambda: self.now)
         asyncio.run(self.again())
 
     async def again(self, *faults):
@@ -147,7 +155,7 @@ def test_a_server_that_answers_nothing_holds_up_no_worker_that_is_known(monkeypa
     async def go():
         api = Slow(review())
         api.free.set()
-        made = TokenReviewAuthenticator(api, {UID: "team"}.get)
+        made = TokenReviewAuthenticator(api, {UID: "team"}.get, PLATFORM.made)
         await made.authenticate("secret", "10.9.9.9")
         api.free.clear()
         return await made.authenticate("secret", "10.9.9.9")
@@ -184,7 +192,7 @@ async def settled():
 def test_the_api_server_is_asked_about_so_many_tokens_at_a_time_and_few_from_one_address():
     async def go():
         api = Slow(review())
-        authenticator = TokenReviewAuthenticator(api, {UID: "team"}.get)
+        authenticator = TokenReviewAuthenticator(api, {UID: "team"}.get, PLATFORM.made)
         calls = [
             asyncio.create_task(authenticator.authenticate("secret", f"10.9.9.{number // 6}")) for number in range(60)
         ]
@@ -204,7 +212,7 @@ def test_a_token_that_was_rejected_is_not_asked_about_again_for_a_moment():
         now = [100.0]
         api = Slow({"authenticated": False, "error": "forged"})
         api.free.set()
-        authenticator = TokenReviewAuthenticator(api, {UID: "team"}.get, lambda: now[0])
+        authenticator = TokenReviewAuthenticator(api, {UID: "team"}.get, PLATFORM.made, lambda: now[0])
         for _ in range(5):
             with pytest.raises(TokenRejected, match="forged"):
                 await authenticator.authenticate("secret", "10.9.9.9")

@@ -26,7 +26,7 @@ def driver(*faults):
     api = FakeApi()
     told: list[PodSeen] = []
     api.faults = list(faults)
-    return KubernetesDriver(parsed(), PLATFORM, api, writer(api), told.append, lambda: "drawn"), api, told
+    return KubernetesDriver(parsed(), PLATFORM, api, writer(api), told.append), api, told
 
 
 def refusal(*faults):
@@ -45,15 +45,17 @@ def test_a_pod_is_created_and_told_at_once():
     assert [seen.worker.name for seen in told] == [start().name]
 
 
-def existing(api, word):
+def existing(api, word=None):
     body = pods.pod(parsed(), start(), PLATFORM)
-    body["metadata"] |= {"uid": "pod-9", "annotations": {words.ANNOTATION_START: word}}
+    body["metadata"]["uid"] = "pod-9"
+    if word is not None:
+        body["metadata"]["annotations"] = {words.ANNOTATION_START: word}
     api.put(Ref("pods", "team", start().name), body)
 
 
 def test_a_pod_that_an_earlier_try_made_is_the_one_that_was_asked_for():
     made, api, told = driver()
-    existing(api, "drawn")
+    existing(api)
     asyncio.run(made.start(start()))
     assert [seen.worker.uid for seen in told] == ["pod-9"]
 
@@ -65,6 +67,15 @@ def test_a_pod_that_somebody_else_made_under_its_name_is_not_taken_and_another_n
         asyncio.run(made.start(start()))
     assert (caught.value.reason, caught.value.final, told) == ("PodRefused", False, [])
     assert "which this operator did not make" in caught.value.message
+
+
+@pytest.mark.parametrize("word", ["guessed", None])
+def test_a_pod_that_was_never_seen_is_deleted_only_if_an_operator_made_it(word):
+    made, api, _ = driver()
+    existing(api, word)
+    asyncio.run(made.stop(StopWorker(name=start().name, uid="", reason="over")))
+    assert api.deleted == ([] if word else [(Ref("pods", "team", start().name), "pod-9")])
+    asyncio.run(made.stop(StopWorker(name="never-made", uid="", reason="over")))
 
 
 def test_a_quota_is_told_and_may_end():

@@ -33,6 +33,7 @@ def test_a_running_pod_is_told_with_its_labels_node_and_address():
             state="running",
             node="node-1",
         ),
+        word=f"made for {UID}: wordcount-0f1e2d3c-w-0-1-0",
     )
 
 

@@ -1,18 +1,17 @@
 """Workers and gateways as Pods.
 
-Names are never used twice and each start has a random word, so a call that is repeated changes
-nothing, and a Pod that somebody else made under the same name is never taken for ours. Neighbours:
+Names are never used twice and each Pod bears a word that only an operator can make, so a call that
+is repeated changes nothing, and a Pod that somebody else made under the same name is never taken
+for ours, nor deleted. Neighbours:
 `mapreduce_operator.runtime.jobs` (calls it), `kube.pods` (manifests), `kube.writer` (sends).
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from mapreduce import words
 from mapreduce_operator.core.events import StartWorker, StopWorker
 from mapreduce_operator.kube import objects, observe, pods
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
@@ -40,11 +39,8 @@ class KubernetesDriver:
         api: Api,
         writer: Writer,
         tell: Callable[[PodSeen], None],
-        draw: Callable[[], str] = secrets.token_hex,
     ) -> None:
-        """`draw` returns a word that nobody can guess."""
         self._api = api
-        self._draw = draw
         self._job = job
         self._platform = platform
         self._writer = writer
@@ -53,7 +49,6 @@ class KubernetesDriver:
     async def start(self, command: StartWorker) -> None:
         """Create the Pod; raises `NotStartedError`."""
         body = pods.pod(self._job, command, self._platform)
-        body["metadata"]["annotations"][words.ANNOTATION_START] = self._draw()
         where = Ref("pods", self._job.owner.namespace)
         try:
             try:
@@ -78,21 +73,32 @@ class KubernetesDriver:
         """Return the Pod of that name if an earlier try made it: anybody of the namespace may have made another."""
         metadata = body["metadata"]
         where = Ref("pods", metadata["namespace"], metadata["name"])
-        try:
-            found = await _retried(lambda: self._api.get(where))
-        except NotFound:
-            found = {}
-        annotations = (found.get("metadata") or {}).get("annotations") or {}
-        if annotations.get(words.ANNOTATION_START) != metadata["annotations"][words.ANNOTATION_START]:
+        found = await self._made(where)
+        if not found:
             message = f"there was a Pod {where.name} already, which this operator did not make"
             raise NotStartedError("PodRefused", message)
         return found
 
+    async def _made(self, where: Ref) -> JsonObject:
+        """Return the Pod of a name if an operator made it, else nothing."""
+        try:
+            found = await _retried(lambda: self._api.get(where))
+        except NotFound:
+            return {}
+        seen = observe.seen(found)
+        return found if seen is not None and self._platform.made(seen) else {}
+
     async def stop(self, command: StopWorker) -> None:
         """Delete the Pod, and no other of its name; one that is gone is no error."""
         where = Ref("pods", self._job.owner.namespace, command.name)
+        uid = command.uid
+        if not uid:
+            # It was never seen: whether it was made, and by whom, is not known here.
+            uid = str(((await self._made(where)).get("metadata") or {}).get("uid") or "")
+            if not uid:
+                return
         try:
-            await _retried(lambda: self._writer.delete(where, command.uid))
+            await _retried(lambda: self._writer.delete(where, uid))
         except (NotFound, Conflict):
             return
 

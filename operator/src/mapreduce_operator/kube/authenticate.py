@@ -41,13 +41,20 @@ class TokenReviewAuthenticator:
     """The `Authenticator` on Kubernetes.
 
     namespace_of: the namespace of a job that is run here, by its uid, or None. Without it a Pod
-    of another namespace could claim to belong to the job by its labels alone.
+    of another namespace could claim to belong to the job by its labels alone. made: whether an
+    operator made a Pod. Without it whoever may create Pods could make one beforehand, under a name
+    that a worker will have.
     """
 
     def __init__(
-        self, api: Api, namespace_of: Callable[[str], str | None], clock: Callable[[], float] = time.monotonic
+        self,
+        api: Api,
+        namespace_of: Callable[[str], str | None],
+        made: Callable[[PodSeen], bool],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
+        self._made = made
         self._namespace_of = namespace_of
         self._clock = clock
         self._reviews = asyncio.Semaphore(REVIEWS)
@@ -120,7 +127,7 @@ class TokenReviewAuthenticator:
 
     def _identity(self, pod: JsonObject, uid: str, remote: str) -> Identity:
         seen = observe.seen(pod)
-        if seen is None or seen.worker.uid != uid:
+        if seen is None or seen.worker.uid != uid or not self._made(seen):
             raise TokenRejected(f"the token sent from {remote} belongs to no Pod of a job")
         self._check_namespace(seen)
         if not seen.ip:

@@ -32,12 +32,13 @@ _State = Literal["pending", "running", "ending", "gone"]
 
 
 class PodSeen(msgspec.Struct, frozen=True):
-    """One Pod of a job: `ip` is empty until it has one."""
+    """One Pod of a job: `ip` is empty until it has one; `word` tells who made it (`pods.Platform.made`)."""
 
     job_uid: str
     namespace: str
     ip: str
     worker: WorkerSeen
+    word: str = ""
 
 
 def seen(pod: Pod, *, deleted: bool = False) -> PodSeen | None:
@@ -66,7 +67,13 @@ def seen(pod: Pod, *, deleted: bool = False) -> PodSeen | None:
         message=message,
         oom=state == "gone" and pod_ends.out_of_memory(status),
     )
-    return PodSeen(str(uid), str(metadata.get("namespace") or ""), str(status.get("podIP") or ""), worker)
+    return PodSeen(
+        job_uid=str(uid),
+        namespace=str(metadata.get("namespace") or ""),
+        ip=str(status.get("podIP") or ""),
+        worker=worker,
+        word=str((metadata.get("annotations") or {}).get(words.ANNOTATION_START) or ""),
+    )
 
 
 def _owned_by(metadata: Mapping[str, Any], job_uid: str) -> bool:

@@ -8,6 +8,8 @@ Neighbours: `restricted.py` (that standard), `drivers.kubernetes` (creates the P
 from __future__ import annotations
 
 import hashlib
+import hmac
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +19,7 @@ from mapreduce.protocol import Role
 from mapreduce_operator.core.events import StartWorker
 from mapreduce_operator.kube import choices, quantity, restricted
 from mapreduce_operator.kube.choices import Resources
+from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.resource import Owner, ParsedJob
 
 DATA_PORT: Final = 8444
@@ -38,12 +41,18 @@ Json = dict[str, Any]
 class Platform(msgspec.Struct, frozen=True):
     """What all Pods of this operator share.
 
-    master: URL of the operator's RPC. ca: its CA certificate in PEM. pull_policy: of the images.
+    master: URL of the operator's RPC. ca: its CA certificate in PEM. word: from a job's uid and the
+    name of a Pod of it, what only an operator can write onto that Pod. pull_policy: of the images.
     """
 
     master: str
     ca: str
+    word: Callable[[str, str], str]
     pull_policy: str = "IfNotPresent"
+
+    def made(self, seen: PodSeen) -> bool:
+        """Tell whether an operator made this Pod: labels and owner can be written by whoever may create Pods."""
+        return hmac.compare_digest(seen.word.encode(), self.word(seen.job_uid, seen.worker.name).encode())
 
 
 def selector(job_uid: str = "") -> str:
@@ -137,7 +146,8 @@ def pod(job: ParsedJob, command: StartWorker, platform: Platform) -> Json:
             "namespace": job.owner.namespace,
             "labels": job.workers.labels | labels(job.owner) | _own_labels(command),
             # Annotations reach into runtimes and sidecars: none of the user's where the claims are.
-            "annotations": dict(job.workers.annotations) if worker else {},
+            "annotations": (dict(job.workers.annotations) if worker else {})
+            | {words.ANNOTATION_START: platform.word(job.owner.uid, command.name)},
             "ownerReferences": owner_references(job.owner),
         },
         "spec": choices.pod_fields(job.workers, fields)

@@ -95,17 +95,21 @@ class Running:
 
     def pod_seen(self, pod: PodSeen) -> None:
         """A hint about one of the job's Pods."""
-        if pod.namespace == self._owner.namespace:
+        if self._is_ours(pod):
             self.post(WorkerChanged(self._sightings.seen(pod.worker, self._shared.clock())))
 
     def pods_listed(self, listed: list[PodSeen], began: float) -> bool:
         """All Pods of the job, by a LIST that began at `began`; tell whether there are some for the first time."""
-        workers = self._sightings.listed([pod for pod in listed if pod.namespace == self._owner.namespace], began)
+        workers = self._sightings.listed([pod for pod in listed if self._is_ours(pod)], began)
         # Also those of a job that is over: an operator that ended too early left them.
-        are_new = bool(workers) and not self.has_pods
+        are_new = any(pod.namespace == self._owner.namespace for pod in listed) and not self.has_pods
         self.has_pods = self.has_pods or are_new
         self.post(WorkersListed(workers))
         return are_new
+
+    def _is_ours(self, pod: PodSeen) -> bool:
+        """Tell whether an operator made a Pod for this job; the core hears of no other, and none may register."""
+        return pod.namespace == self._owner.namespace and self._shared.platform.made(pod)
 
     async def list_pods(self) -> list[PodSeen]:
         """Return all Pods of the job as they are now; raises `ApiError`."""
