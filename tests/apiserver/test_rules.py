@@ -61,6 +61,7 @@ def refused(server, resource):
         ({"params": {"a-b": "x"}}, "the name of a parameter"),
         ({"params": {"n" * 101: "x"}}, "the name of a parameter"),
         ({"params": {"min": 3}}, "spec.params.min"),
+        ({"params": {f"p{number}": "x" * 4096 for number in range(17)}}, "at most 65536 characters together"),
         (
             {"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Jsonl", "encodingErrors": "Bytes"}},
             "encodingErrors Bytes cannot be used with the format Jsonl",

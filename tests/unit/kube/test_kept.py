@@ -3,7 +3,7 @@
 import asyncio
 
 from mapreduce import words
-from mapreduce_operator.kube import kept, objects, resource
+from mapreduce_operator.kube import handlers, kept, objects, resource
 from mapreduce_operator.kube.client import Api, Ref
 from tests.support.kube_objects import DEFAULTS, body
 
@@ -16,7 +16,7 @@ OURS = {"finalizers": [words.FINALIZER]}
 def fat(metadata=None, **spec):
     workers = {"env": [{"name": "A", "value": FAT}], "annotations": {"a": FAT}, "replicas": 3}
     extra = {"annotations": {"other": FAT, words.ANNOTATION_IMAGE: "worker:0"}, "managedFields": [{"f": FAT}]}
-    return body(metadata=extra | (metadata or {}), program={"inline": FAT}, params={"a": FAT}, workers=workers, **spec)
+    return body(metadata=extra | (metadata or {}), program={"inline": FAT}, params={"a": FAT[:60_000]}, workers=workers, **spec)
 
 
 def test_a_job_that_runs_keeps_its_spec_and_of_its_metadata_what_is_read():
@@ -70,3 +70,15 @@ def test_a_list_asks_for_the_next_page_when_the_last_one_is_used_up():
     assert asyncio.run(go()) == [(1, 1), (1, 1), (2, 2), (2, 2), (3, 3), (3, 3)]
     assert [query["limit"] for query in asked] == ["2", "2", "2"]
     assert [query.get("continue") for query in asked] == [None, "more", "more"]
+
+
+def test_what_is_kept_of_a_job_is_kept_of_it_again_and_the_watches_list_in_pages():
+    for status in ({}, COMPLETE, FAILED):
+        slim = kept.of(fat(OURS) | {"status": status})
+        assert kept.of(slim) == slim
+    assert handlers.settings().watching.chunk_size == handlers.CHUNK
+
+
+def test_all_parameters_together_are_bounded():
+    most = {f"p{number}": "x" * 4096 for number in range(16)}
+    assert resource.parse(body(params=most), None, DEFAULTS).spec.params == most

@@ -129,6 +129,7 @@ def test_the_image_that_a_job_began_with_outlasts_an_upgrade():
         ({"program": {"inline": "x", "module": "a"}}, "exactly one of program.inline"),
         ({"program": {"module": "a:B", "class": "C"}}, "the class must be given once"),
         ({"params": {"min": 3}}, "params"),
+        ({"params": {f"p{number}": "x" * 4096 for number in range(17)}}, "at most 65536 characters together"),
         ({"input": {"paths": ["a"], "volume": VOLUME, "maxRecordBytes": "2Gi"}}, "from 1 to 1024Mi"),
         (
             {"input": {"paths": ["a"], "volume": VOLUME, "format": "Jsonl", "encodingErrors": "Bytes"}},

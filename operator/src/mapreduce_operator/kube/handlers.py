@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, cast
 import kopf
 
 from mapreduce import words
-from mapreduce_operator.kube import observe, pods
+from mapreduce_operator.kube import kept, observe, pods
 from mapreduce_operator.kube.observe import PodSeen
 
 SERVER_TIMEOUT: Final = 240
@@ -29,6 +29,8 @@ CLIENT_TIMEOUT: Final = 300
 INACTIVITY_TIMEOUT: Final = 75
 """Seconds without any event, bookmarks included, after which a watch counts as dead."""
 
+CHUNK: Final = 20
+"""Objects in one page of the LIST that a watch begins with: a job may have more than a megabyte."""
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for a connection: a server that is away may answer nothing at all."""
 BEAT: Final = 1.0
@@ -120,7 +122,8 @@ class Watches:
         return registry
 
     async def _job_event(self, *, event: Mapping[str, Any], **_: Any) -> None:
-        body = dict(event["object"])
+        # Slim already here: what waits for the master's loop waits in memory.
+        body = kept.of(event["object"])
         gone = event["type"] == "DELETED"
         self._tell(lambda: self._sink.job_seen(body, gone=gone))
 
@@ -154,6 +157,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.server_timeout = SERVER_TIMEOUT
     chosen.watching.client_timeout = CLIENT_TIMEOUT
     chosen.watching.inactivity_timeout = INACTIVITY_TIMEOUT
+    chosen.watching.chunk_size = CHUNK
     chosen.networking.error_backoffs = Backoffs()
     chosen.networking.connect_timeout = CONNECT_TIMEOUT
     chosen.watching.label_selectors["pods"] = pods.selector()
