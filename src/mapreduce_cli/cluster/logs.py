@@ -37,8 +37,8 @@ Line = tuple[str, bytes]
 def logs(asked: Asked, name: str, worker: str, follow: bool, tail: int | None, gateways: bool) -> None:
     """Print what a job's Pods wrote.
 
-    Lines of several Pods have the Pod's name before them. What a program prints is in the log of the
-    worker that ran it. A Pod's log goes with the Pod: when a job is over, its Pods are gone.
+    Lines of several Pods have the Pod's name before them. What a program prints is not among them.
+    A Pod's log goes with the Pod: when a job is over, its Pods are gone.
     """
     if follow and asked.json:
         raise Refused("--follow has no end, and --json is one document", hint="leave one of them out")

@@ -1,9 +1,13 @@
 """What the documents say of themselves holds: their links lead somewhere, their Python does what it shows."""
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from mapreduce.history import EventWord
+from mapreduce.words import PHASES
 from tests.support import documents, guide
 
 GUIDE = documents.ROOT / "docs/writing-jobs.md"
@@ -24,3 +28,20 @@ def test_every_block_of_the_guide_and_of_the_tutorial_is_of_a_kind_that_is_run()
     for path in (GUIDE, documents.ROOT / "docs/tutorial.md"):
         kinds = {block.language for block in documents.blocks(path.read_text(encoding="utf-8"))}
         assert kinds <= {"sh", "text", "python", "pycon"}, path
+
+
+def first_cells(path: str, heading: str) -> set[str]:
+    """Return the words in the first column of the first table of a document below a line that begins with `heading`."""
+    text = (documents.ROOT / path).read_text(encoding="utf-8").partition(f"\n{heading}")[2]
+    table = re.search(r"^\|.*?\n(?=[^|]|$)", text, re.DOTALL | re.MULTILINE)
+    assert table is not None, path
+    return {word for row in table[0].splitlines() for word in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+def test_every_event_of_a_history_is_explained_and_no_other() -> None:
+    assert first_cells("docs/formats.md", "## History") == set(get_args(EventWord)) | {"event"}
+
+
+def test_every_phase_of_a_job_is_explained_and_no_other() -> None:
+    # Waiting is the command line's own word for a job without a status.
+    assert first_cells("docs/command-line.md", "`mapreduce get") == {*PHASES, "Waiting"}
