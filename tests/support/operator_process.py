@@ -18,22 +18,29 @@ from typing import Any, Final
 from mapreduce import __version__, protocol
 from mapreduce.protocol import MapOutput, Refusal, Register, Registered
 from tests.support.apiserver import SYSTEM, ApiServer, eventually, free_port, render_chart
+from tests.support.detour import Detour
 
 PATIENCE: Final = 20.0
 """Seconds for which a registration that is answered with 503 is tried again."""
 
 
 class OperatorProcess:
-    """One operator; `start` it again after `kill` or `stop` and it has the next epoch."""
+    """One operator; `start` it again after `kill` or `stop` and it has the next epoch.
 
-    def __init__(self, server: ApiServer, *settings: str) -> None:
+    api: its way to the API server. service: the way of workers to it; a twin, another process of the
+    same chart, shares it, as Pods share a Service.
+    """
+
+    def __init__(self, server: ApiServer, *settings: str, twin_of: OperatorProcess | None = None) -> None:
         self.folder = server.folder
         self.port, self.health = free_port(), free_port()
         self.documents = render_chart(*settings)
         self._server = server
         self._process: subprocess.Popen[bytes] | None = None
         self._log = self.folder / f"operator-{self.port}.log"
-        self._tls = self._write_certificate()
+        self._tls = self._write_certificate() if twin_of is None else twin_of._tls
+        self.api = Detour(server.port)
+        self.service = Detour(self.port) if twin_of is None else twin_of.service
 
     def install(self) -> None:
         """Apply the chart's rights, which the operator's user has, and nothing that needs a node."""
@@ -46,11 +53,11 @@ class OperatorProcess:
             os.environ
             | self._chart_environment()
             | {
-                "KUBECONFIG": str(self._server.kubeconfig("operator")),
+                "KUBECONFIG": str(self._kubeconfig()),
                 "MAPREDUCE_NAMESPACE": SYSTEM,
                 "MAPREDUCE_POD_UID": pod_uid,
                 "MAPREDUCE_TLS": str(self._tls),
-                "MAPREDUCE_MASTER_URL": f"https://127.0.0.1:{self.port}",
+                "MAPREDUCE_MASTER_URL": f"https://127.0.0.1:{self.service.port}",
                 "MAPREDUCE_BIND": "127.0.0.1",
                 "MAPREDUCE_RPC_PORT": str(self.port),
                 "MAPREDUCE_HEALTH_PORT": str(self.health),
@@ -61,6 +68,21 @@ class OperatorProcess:
                 [sys.executable, "-m", "mapreduce_operator"], env=environment, stdout=log, stderr=log
             )
         eventually("the operator is ready", self._is_ready, timeout=30)
+
+    def freeze(self) -> None:
+        """Let it do nothing more, as where its node is out of processor time."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def health_text(self) -> str:
+        """Return what the kubelet would be told of its liveness; raises `OSError` where it is not alive."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/healthz", timeout=5) as answer:
+            return bytes(answer.read()).decode()
 
     def log(self) -> str:
         """Return what the operator has said."""
@@ -86,13 +108,14 @@ class OperatorProcess:
         """
         until = time.monotonic() + PATIENCE
         while True:
-            answer = self._register_once(token, register)
+            answer = self.register_once(token, register)
             away = isinstance(answer, tuple) and answer[0] == HTTPStatus.SERVICE_UNAVAILABLE
             if not away or time.monotonic() >= until:
                 return answer
             time.sleep(0.2)
 
-    def _register_once(self, token: str, register: Register) -> Registered | tuple[int, Refusal]:
+    def register_once(self, token: str, register: Register) -> Registered | tuple[int, Refusal]:
+        """The same, without trying again."""
         context = ssl.create_default_context(cafile=str(self._tls / "ca.crt"))
         request = urllib.request.Request(
             f"https://127.0.0.1:{self.port}{protocol.REGISTER}",
@@ -118,6 +141,13 @@ class OperatorProcess:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def _kubeconfig(self) -> pathlib.Path:
+        """Write the operator's kubeconfig with its own way to the API server."""
+        written = self.folder / f"operator-{self.port}.kubeconfig"
+        plain = self._server.kubeconfig("operator").read_text()
+        written.write_text(plain.replace(self._server.url, f"https://127.0.0.1:{self.api.port}"))
+        return written
 
     def _chart_environment(self) -> dict[str, str]:
         deployment = next(document for document in self.documents if document["kind"] == "Deployment")

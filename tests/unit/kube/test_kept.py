@@ -16,7 +16,9 @@ OURS = {"finalizers": [words.FINALIZER]}
 def fat(metadata=None, **spec):
     workers = {"env": [{"name": "A", "value": FAT}], "annotations": {"a": FAT}, "replicas": 3}
     extra = {"annotations": {"other": FAT, words.ANNOTATION_IMAGE: "worker:0"}, "managedFields": [{"f": FAT}]}
-    return body(metadata=extra | (metadata or {}), program={"inline": FAT}, params={"a": FAT[:60_000]}, workers=workers, **spec)
+    return body(
+        metadata=extra | (metadata or {}), program={"inline": FAT}, params={"a": FAT[:60_000]}, workers=workers, **spec
+    )
 
 
 def test_a_job_that_runs_keeps_its_spec_and_of_its_metadata_what_is_read():
