@@ -54,6 +54,10 @@ update: $(STAMP) ## Bring the lock, generated files and format up to date.
 fmt: $(STAMP) ## Format the code and sort its imports.
 	@hack/format
 
+.PHONY: properties
+properties: $(STAMP) ## Draw many more examples for each property of the unit tests (EXAMPLES=2).
+	@hack/properties
+
 .PHONY: simulate
 simulate: $(STAMP) ## Run the simulation over many seeds (SEEDS=10000).
 	@hack/simulate

@@ -47,6 +47,14 @@ class Disk:
         """Forget what was not synced; with `luck`, some of it may have reached the disk anyway."""
         self._forget(self.root, luck)
 
+    def copy(self) -> Disk:
+        """Return a disk that holds the same, durable or not, and goes its own way."""
+        other = Disk()
+        other.full = self.full
+        copies: dict[int, Node] = {}
+        other.root = _copy_directory(self.root, copies)
+        return other
+
     def tree(self) -> dict[str, bytes]:
         """Return every file by its path."""
         return dict(_files("", self.root))
@@ -222,6 +230,23 @@ class CrashStore:
                 raise PathRefused(path)
             node = node.entries.get(name) if isinstance(node, Directory) else None
         return node
+
+
+def _copy(node: Node, copies: dict[int, Node]) -> Node:
+    """Copy what is below; what has two names, now and after a loss of power, stays one thing."""
+    if id(node) not in copies:
+        if isinstance(node, Directory):
+            return _copy_directory(node, copies)
+        copies[id(node)] = copied = File(node.data)
+        copied.durable = node.durable
+    return copies[id(node)]
+
+
+def _copy_directory(directory: Directory, copies: dict[int, Node]) -> Directory:
+    copies[id(directory)] = copied = Directory()
+    copied.entries = {name: _copy(below, copies) for name, below in directory.entries.items()}
+    copied.durable = {name: _copy(below, copies) for name, below in directory.durable.items()}
+    return copied
 
 
 def _files(prefix: str, directory: Directory) -> Iterator[tuple[str, bytes]]:

@@ -1,5 +1,6 @@
 """What people read of a job that failed: message, place, traceback, and what to do about it."""
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,13 @@ def test_every_field_that_a_hint_names_exists() -> None:
                 fields = fields["properties"][name]
 
 
+@functools.cache
+def document() -> Any:
+    return yaml.safe_load((Path(__file__).parents[3] / "crds" / "mapreducejobs.yaml").read_text())
+
+
 def schema() -> dict[str, Any]:
     """Return the schema of a resource's spec."""
-    crd = yaml.safe_load((Path(__file__).parents[3] / "crds" / "mapreducejobs.yaml").read_text())
+    crd = document()
     found: dict[str, Any] = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     return found

@@ -201,7 +201,7 @@ def test_a_link_and_a_pipe_in_a_folder_are_left_out_and_told(volume, here):
 def test_a_list_that_is_longer_than_a_frame_arrives(volume, here):
     """Both ways, and back as what the other end has."""
     (here / "texts").mkdir()
-    names = [f"{number:06d}{'x' * 200}" for number in range(5500)]
+    names = [f"{number:06d}{'x' * 245}" for number in range(4400)]
     for name in names:
         (here / "texts" / name).symlink_to("nowhere")
     assert upload(volume, here / "texts", "in")["skipped"] == names
@@ -264,7 +264,7 @@ def test_the_files_of_an_output_are_printed_in_the_manifests_order(volume):
 
 
 def test_an_output_whose_list_of_files_is_longer_than_a_frame_is_printed(volume):
-    made = {f"part-r-{number:05d}{'x' * 200}.tsv": b"%d\n" % number for number in range(5000)}
+    made = {f"part-r-{number:05d}{'x' * 235}.tsv": b"%d\n" % number for number in range(3800)}
     make_output(volume / "wc", made)
     assert (volume / "wc" / "_manifest.json").stat().st_size > transfer.BLOCK
     assert printed(volume, "wc") == b"".join(made.values())

@@ -4,10 +4,11 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mapreduce import jsonl, values
+from tests.support import budget
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=4),
@@ -22,7 +23,7 @@ def no_constant(name: str) -> None:
     raise AssertionError(f"{name} is no JSON")
 
 
-@settings(max_examples=60, deadline=None)
+@budget.examples(60)
 @given(PLAIN, PLAIN)
 def test_every_line_is_strict_json_with_key_and_value(key, value):
     carried = values.decode(values.encode(value))

@@ -6,7 +6,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import mapreduce as mr
 from mapreduce.ids import AttemptId, TaskId
@@ -15,6 +15,7 @@ from mapreduce_worker.engine.failure import UserTaskError
 from mapreduce_worker.engine.local import ListBatch
 from mapreduce_worker.engine.map_task import MapRun
 from mapreduce_worker.engine.options import TaskOptions
+from tests.support import budget
 from tests.support.engine_runs import canonical, emitter, map_file, nothing, rows_of, run_pairs, write_input
 
 REDUCERS = {
@@ -48,7 +49,7 @@ def records_of(data, keys, name):
 
 @pytest.mark.parametrize("name", REDUCERS)
 @pytest.mark.parametrize("kind", key_kinds)
-@settings(max_examples=15, deadline=None)
+@budget.examples(15)
 @given(data=st.data(), shape=shapes)
 def test_every_reducer_and_type_of_key_is_as_the_reference(name, kind, data, shape):
     job = emitter(REDUCERS[name])
@@ -58,7 +59,7 @@ def test_every_reducer_and_type_of_key_is_as_the_reference(name, kind, data, sha
 
 @pytest.mark.parametrize("name", ["Count", "Min", "Mean", "Top", "First"])
 def test_the_map_output_does_not_depend_on_memory(tmp_path, name):
-    text = "\n".join(f"{number % 700} {number * 7919 % 1000 / 8}" for number in range(30_000))
+    text = "\n".join(f"{number % 700} {number * 7919 % 1000 / 8}" for number in range(12_000))
     file = write_input(tmp_path, text.encode())
 
     def emit(line):
@@ -66,7 +67,7 @@ def test_the_map_output_does_not_depend_on_memory(tmp_path, name):
         return [word] if name == "Count" else [(word, float(number))]
 
     job = emitter(REDUCERS[name], emit=emit)
-    made = [map_file(job, tmp_path, file, memory=memory)[0] for memory in (100_000, 1 << 30)]
+    made = [map_file(job, tmp_path, file, memory=memory)[0] for memory in (40_000, 1 << 30)]
     assert made[0].checksum == made[1].checksum
     assert sum(map(len, rows_of(tmp_path / "map.out"))) == made[0].rows == 700
 
@@ -102,10 +103,10 @@ def test_keys_are_counted_however_they_are_given(job, memory):
 def test_one_record_with_more_keys_than_memory_is_counted():
     class Many(Lists):
         def map(self, record):
-            return (f"{number % 30_000}" for number in range(record))
+            return (f"{number % 10_000}" for number in range(record))
 
-    found = dict(run_pairs(Many, [90_000], splits=1, memory=200_000))
-    assert len(found) == 30_000
+    found = dict(run_pairs(Many, [30_000], splits=1, memory=67_000))
+    assert len(found) == 10_000
     assert set(found.values()) == {3}
 
 
@@ -198,7 +199,7 @@ def test_long_keys_are_counted_as_memory(tmp_path, name):
     def pairs(number):
         return [(key(number), 1)]
 
-    many = 500
+    many = 260
     job: type[mr.Job]
     records: Iterable[Any]
     if name == "Count of lists":
@@ -207,8 +208,8 @@ def test_long_keys_are_counted_as_memory(tmp_path, name):
         job, records = OneGenerator, ((key(number + at) for at in range(20)) for number in range(0, many, 20))
     else:
         job, records = emitter(mr.Sum() if name == "Sum" else mr.Mean()), map(pairs, range(many))
-    run = MapRun(job, TaskOptions(memory=24 << 20), tmp_path / "out", nothing)
+    run = MapRun(job, TaskOptions(memory=12 << 20), tmp_path / "out", nothing)
     batches = (ListBatch([record], 0) for record in records)
     peak = peak_of(lambda: run.run(batches, AttemptId(TaskId(0, "map", 0), 1, 0)))
-    assert peak < 24 << 20  # The keys are 50 MB.
+    assert peak < 12 << 20  # The keys are 26 MB.
     assert sum(map(len, rows_of(tmp_path / "out"))) == many

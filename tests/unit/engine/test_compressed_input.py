@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mapreduce.plan import FileRange, ListedFile, Suffix
@@ -15,6 +15,7 @@ from mapreduce_worker.engine import formats, ranges
 from mapreduce_worker.engine.decompression import CHUNK, Stream
 from mapreduce_worker.engine.failure import InputChanged, InputDamaged, RecordRefused, describe
 from mapreduce_worker.engine.options import TaskOptions
+from tests.support import budget
 from tests.support.compressed import SKIPPED, compress
 from tests.support.engine_runs import write_input
 
@@ -40,7 +41,7 @@ def refused(name: str, data: bytes, piece: int = 1 << 20) -> tuple[str, str]:
     return info.where, info.message
 
 
-@settings(max_examples=60, deadline=None)
+@budget.examples(60)
 @given(st.sampled_from(SUFFIXES), st.lists(st.binary(max_size=200), min_size=1, max_size=4), st.integers(1, 300))
 def test_members_and_frames_are_joined_however_the_bytes_arrive(suffix, contents, piece):
     data = b"".join(compress(suffix, content) for content in contents)

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mapreduce import values
@@ -15,6 +15,7 @@ from mapreduce.errors import CorruptionError
 from mapreduce_worker.engine import blocks, durable, map_output, part
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.failure import describe
+from tests.support import budget
 
 OBJECTS = st.integers(-(2**65), 2**65) | st.text(max_size=4) | st.lists(st.floats(allow_nan=False), max_size=2)
 ROWS = st.lists(st.tuples(st.binary(max_size=5), OBJECTS), max_size=20).map(
@@ -43,7 +44,7 @@ def read_output(path):
     ]
 
 
-@settings(max_examples=15, deadline=None)
+@budget.examples(15)
 @given(
     st.lists(ROWS, min_size=1, max_size=3), st.sampled_from(["lz4", "uncompressed"]), st.integers(1, 7), st.booleans()
 )

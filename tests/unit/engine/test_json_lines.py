@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mapreduce.plan import split_files
@@ -14,6 +14,7 @@ from mapreduce.spec import EncodingErrors
 from mapreduce_worker.engine import json_lines, ranges
 from mapreduce_worker.engine.failure import RecordRefused, describe
 from mapreduce_worker.engine.options import TaskOptions
+from tests.support import budget
 from tests.support.engine_runs import write_input
 
 VALUES = st.recursive(
@@ -38,7 +39,7 @@ def refused(*chunks: bytes, offset: int = 0, reason: str = "RecordMalformed") ->
     return info.where, info.message
 
 
-@settings(max_examples=80, deadline=None)
+@budget.examples(80)
 @given(
     st.lists(VALUES.map(lambda value: json.dumps(value, ensure_ascii=False)) | BLANK, max_size=12),
     st.sampled_from(["\n", "\r\n"]),

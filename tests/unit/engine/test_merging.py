@@ -4,11 +4,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mapreduce as mr
 from mapreduce_worker.engine import blocks, map_output, merging
+from tests.support import budget
 from tests.support.engine_runs import write_segment
 
 SORTED = st.lists(st.sampled_from([b"", b"a", b"ab", b"b", b"\xff"]), max_size=12).map(sorted)
@@ -31,14 +32,14 @@ def sorted_rows(sources):
     return sorted(rows, key=lambda row: row[0])
 
 
-@settings(max_examples=100, deadline=None)
+@budget.examples(100)
 @given(st.lists(st.tuples(SORTED, st.integers(1, 4)), max_size=5))
 def test_a_merge_is_a_stable_sort(sources):
     merged = merging.merge([blocks_of(n, keys, size) for n, (keys, size) in enumerate(sources)])
     assert flat(merged) == sorted_rows([keys for keys, _ in sources])
 
 
-@settings(max_examples=12, deadline=None)
+@budget.examples(12)
 @given(st.lists(SORTED, min_size=1, max_size=9), st.integers(2, 4))
 def test_an_external_sort_is_a_sort(sources, limit):
     with TemporaryDirectory() as folder:
@@ -82,7 +83,7 @@ def test_the_number_of_open_sources_follows_the_memory():
     assert merging.fan_in(1 << 40) == merging.MAX_FAN_IN
 
 
-@settings(max_examples=40, deadline=None)
+@budget.examples(40)
 @given(st.sets(st.binary(max_size=20), max_size=30), st.booleans(), st.sampled_from([1, 1000]))
 def test_rows_are_sorted_by_the_bytes_of_their_keys(keys, numbers, native_rows):
     given_keys = list(keys)

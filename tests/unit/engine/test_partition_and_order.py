@@ -2,13 +2,14 @@
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import mapreduce as mr
 from mapreduce.errors import MixedKeyError
 from mapreduce.testing import reference
 from mapreduce_worker.engine import failure, local, map_output
 from mapreduce_worker.engine.failure import UserTaskError
+from tests.support import budget
 from tests.support.engine_runs import add, canonical, collect, emitter, map_file, rows_of, run_pairs, write_input
 
 
@@ -30,7 +31,7 @@ shapes = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("kind", kinds)
-@settings(max_examples=20, deadline=None)
+@budget.examples(20)
 @given(data=st.data(), shape=shapes)
 def test_values_come_in_their_order_whatever_their_type_and_the_keys(kind, data, shape):
     pair = st.tuples(kinds[data.draw(st.sampled_from(sorted(kinds)))], kinds[kind])

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mapreduce.plan import FileRange, split_files
@@ -14,6 +14,7 @@ from mapreduce.spec import MIB, EncodingErrors
 from mapreduce_worker.engine import ranges, records
 from mapreduce_worker.engine.failure import InputChanged, RecordRefused, describe
 from mapreduce_worker.engine.options import TaskOptions
+from tests.support import budget
 from tests.support.engine_runs import read_all, write_input
 
 LINES = st.lists(
@@ -35,7 +36,7 @@ def texts(name, offset, chunks, errors: EncodingErrors = "strict", limit=64 * MI
     return [record for batch in records.lines(name, offset, iter(chunks), options) for record in batch.records]
 
 
-@settings(max_examples=60, deadline=None)
+@budget.examples(60)
 @given(LINES, st.booleans(), st.booleans(), st.integers(1, 40))
 def test_every_record_is_read_once_however_the_file_is_divided(lines, bom, last_newline, split_size):
     content = (b"\xef\xbb\xbf" if bom else b"") + "\n".join(lines).encode() + (b"\n" if last_newline else b"")
@@ -56,7 +57,7 @@ BYTES = st.lists(
 ERRORS: list[EncodingErrors] = ["replace", "bytes"]
 
 
-@settings(max_examples=150, deadline=None)
+@budget.examples(150)
 @given(BYTES, st.sampled_from(ERRORS), st.integers(1, 30), st.integers(1, 9))
 def test_whatever_the_bytes_the_records_of_all_splits_are_those_of_one_naive_reader(content, errors, split_size, chunk):
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -68,7 +69,7 @@ def test_whatever_the_bytes_the_records_of_all_splits_are_those_of_one_naive_rea
     assert found == naive(content, errors)
 
 
-@settings(max_examples=100, deadline=None)
+@budget.examples(100)
 @given(BYTES, st.integers(0, 12), st.integers(1, 30), st.integers(1, 9))
 def test_a_record_is_too_long_by_its_own_bytes_alone_wherever_splits_and_chunks_end(content, limit, split_size, chunk):
     first = content.split(b"\n")
@@ -105,7 +106,7 @@ def test_records_that_are_bytes_keep_every_byte_but_their_line_end():
     assert texts("f", 0, [b"\xef\xbb\xbfa\xff\r\r\nb\rc\n\r"], "bytes") == [b"\xef\xbb\xbfa\xff\r", b"b\rc", b""]
 
 
-@settings(max_examples=50, deadline=None)
+@budget.examples(50)
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=5))
 def test_chunks_may_end_anywhere_and_bad_bytes_may_be_replaced(content, cuts):
     content = content.replace(b"\x00", b"\n")

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mapreduce as mr
 from mapreduce.testing import reference
+from tests.support import budget
 from tests.support.engine_runs import WordCount, add, canonical, collect, emitter, run_pairs
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -44,28 +45,28 @@ SHAPES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@budget.examples(20)
 @given(records(VALUES), SHAPES)
 def test_values_come_grouped_and_in_the_order_of_their_emission(given, shape):
     job = emitter(collect)
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
-@settings(max_examples=20, deadline=None)
+@budget.examples(20)
 @given(records(NUMBERS), SHAPES)
 def test_sums_are_exact(given, shape):
     job = emitter(mr.Sum())
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
-@settings(max_examples=12, deadline=None)
+@budget.examples(12)
 @given(records(INT64), SHAPES)
 def test_a_combiner_that_keeps_its_contract_changes_nothing(given, shape):
     job = emitter(add, combine=add)
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
-@settings(max_examples=12, deadline=None)
+@budget.examples(12)
 @given(st.lists(st.text(alphabet="ab \x85\u2028\x0b", max_size=12), max_size=30), SHAPES)
 def test_words_are_counted(lines, shape):
     assert run_pairs(WordCount, lines, **shape) == reference.run(WordCount, lines).pairs

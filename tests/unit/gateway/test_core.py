@@ -31,6 +31,7 @@ from mapreduce_worker.gateway.core.operations import (
     Reported,
     Work,
 )
+from tests.support import budget
 from tests.support.gateway_messages import (
     SUMMARY,
     Gateway,
@@ -381,5 +382,5 @@ class Schedules(RuleBasedStateMachine):
             assert any(state != "queued" for state in states.values())
 
 
-Schedules.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+Schedules.TestCase.settings = settings(budget.examples(15), stateful_step_count=25)
 TestSchedules = Schedules.TestCase

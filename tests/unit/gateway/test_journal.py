@@ -4,7 +4,7 @@ import contextlib
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mapreduce import history
@@ -12,6 +12,7 @@ from mapreduce.errors import CorruptionError, ProtocolError
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce_worker.gateway.journal import Journal
 from mapreduce_worker.gateway.store import StoreError
+from tests.support import budget
 from tests.support.crash_store import Crashed, CrashStore, Disk
 
 
@@ -34,7 +35,7 @@ FRAMES = [frame(number, message="x" * (number * 13 % 70)) for number in range(1,
 DATA = b"".join(map(history.pack, FRAMES))
 
 
-@settings(max_examples=60, deadline=None)
+@budget.examples(60)
 @given(st.integers(0, len(DATA)), st.integers(1, 400))
 def test_wherever_the_journal_was_cut_off_the_whole_frames_stay_and_writing_goes_on(cut, page):
     disk = disk_with(DATA[:cut])
@@ -44,7 +45,7 @@ def test_wherever_the_journal_was_cut_off_the_whole_frames_stay_and_writing_goes
     assert open_journal(disk, page)[1] == FRAMES
 
 
-@settings(max_examples=50, deadline=None)
+@budget.examples(50)
 @given(st.binary(max_size=40))
 def test_garbage_behind_the_last_frame_is_cut(garbage):
     assert open_journal(disk_with(DATA + garbage))[1] == FRAMES
@@ -56,7 +57,7 @@ def test_zeros_behind_the_last_frame_are_cut():
     assert disk.tree()["journal"] == DATA
 
 
-@settings(max_examples=60, deadline=None)
+@budget.examples(60)
 @given(st.integers(0, len(DATA) - 300), st.integers(0, 7), st.integers(30, 400))
 def test_a_flipped_bit_before_the_end_is_told_and_not_cut(at, bit, page):
     damaged = bytearray(DATA)

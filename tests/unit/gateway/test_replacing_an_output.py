@@ -1,6 +1,7 @@
 """An output takes the place of an older one: whatever step a gateway dies at, there is always one of the two."""
 
 import contextlib
+import functools
 import json
 import random
 from collections.abc import Callable
@@ -54,11 +55,16 @@ def run_job(
     output.publish(attempt("publish", epoch=epoch), b"{}", 9.0)
 
 
-def disk_with_old() -> Disk:
+@functools.cache
+def made_with_old() -> Disk:
     disk = Disk()
     run_job(CrashStore(disk), OLD)
     disk.lose_power()
     return disk
+
+
+def disk_with_old() -> Disk:
+    return made_with_old().copy()
 
 
 def steps_of_replacing() -> int:
@@ -88,6 +94,11 @@ def check_only(disk: Disk, uid: str) -> None:
 
 def crashed(step: int, loss: str) -> Disk:
     """Return the disk of a job that was replacing the old output and died at this step."""
+    return made_by_a_crash(step, loss).copy()
+
+
+@functools.cache
+def made_by_a_crash(step: int, loss: str) -> Disk:
     disk = disk_with_old()
     with pytest.raises(Crashed):
         run_job(CrashStore(disk, crash_at=step), NEW)

@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from mapreduce import history
 from mapreduce.spec import Limits
 from mapreduce_operator.core import events
+from tests.support import budget
 from tests.support.history_checker import check
 from tests.support.master_builder import JobUnderTest
 from tests.support.master_fakes import FakeWorker
@@ -201,5 +202,5 @@ class AnyTrouble(RuleBasedStateMachine):
 
 TestWhateverHappens = AnyTrouble.TestCase
 TestWhateverHappens.settings = settings(
-    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    budget.examples(15), stateful_step_count=25, suppress_health_check=list(HealthCheck)
 )

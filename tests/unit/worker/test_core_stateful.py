@@ -9,6 +9,7 @@ from mapreduce.protocol import Answer, Assignment, AttemptCancelled, ErrorInfo, 
 from mapreduce_worker.core import events
 from mapreduce_worker.core.exchange import attempt_of, ends
 from mapreduce_worker.core.worker import WorkerCore
+from tests.support import budget
 from tests.support.worker_messages import (
     at,
     identity,
@@ -246,4 +247,4 @@ class World(RuleBasedStateMachine):
 
 
 TestWorld = World.TestCase
-TestWorld.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestWorld.settings = settings(budget.examples(25), stateful_step_count=40)

@@ -10,6 +10,7 @@ from mapreduce.errors import ProtocolError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Answer, AttemptCancelled, Exchange, LoadProgram, SegmentsLost
 from mapreduce_worker.core.exchange import ExchangeBook
+from tests.support import budget
 from tests.support.worker_messages import map_attempt
 
 
@@ -150,7 +151,7 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestConversation.settings = settings(budget.examples(30), stateful_step_count=40)
 
 
 def test_reports_that_do_not_fit_wait_for_the_next_exchange():

@@ -1,0 +1,16 @@
+"""What holds for every unit test: the examples of properties, and no garbage collection of what tests are made of."""
+
+import gc
+
+from hypothesis import settings
+
+from tests.support import budget
+
+settings.register_profile("budget", budget.examples())
+settings.load_profile("budget")
+
+
+def pytest_collection_finish():
+    """Modules and collected tests stay to the end: looking at them again at each collection is wasted."""
+    gc.collect()
+    gc.freeze()
