@@ -44,12 +44,8 @@ def test_it_runs_the_jobs_of_its_namespaces_and_no_others(place, namespaced):
     assert "finalizers" not in other.job()["metadata"]
 
 
-def test_the_hook_ends_what_runs_and_lets_every_job_go(place, namespaced):
-    operator, watched = namespaced
-    watched.submit("running")
-    eventually("its Pods", lambda: len([pod for pod in watched.pods() if "running" in pod["metadata"]["name"]]) == 4)
-    # On a cluster the hook scales the Deployment to 0; there is none here, so the test does as it would.
-    assert operator.stop() == 0
+def hook(place):
+    """Run what `helm uninstall` runs first."""
     environment = os.environ | {
         "KUBECONFIG": str(place.kubeconfig("admin")),
         "MAPREDUCE_NAMESPACE": SYSTEM,
@@ -64,7 +60,24 @@ def test_the_hook_ends_what_runs_and_lets_every_job_go(place, namespaced):
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_hook_ends_what_runs_and_lets_every_job_go(place, namespaced):
+    operator, watched = namespaced
+    watched.submit("running")
+    eventually("its Pods", lambda: len([pod for pod in watched.pods() if "running" in pod["metadata"]["name"]]) == 4)
+    # On a cluster the hook scales the Deployment to 0; there is none here, so the test does as it would.
+    assert operator.stop() == 0
+    hook(place)
     assert watched.pods() == []
     assert "finalizers" not in watched.job("running")["metadata"]
-    place.kubectl("-n", "watched", "delete", "mrjob", "--all", "--timeout=10s")
+    before = place.get("-n", SYSTEM, "lease", "mapreduce-operator")["spec"]["leaseTransitions"]
+    operator.start("installed-again")
+    eventually("what ran is run again", lambda: [pod for pod in watched.pods() if "running" in pod["metadata"]["name"]])
+    epochs = {pod["metadata"]["labels"]["mapreduce.dev/incarnation"].split("-")[0] for pod in watched.pods()}
+    assert epochs == {str(before + 1)}
+    place.kubectl("-n", "watched", "delete", "mrjob", "--all", "--wait=false")
+    operator.stop()
+    hook(place)
+    assert place.get("-n", "watched", "mrjob")["items"] == []
     assert place.get("-n", SYSTEM, "lease", "mapreduce-operator")["spec"]["leaseTransitions"] >= 2, "epochs go on"

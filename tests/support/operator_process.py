@@ -38,9 +38,9 @@ class OperatorProcess:
         self._server = server
         self._process: subprocess.Popen[bytes] | None = None
         self._log = self.folder / f"operator-{self.port}.log"
-        self._tls = self._write_certificate() if twin_of is None else twin_of._tls
+        self._tls: pathlib.Path = self._write_certificate() if twin_of is None else twin_of._tls
         self.api = Detour(server.port)
-        self.service = Detour(self.port) if twin_of is None else twin_of.service
+        self.service: Detour = Detour(self.port) if twin_of is None else twin_of.service
 
     def install(self) -> None:
         """Apply the chart's rights, which the operator's user has, and nothing that needs a node."""

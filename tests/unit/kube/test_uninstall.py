@@ -9,7 +9,7 @@ from mapreduce_operator.kube import uninstall
 from mapreduce_operator.kube.client import Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict
 from tests.support.fake_api import FakeApi, HeldLease
-from tests.support.kube_objects import body
+from tests.support.kube_objects import body, pod
 
 JOB = Ref(words.PLURAL, "team", "wordcount")
 HELD = body(metadata={"finalizers": [words.FINALIZER]})
@@ -30,7 +30,7 @@ class Contested(FakeApi):
         self.times = times
 
     async def list_in(self, resource, namespaces, selector=""):
-        return await self.list_all(Ref(resource, "team"), selector)
+        return [body for namespace in namespaces for body in await self.list_all(Ref(resource, namespace), selector)]
 
     async def merge_patch(self, ref, body):
         if ref.resource == words.PLURAL and self.times:
@@ -55,3 +55,22 @@ def test_every_job_is_let_go_even_in_the_last_round(monkeypatch):
 def test_jobs_that_cannot_be_let_go_stop_the_removal_and_are_named(monkeypatch):
     with pytest.raises(ApiError, match="team/wordcount"):
         removed(uninstall.TRIES, monkeypatch)
+
+
+def test_every_pod_of_an_operator_is_deleted_and_no_object_of_a_user(monkeypatch):
+    monkeypatch.setattr(uninstall, "PAUSE", 0.0)
+    api = Contested(0)
+    ours, claim = Ref("pods", "team", "wordcount-0f1e2d3c-w-0-1-0"), Ref("persistentvolumeclaims", "team", "results")
+    api.put(ours, pod(phase="Running"))
+    api.put(claim, {})
+    asyncio.run(uninstall.run(api, Granted(), ("team",), ("system", "mapreduce-operator")))
+    assert api.deleted == [(ours, "pod-1")]
+    assert {claim, JOB} <= api.objects.keys()
+
+
+def test_a_job_that_was_being_deleted_goes_with_its_finalizer(monkeypatch):
+    monkeypatch.setattr(uninstall, "PAUSE", 0.0)
+    api = Contested(1)
+    asyncio.run(api.delete(JOB))
+    asyncio.run(uninstall.run(api, Granted(), ("team",), ("system", "mapreduce-operator")))
+    assert api.objects[JOB]["metadata"]["finalizers"] == []

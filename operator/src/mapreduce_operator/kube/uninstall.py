@@ -13,7 +13,7 @@ import logging
 from typing import Final
 
 from mapreduce import words
-from mapreduce_operator.kube import objects, pods, resource
+from mapreduce_operator.kube import kept, objects, pods, resource
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, NotFound
 from mapreduce_operator.kube.lease import Lease
@@ -21,6 +21,8 @@ from mapreduce_operator.kube.writer import Writer
 
 TRIES: Final = 20
 PAUSE: Final = 1.0
+PAGE: Final = 20
+"""Jobs in one page of a LIST."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +48,13 @@ async def run(api: Api, lease: Lease, namespaces: tuple[str, ...], deployment: t
 
 
 async def _held(api: Api, namespaces: tuple[str, ...]) -> list[JsonObject]:
-    return [job for job in await api.list_in(words.PLURAL, namespaces) if objects.has_finalizer(job)]
+    """Return all jobs that wait for us, without what they want: one may have more than a megabyte."""
+    return [
+        {"metadata": kept.of(job)["metadata"]}
+        for namespace in namespaces or ("",)
+        async for job in api.each(Ref(words.PLURAL, namespace), page=PAGE)
+        if objects.has_finalizer(job)
+    ]
 
 
 async def _let_go(writer: Writer, job: JsonObject) -> None:
