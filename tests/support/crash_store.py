@@ -89,6 +89,10 @@ class CrashStore:
         self.between: dict[int, Callable[[], object]] = {}
         self._crash_at = crash_at
 
+    def crash_in(self, steps: int) -> None:
+        """Crash at a step of the next ones that write: 1 for the very next."""
+        self._crash_at = self.steps + steps
+
     def create(self, path: str, data: bytes) -> None:
         self._pause()
         directory, name = self._place(path)
@@ -189,6 +193,10 @@ class CrashStore:
             Entry(name, "file" if isinstance(below, File) else "directory")
             for name, below in sorted(node.entries.items())
         )
+
+    def node(self, path: str) -> Node | None:
+        """Return what stands under a path: for a test that spoils it."""
+        return self._node(path)
 
     def _next_crashes(self) -> bool:
         return self.steps + 1 == self._crash_at

@@ -18,9 +18,9 @@ class Clock:
         self.now = 0.0
         self.chance = random.Random(seed)
         self._order = itertools.count()
-        self._calls: list[tuple[float, int, Callable[[], None]]] = []
+        self._calls: list[tuple[float, int, Callable[[], object]]] = []
 
-    def after(self, delay: float, call: Callable[[], None]) -> None:
+    def after(self, delay: float, call: Callable[[], object]) -> None:
         """Run `call` in `delay` seconds; calls for the same time run as they were scheduled."""
         heapq.heappush(self._calls, (self.now + delay, next(self._order), call))
 

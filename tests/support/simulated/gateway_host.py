@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mapreduce import protocol, tickets
 from mapreduce.errors import CorruptionError, MapReduceError
+from mapreduce.history import HistoryEvent
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import (
     Cleaned,
     CleanUp,
-    ErrorInfo,
     JournalPage,
     MakePlan,
     Opened,
@@ -21,11 +22,16 @@ from mapreduce.protocol import (
     Staged,
     StagePart,
 )
+from mapreduce_worker.gateway import data_files, failures
 from mapreduce_worker.gateway.core import GatewayCore, operations
 from mapreduce_worker.gateway.journal import LOST
+from mapreduce_worker.gateway.operations import FETCHES
+from mapreduce_worker.gateway.reservation import OutputContested
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage
+from mapreduce_worker.gateway.store import StoreError
 from tests.support.crash_store import Crashed, CrashStore
 from tests.support.simulated import toy
+from tests.support.simulated.network import PART
 from tests.support.simulated.process import SimulatedProcess
 from tests.support.simulated.toy import ENGINE
 
@@ -46,9 +52,14 @@ class GatewayHost(SimulatedProcess):
             uid=spec.uid,
             path=spec.output,
             partitions=spec.reducers,
+            options=data_files.of_job(spec),
         )
         self.outputs: dict[AttemptId, Any] = {}
         self.begin(GatewayCore(self.identity("gateway", 0), world.clock.chance.random))
+
+    def crash_in(self, steps: int) -> None:
+        """Let the process crash at a step of its writing, so many from now."""
+        self._store.crash_in(steps)
 
     # --- the core -------------------------------------------------------------------------
 
@@ -58,11 +69,12 @@ class GatewayHost(SimulatedProcess):
                 self._work(lambda: self._append(command))
             case operations.Begin():
                 work = command.work
-                self._work(lambda: self._operate(work))
+                longest = self._world.publish_time if isinstance(work, PublishOutput) else 0.2
+                self._work(lambda: self._operate(work), longest)
 
     # --- storage --------------------------------------------------------------------------
 
-    def _work(self, job: Any) -> None:
+    def _work(self, job: Any, longest: float = 0.2) -> None:
         """Do something on the disk a little later; a crash of the store is a crash of the process."""
 
         def run() -> None:
@@ -71,19 +83,21 @@ class GatewayHost(SimulatedProcess):
             try:
                 event = job()
             except Crashed:
-                self._world.note(f"{self.name} crashes at write {self._store.steps}")
+                self._world.note(f"FAULT {self.name} crashes at write {self._store.steps}")
+                self._world.hit("gateway crashes while it writes")
                 self._world.disk_fails()
                 self._world.platform.kill(self.name)
                 return
             if event is not None:
                 self._handle(event)
 
-        self._world.clock.after(self._world.clock.chance.uniform(0.005, 0.2), run)
+        self._world.clock.after(self._world.clock.chance.uniform(0.005, longest), run)
 
     def _append(self, command: operations.AppendFrames) -> Any:
         try:
             return operations.Appended(command.epoch, self._output.append(command.frames))
         except MapReduceError as error:
+            self._note_full(error)
             return operations.AppendBroke(command.epoch, str(error), lost=isinstance(error, LOST))
 
     def _operate(self, work: Any) -> Any:
@@ -110,11 +124,20 @@ class GatewayHost(SimulatedProcess):
                     clean()
                     return operations.Reported(work.attempt, (Cleaned(attempt=work.attempt),))
         except MapReduceError as error:
-            return self._broke(work.attempt, "StorageFailed", str(error))
+            self._note_full(error)
+            return operations.Broke(work.attempt, failures.describe(error))
         raise AssertionError(work)
 
+    def _note_full(self, error: MapReduceError) -> None:
+        if isinstance(error, StoreError) and self._world.disk.full:
+            self._world.hit("output's disk full")
+
     def _open(self, work: OpenOutput) -> Any:
-        found = self._output.open(work.live_jobs, work.dead_jobs)
+        try:
+            found = self._output.open(work.live_jobs, work.dead_jobs, judge=work.judge)
+        except OutputContested as contested:
+            report = protocol.OutputContested(attempt=work.attempt, uids=contested.uids)
+            return operations.Reported(work.attempt, (report,))
         pages = tuple(
             JournalPage(attempt=work.attempt, number=number, frames=frames) for number, frames in enumerate(found.pages)
         )
@@ -128,10 +151,6 @@ class GatewayHost(SimulatedProcess):
         return operations.Reported(work.attempt, (*pages, opened), written)
 
     def _stage(self, work: StagePart) -> Any:
-        host: Any = self._world.platform.host(work.address)
-        part = None if host is None else host.parts.get(work.source)
-        if part is None:
-            return self._broke(work.attempt, "SegmentUnreadable", "the worker has no such part")
         wanted = PartToStage(
             attempt=work.attempt,
             partition=work.partition,
@@ -140,12 +159,7 @@ class GatewayHost(SimulatedProcess):
             records=work.records,
             counters=work.counters,
         )
-        temporary = self._output.incoming(wanted)
-        self._output.receive(temporary, self._world.network.carry(part))
-        try:
-            staged = self._output.stage(wanted, temporary, self._wall())
-        except CorruptionError as error:
-            return self._broke(work.attempt, "SegmentUnreadable", str(error))
+        staged = self._output.staged(wanted) or self._fetch_and_stage(work, wanted)
         assert staged.attempt is not None
         report = Staged(
             attempt=work.attempt,
@@ -159,8 +173,26 @@ class GatewayHost(SimulatedProcess):
         )
         return operations.Reported(work.attempt, (report,))
 
-    def _broke(self, attempt: AttemptId, reason: str, message: str) -> Any:
-        return operations.Broke(attempt, ErrorInfo(kind="disruption", reason=reason, message=message))
+    def _fetch_and_stage(self, work: StagePart, wanted: PartToStage) -> HistoryEvent:
+        """Get the part from its worker and stage it; a damaged one is fetched once more."""
+        host: Any = self._world.platform.host(work.address)
+        if host is None or not host.opens(self, work.ticket, tickets.part_scope(str(work.source))):
+            raise failures.PartUnreadable("the worker does not answer, or not to this ticket")
+        damage = CorruptionError("")
+        for _ in range(FETCHES):
+            part = host.parts.get(work.source)
+            if part is None:
+                raise failures.PartUnreadable("the worker has no such part")
+            temporary = self._output.incoming(wanted)
+            try:
+                self._output.receive(temporary, self._world.network.carry(part))
+                return self._output.stage(wanted, temporary, self._wall())
+            except CorruptionError as error:
+                self._world.hit(PART)
+                damage = error
+            finally:
+                self._output.discard(temporary)
+        raise failures.PartUnreadable(str(damage)) from damage
 
     def _wall(self) -> float:
-        return 1_000_000 + self._world.clock.now
+        return self._world.wall(self.name)

@@ -1,4 +1,8 @@
-"""What starts and stops workers in a simulation: a Kubernetes with late and lost watch events."""
+"""What runs workers and gateways in a simulation: nodes and Pods, as the API server and the kubelets see them.
+
+Neighbours: `driver.py` (creates and deletes), `api_server.py` (tells the watches), `faults/pods.py` (deletes, kills,
+loses and starves).
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,33 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from mapreduce_operator.core.events import StartWorker, WorkerChanged, WorkerSeen
+from mapreduce_operator.core.events import StartWorker, WorkerSeen
 from tests.support.simulated.gateway_host import GatewayHost
 from tests.support.simulated.worker_host import WorkerHost
 
 if TYPE_CHECKING:
     from tests.support.simulated.world import World
 
-HINT_LOST = 0.2
-"""The chance that a watch event never comes; the next LIST tells then."""
+NODES = 3
+GRACE = 10.0
+FORCED_AFTER = 45.0
+"""Seconds after which somebody removes the Pods of a node that does not come back."""
 
 
 class _Pod(msgspec.Struct):
     seen: WorkerSeen
     host: WorkerHost | GatewayHost | None = None
+    unreachable: bool = False
+    """Its node is lost: nobody carries out what the API server is asked for."""
+
+
+class Starving(msgspec.Struct, frozen=True):
+    """Why no Pod begins to run until `until`."""
+
+    until: float
+    fault: str
+    reason: str
+    message: str
 
 
 class Platform:
@@ -30,6 +47,7 @@ class Platform:
         self._world = world
         self._pods: dict[str, _Pod] = {}
         self._uids = itertools.count(1)
+        self.starving: Starving | None = None
 
     def start(self, command: StartWorker) -> None:
         """Create a Pod; once there, doing it again is harmless. It runs a little later."""
@@ -43,24 +61,32 @@ class Platform:
             index=command.index,
             incarnation=command.incarnation,
             state="pending",
+            node=f"node-{self._world.clock.chance.randrange(NODES)}",
         )
         self._pods[command.name] = _Pod(seen)
-        self._hint(command.name)
+        self._tell(seen)
+        self._world.clock.after(self._world.clock.chance.uniform(0.2, 3.0), lambda: self._run(command.name, uid))
 
-        def run() -> None:
-            pod = self._pods.get(command.name)
-            if pod is None or pod.seen.uid != uid or pod.seen.state != "pending":
-                return
-            make = WorkerHost if command.role == "worker" else GatewayHost
-            pod.host = make(self._world, command.name, uid)
-            self._become(command.name, "running")
+    def _run(self, name: str, uid: str) -> None:
+        pod = self._pods.get(name)
+        if pod is None or pod.seen.uid != uid or pod.seen.state != "pending":
+            return
+        starving = self.starving
+        if starving is not None and self._world.clock.now < starving.until:
+            self._world.hit(starving.fault)
+            pod.seen = msgspec.structs.replace(pod.seen, reason=starving.reason, message=starving.message)
+            self._tell(pod.seen)
+            self._world.clock.after(1.0, lambda: self._run(name, uid))
+            return
+        pod.seen = msgspec.structs.replace(pod.seen, reason="", message="")
+        make = WorkerHost if pod.seen.role == "worker" else GatewayHost
+        pod.host = make(self._world, name, uid)
+        self._become(name, "running")
 
-        self._world.clock.after(self._world.clock.chance.uniform(0.2, 3.0), run)
-
-    def stop(self, name: str) -> None:
+    def stop(self, name: str, uid: str = "", *, grace: float = GRACE) -> None:
         """Delete a Pod with its grace period; the process may use it."""
         pod = self._pods.get(name)
-        if pod is None or pod.seen.state == "ending":
+        if pod is None or pod.seen.state == "ending" or (uid and pod.seen.uid != uid):
             return
         if pod.seen.state == "gone":
             del self._pods[name]
@@ -68,21 +94,41 @@ class Platform:
         if pod.host is not None:
             pod.host.terminate()
         self._become(name, "ending")
-        self._world.clock.after(self._world.clock.chance.uniform(0.0, 10.0), lambda: self._remove(name))
+        if not pod.unreachable:
+            latest = self._world.clock.chance.uniform(0.0, grace)
+            self._world.clock.after(latest, lambda: self.remove(name))
 
-    def kill(self, name: str) -> None:
-        """Kill the process of a Pod; the Pod stays, failed."""
+    def kill(self, name: str, *, oom: bool = False) -> None:
+        """Kill the process of a Pod; the Pod stays, failed. `oom`: the kernel did it, for its memory."""
         pod = self._pods.get(name)
         if pod is None or pod.seen.state not in ("running", "ending"):
             return
         if pod.host is not None:
             pod.host.die()
             pod.host = None
+        pod.seen = msgspec.structs.replace(pod.seen, oom=oom)
         self._become(name, "gone")
+
+    def lose_node(self, name: str) -> None:
+        """The node under a Pod stops for good: the API server learns of it only when its Pods are removed by force."""
+        pod = self._pods[name]
+        if pod.host is not None:
+            pod.host.die()
+            pod.host = None
+        pod.unreachable = True
+        self._world.clock.after(FORCED_AFTER, lambda: self.remove(name))
 
     def exited(self, name: str) -> None:
         """A process ended by itself."""
         self.kill(name)
+
+    def remove(self, name: str) -> None:
+        """Take a Pod away at once, with its process."""
+        pod = self._pods.pop(name, None)
+        if pod is not None and pod.host is not None:
+            pod.host.die()
+        if pod is not None:
+            self._tell(msgspec.structs.replace(pod.seen, state="gone"))
 
     def seen(self) -> tuple[WorkerSeen, ...]:
         """Return what a LIST gives now."""
@@ -93,26 +139,28 @@ class Platform:
         pod = self._pods.get(name)
         return None if pod is None else pod.host
 
+    def workers(self) -> list[WorkerHost]:
+        """Return the workers that run."""
+        return [host for name in self.running("worker") if isinstance(host := self.host(name), WorkerHost)]
+
     def running(self, role: Literal["worker", "gateway"]) -> list[str]:
         """Return the names of the Pods of a role that run."""
-        return sorted(name for name, pod in self._pods.items() if pod.seen.role == role and pod.seen.state == "running")
+        return sorted(
+            name
+            for name, pod in self._pods.items()
+            if pod.seen.role == role and pod.seen.state == "running" and not pod.unreachable
+        )
 
-    def _remove(self, name: str) -> None:
-        pod = self._pods.pop(name, None)
-        if pod is not None and pod.host is not None:
-            pod.host.die()
-        if pod is not None:
-            self._tell(msgspec.structs.replace(pod.seen, state="gone"))
+    def on_node_of(self, name: str) -> list[str]:
+        """Return the names of the Pods that run on the node of one."""
+        node = self._pods[name].seen.node
+        every = [*self.running("worker"), *self.running("gateway")]
+        return [other for other in every if self._pods[other].seen.node == node]
 
     def _become(self, name: str, state: Literal["running", "ending", "gone"]) -> None:
         pod = self._pods[name]
         pod.seen = msgspec.structs.replace(pod.seen, state=state)
-        self._hint(name)
-
-    def _hint(self, name: str) -> None:
-        self._tell(self._pods[name].seen)
+        self._tell(pod.seen)
 
     def _tell(self, seen: WorkerSeen) -> None:
-        chance = self._world.clock.chance
-        if chance.random() >= HINT_LOST:
-            self._world.clock.after(chance.uniform(0.01, 0.5), lambda: self._world.master.post(WorkerChanged(seen)))
+        self._world.api.tell(seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mapreduce import protocol
+from mapreduce import protocol, tickets
 from mapreduce.protocol import Answer, Register, Registered, Role
 from mapreduce_operator.core.events import Refuse
 from mapreduce_worker.core import events
@@ -32,6 +32,8 @@ class SimulatedProcess:
         self.name = name
         self._uid = uid
         self._alive = True
+        self._keys: tuple[bytes, ...] = ()
+        """The ticket keys of its last registration."""
 
     def identity(self, role: Role, slots: int) -> Register:
         """Return what it says of itself."""
@@ -51,6 +53,18 @@ class SimulatedProcess:
     def terminate(self) -> None:
         """SIGTERM."""
         self._handle(events.Terminated())
+
+    # --- tickets --------------------------------------------------------------------------
+
+    def opens(self, reader: SimulatedProcess, ticket: str, scope: str) -> bool:
+        """Tell whether a reader's ticket opens `scope` here now; one that is refused is minted anew once."""
+        job, now = self._world.spec.uid, self._world.wall(self.name)
+        return any(tickets.check(shown, self._keys, job, scope, now) for shown in (ticket, reader.mint(scope)))
+
+    def mint(self, scope: str) -> str:
+        """Return a new ticket; the empty one before the first registration."""
+        until = self._world.wall(self.name) + tickets.LIFETIME
+        return tickets.mint(self._keys[0], self._world.spec.uid, scope, until) if self._keys else ""
 
     # --- the core -------------------------------------------------------------------------
 
@@ -86,6 +100,7 @@ class SimulatedProcess:
         def respond(answer: Any) -> None:
             match answer:
                 case Registered():
+                    self._keys = answer.ticket_keys
                     self._handle(events.SessionOpened(serial, answer))
                 case Answer():
                     self._handle(events.Answered(serial, answer))

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
-from xxhash import xxh3_128_hexdigest
+from xxhash import xxh3_64_digest, xxh3_128_hexdigest
 
 from mapreduce import tsv
 from mapreduce.errors import CorruptionError
@@ -21,7 +21,7 @@ from mapreduce.ids import AttemptId, TaskId
 from mapreduce.partitioning import partition
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.program import Program
-from mapreduce.spec import JobSpec, Limits
+from mapreduce.spec import JobSpec, Limits, Overwrite
 from mapreduce_worker.engine.data_file import Style
 from mapreduce_worker.gateway.data_files import Planned
 from mapreduce_worker.gateway.storage import Merged, PartFacts
@@ -30,6 +30,8 @@ from tests.support.crash_store import CrashStore
 Row = tuple[str, int]
 WORDS = [f"word{number}" for number in range(12)]
 ENGINE = "0.1.0"
+JUDGE = "the-operator"
+UID = "0123456789abcdef"
 PROGRAM = Program("job.py", b"the simulation never looks inside")
 
 
@@ -81,10 +83,12 @@ class Toy(msgspec.Struct, frozen=True):
         """How many parts the output is made of."""
         return self.partitions if self.has_reduce else len(self.texts)
 
-    def spec(self, workers: int, slots: int, separate_input: bool) -> JobSpec:
+    def spec(
+        self, workers: int, slots: int, separate_input: bool, *, overwrite: Overwrite = "refuse", uid: str = UID
+    ) -> JobSpec:
         """Return the job over this input."""
         return JobSpec(
-            uid="0123456789abcdef",
+            uid=uid,
             name="toy",
             program=PROGRAM,
             inputs=("in",),
@@ -93,7 +97,10 @@ class Toy(msgspec.Struct, frozen=True):
             workers=workers,
             slots=slots,
             separate_input=separate_input,
-            limits=Limits(pre_running_deadline=100_000.0, disruptions_in_a_row=1000, max_failed_tasks=2),
+            overwrite=overwrite,
+            limits=Limits(
+                pre_running_deadline=100_000.0, disruptions_in_a_row=1000, max_failed_tasks=2, task_timeout=60.0
+            ),
         )
 
     def splits(self, plan: int) -> tuple[Split, ...]:
@@ -136,7 +143,7 @@ class Toy(msgspec.Struct, frozen=True):
 
     def map_part(self, index: int) -> bytes:
         """Return the part of one map of a job without reduce: its words in their order."""
-        return msgspec.msgpack.encode([(word, 1) for word in self.texts[index]])
+        return _part([(word, 1) for word in self.texts[index]])
 
     def counters(self, index: int, attempt: AttemptId) -> dict[str, int]:
         """Return what one map attempt counts; under "tries" no two attempts of a map count alike."""
@@ -181,12 +188,18 @@ def reduce(segments: Sequence[Sequence[Row]]) -> bytes:
     for segment in segments:
         for word, count in segment:
             counts[word] += count
-    return msgspec.msgpack.encode(sorted(counts.items()))
+    return _part(sorted(counts.items()))
 
 
 def facts(part: bytes) -> PartFacts:
-    """Return what a part is."""
-    return PartFacts(checksum=xxh3_128_hexdigest(part), rows=len(_rows(part)), size=len(part))
+    """Return what a part is; whether it is sound is another question."""
+    return PartFacts(checksum=xxh3_128_hexdigest(part), rows=part.count(b"word"), size=len(part))
+
+
+def flip(data: bytes, chance: random.Random) -> bytes:
+    """Return the bytes with one bit of them flipped."""
+    at = chance.randrange(len(data))
+    return data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
 
 
 class ToyFormats:
@@ -212,8 +225,14 @@ class ToyFormats:
         return Merged(records=len(rows), size=len(text), checksum=xxh3_128_hexdigest(text))
 
 
+def _part(rows: Sequence[Row]) -> bytes:
+    """Return the bytes of a part: its rows behind their checksum."""
+    body = msgspec.msgpack.encode(rows)
+    return xxh3_64_digest(body) + body
+
+
 def _rows(part: bytes) -> list[Row]:
-    try:
-        return msgspec.msgpack.decode(part, type=list[Row])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptionError(str(error)) from error
+    """Return the rows of a part; raises `CorruptionError` if it is not sound."""
+    if xxh3_64_digest(part[8:]) != part[:8]:
+        raise CorruptionError("a part on the volume is damaged")
+    return msgspec.msgpack.decode(part[8:], type=list[Row])

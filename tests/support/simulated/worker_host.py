@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from mapreduce import tickets
 from mapreduce.ids import AttemptId
 from mapreduce.program import Shape
 from mapreduce.protocol import ErrorInfo, MapOutput
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from tests.support.simulated.world import World
 
 
+PROGRESS: Final = 10.0
+"""Seconds between two words of a slot on how far its attempt is."""
+NO_ROOM: Final = ErrorInfo(
+    kind="disruption", reason="StorageFailed", message="the worker's scratch disk: no space left on device"
+)
+
+
 class WorkerHost(SimulatedProcess):
     """One process; `die` takes its disk with it."""
 
@@ -23,9 +31,40 @@ class WorkerHost(SimulatedProcess):
         super().__init__(world, name, uid)
         self.outputs: dict[AttemptId, tuple[tuple[toy.Row, ...], ...]] = {}
         self.parts: dict[AttemptId, bytes] = {}
+        self.damaged: set[AttemptId] = set()
+        """The map outputs of which no segment can be read any more."""
+        self.pace = 1.0
+        """How many times as long as elsewhere an attempt takes here."""
+        self.full_until = 0.0
+        """When the scratch disk has room again."""
+        self.fetching = 0
+        """Requests for segments that are under way."""
         self._fetched: dict[tuple[AttemptId, AttemptId], tuple[toy.Row, ...]] = {}
-        self._running: dict[int, AttemptId] = {}
+        self._running: dict[int, events.MapInSlot | events.ReduceInSlot] = {}
+        self._hanging: set[AttemptId] = set()
         self.begin(WorkerCore(self.identity("worker", world.spec.slots), world.clock.chance.random))
+
+    # --- what faults do -------------------------------------------------------------------
+
+    def in_slots(self) -> list[events.MapInSlot | events.ReduceInSlot]:
+        """Return what runs in the slots."""
+        return list(self._running.values())
+
+    def end_in_slot(self, command: events.MapInSlot | events.ReduceInSlot, event: events.Event) -> None:
+        """Let an attempt that runs in a slot end so."""
+        if self._running.pop(command.slot, None) is not None:
+            self._handle(event)
+
+    def hang(self, attempt: AttemptId) -> None:
+        """Let an attempt that runs in a slot never end."""
+        self._hanging.add(attempt)
+
+    @property
+    def _is_full(self) -> bool:
+        full = self._world.clock.now < self.full_until
+        if full:
+            self._world.hit("worker's disk full")
+        return full
 
     # --- the core -------------------------------------------------------------------------
 
@@ -41,7 +80,8 @@ class WorkerHost(SimulatedProcess):
             case events.MapInSlot() | events.ReduceInSlot():
                 self._run(command)
             case events.KillSlot():
-                if self._running.get(command.slot) == command.attempt:
+                running = self._running.get(command.slot)
+                if running is not None and running.attempt == command.attempt:
                     del self._running[command.slot]
                     self._later(0.01, 0.2, events.SlotDied(attempt=command.attempt, code=-9))
             case _:
@@ -61,36 +101,69 @@ class WorkerHost(SimulatedProcess):
 
     def _fetch_input(self, command: events.FetchInput) -> None:
         ranges = tuple(events.FetchedRange(0, 0, 1) for _ in command.split.ranges)
-        arrived = events.InputArrived(command.attempt, events.FetchedInput("input", ranges))
-        self._ask(command.address, 6.0, lambda _: arrived, events.InputUnreachable(command.attempt))
+        away = events.InputUnreachable(command.attempt)
+
+        def answer(host: SimulatedProcess) -> events.Event:
+            if not host.opens(self, command.ticket, tickets.INPUT):
+                return away
+            if self._world.input_changes():
+                message = "in/0 changed while the job ran"
+                return events.FetchFailed(
+                    command.attempt, ErrorInfo(kind="refused", reason="InputChanged", message=message)
+                )
+            if self._is_full:
+                return events.FetchFailed(command.attempt, NO_ROOM)
+            return events.InputArrived(command.attempt, events.FetchedInput("input", ranges))
+
+        self._ask(command.address, 6.0, answer, away)
 
     def _fetch_segments(self, command: events.FetchSegments) -> None:
         wanted = command.request.maps
-        partition = command.request.partition
-        network = self._world.network
+        scope = tickets.partition_scope(command.request.step, command.request.partition)
 
         def answer(host: Any) -> events.Event:
-            arrived, lost = [], []
-            whole = network.break_off(len(wanted))
-            if self._world.clock.chance.random() < 0.5:
-                lost = [(source, "the connection broke") for source in wanted[whole:]]
-            for source in wanted[:whole]:
-                segments = host.outputs.get(source)
-                if segments is None:
-                    lost.append((source, "the holder has no such output"))
-                    continue
-                rows = segments[partition]
-                self._fetched[command.attempt, source] = rows
-                arrived.append(events.FetchedSegment(source, "fetched", 0, len(rows), len(rows), 0))
-            return events.SegmentsArrived(
-                attempt=command.attempt, fetch=command.fetch, arrived=tuple(arrived), lost=tuple(lost)
-            )
+            if not host.opens(self, command.ticket, scope):
+                return events.SegmentsArrived(attempt=command.attempt, fetch=command.fetch)
+            if self._is_full:
+                return events.FetchFailed(command.attempt, NO_ROOM)
+            return self._receive(command, host)
 
         silent = tuple((source, "no answer") for source in wanted)
         failed = events.SegmentsArrived(attempt=command.attempt, fetch=command.fetch, lost=silent)
-        self._ask(command.holder.address, 10.0, answer, failed)
+        delay = self._world.clock.chance.uniform(0.0, self._world.segment_time) if self._world.segment_time else 0.0
+        self.fetching += 1
+        self._ask(command.holder.address, 10.0, answer, failed, delay=delay, over=self._fetch_is_over)
 
-    def _ask(self, place: str, patience: float, answer: Any, failed: events.Event) -> None:
+    def _fetch_is_over(self) -> None:
+        self.fetching -= 1
+
+    def _receive(self, command: events.FetchSegments, host: Any) -> events.SegmentsArrived:
+        """Take what the holder gives, until the connection breaks; a damaged segment is asked for once more."""
+        wanted, network = command.request.maps, self._world.network
+        arrived: list[events.FetchedSegment] = []
+        lost: list[tuple[AttemptId, str]] = []
+        whole = network.break_off(len(wanted))
+        if self._world.clock.chance.random() < 0.5:
+            lost = [(source, "the connection broke") for source in wanted[whole:]]
+        for source in wanted[:whole]:
+            segments = host.outputs.get(source)
+            if segments is None:
+                lost.append((source, "the holder has no such output"))
+                continue
+            if source in host.damaged or (network.spoils() and network.spoils()):
+                self._world.hit("corrupted segment")
+                lost.append((source, "the segment is damaged"))
+                continue
+            rows = segments[command.request.partition]
+            self._fetched[command.attempt, source] = rows
+            arrived.append(events.FetchedSegment(source, "fetched", 0, len(rows), len(rows), 0))
+        return events.SegmentsArrived(
+            attempt=command.attempt, fetch=command.fetch, arrived=tuple(arrived), lost=tuple(lost)
+        )
+
+    def _ask(
+        self, place: str, patience: float, answer: Any, failed: events.Event, *, delay: float = 0.0, over: Any = None
+    ) -> None:
         """Ask another process for data; `failed` happens when it does not run or is cut off."""
         world = self._world
         told: list[bool] = []
@@ -98,35 +171,49 @@ class WorkerHost(SimulatedProcess):
         def once(event: events.Event) -> None:
             if not told:
                 told.append(True)
+                if over is not None:
+                    over()
                 self._handle(event)
 
         def deliver() -> None:
             host = world.platform.host(place)
-            event = failed if host is None else answer(host)
+            event = failed if host is None or not self._alive else answer(host)
             world.network.send(place, self.name, lambda: once(event))
 
         world.clock.after(patience, lambda: once(failed))
-        world.network.send(self.name, place, deliver)
+        world.network.send(self.name, place, lambda: world.clock.after(delay, deliver) if delay else deliver())
 
     # --- slots ----------------------------------------------------------------------------
 
     def _run(self, command: events.MapInSlot | events.ReduceInSlot) -> None:
         assert command.slot not in self._running, f"slot {command.slot} of {self.name} has two attempts"
-        self._running[command.slot] = command.attempt
+        self._running[command.slot] = command
         chance = self._world.clock.chance
         maps = isinstance(command, events.MapInSlot)
         end = self._map if maps else self._reduce
-        longest = self._world.longest_map if maps else self._world.longest_reduce
+        shortest, longest = self._world.map_time if maps else self._world.reduce_time
         if self._world.toy.is_spoiled(command.attempt.task):
             end = self._fail
+            self._world.hit("poison record")
         if self._world.slots_die and chance.random() < 0.05:
             end = self._die
-        self._world.clock.after(chance.uniform(0.1, longest), lambda: self._finish(command, end))
+        seconds = chance.uniform(shortest, longest) * self.pace
+        self._world.clock.after(seconds, lambda: self._finish(command, end))
+        if seconds > PROGRESS:
+            self._world.clock.after(PROGRESS, lambda: self._progress(command, 1))
+
+    def _progress(self, command: Any, marks: int) -> None:
+        running = self._running.get(command.slot)
+        if self._alive and running is not None and running is command and command.attempt not in self._hanging:
+            self._handle(events.Progressed(command.attempt, 0, 0, marks))
+            self._world.clock.after(PROGRESS, lambda: self._progress(command, marks + 1))
 
     def _finish(self, command: Any, end: Any) -> None:
-        if self._alive and self._running.get(command.slot) == command.attempt:
+        running = self._running.get(command.slot)
+        if self._alive and running is not None and running is command and command.attempt not in self._hanging:
             del self._running[command.slot]
-            self._handle(end(command))
+            full = events.Broke(command.attempt, NO_ROOM) if self._is_full else None
+            self._handle(full or end(command))
 
     def _die(self, command: Any) -> events.Event:
         return events.SlotDied(attempt=command.attempt, code=-9)
@@ -158,7 +245,7 @@ class WorkerHost(SimulatedProcess):
 
     def _map_part(self, command: events.MapInSlot) -> events.Event:
         part = self._world.toy.map_part(command.split.index)
-        self.parts[command.attempt] = part
+        self.parts[command.attempt] = self._world.at_rest(part)
         found = toy.facts(part)
         return events.MapPartDone(
             attempt=command.attempt,
@@ -171,7 +258,7 @@ class WorkerHost(SimulatedProcess):
 
     def _reduce(self, command: events.ReduceInSlot) -> events.Event:
         part = toy.reduce([self._fetched[command.attempt, segment.source] for segment in command.segments])
-        self.parts[command.attempt] = part
+        self.parts[command.attempt] = self._world.at_rest(part)
         found = toy.facts(part)
         counted = {"keys": found.rows, "tries": toy.tries(command.attempt)}
         return events.ReduceDone(

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from mapreduce.protocol import ErrorInfo
 from mapreduce_operator.core import events
 from tests.support.master_builder import JobUnderTest
 
@@ -119,3 +120,16 @@ def test_a_job_that_fails_while_its_output_is_being_opened_leaves_no_reservation
     job.held.clear()
     assert job.run_to_the_end() == "Failed"
     assert job.store.cleaned == ["failed"]
+
+
+def test_a_job_whose_gateway_finds_the_output_taken_when_it_comes_again_leaves_nothing_behind():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    job.held.add("open")
+    job.kill(job.gateway)
+    job.pass_time(2)
+    job.gateway.refuse_to["open"] = ErrorInfo(kind="refused", reason="OutputExists", message="it was made by hand")
+    job.held.clear()
+    job.pass_time(10)
+    assert job.status.conditions[-1].reason == "OutputExists"
+    assert job.store.cleaned == ["failed"]
+    assert job.ended == "Failed"

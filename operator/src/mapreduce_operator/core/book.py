@@ -213,6 +213,8 @@ class Book:
         self.grace_over = not self.context.resumed
         self.listed = False
         self.opened_once = False
+        self.open_refused = False
+        """The output could not be had, or not any more: opening it again cannot help."""
         self.sought: tuple[str, ...] = ()
         """Jobs that left something at the output, of which it is being found out whether they live."""
         self.contests = 0

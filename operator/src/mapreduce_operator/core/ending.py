@@ -79,7 +79,7 @@ def _clean(book: Book, ending: Ending) -> None:
     gateway = book.output_gateway
     if gateway is None or not gateway.usable:
         return
-    if ending.mode == "failed":
+    if ending.mode == "failed" and not book.open_refused:
         if not gateway.opened:
             # A gateway that was started again has to find the journal before it can end it.
             storage.give_open(book, gateway)

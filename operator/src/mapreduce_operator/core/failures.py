@@ -36,6 +36,7 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     _remember(book, attempt, error)
     if error.kind == "refused":
         verdict = policies.refusal(str(attempt.id.task), error)
+        book.open_refused = book.open_refused or kind == "open"
         book.fail(verdict.reason, verdict.message)
     elif kind == "stage":
         _stage_failed(book, attempt, error)

@@ -1,0 +1,134 @@
+"""What must be so at the end of a schedule: of its output, its history, its counters, and what is left behind.
+
+Neighbours: `world.py` (plays the schedule), `tests/support/history_checker.py` (the history's rules).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mapreduce import history, paths
+from tests.support import history_checker
+from tests.support.simulated import rivals
+from tests.support.simulated.schedule import ONLY_THE_MASTER
+
+if TYPE_CHECKING:
+    from tests.support.simulated.world import World
+
+FILES = {"output.tsv", "_manifest.json", "_SUCCESS", "_history/events.ndjson"}
+BY_HAND = {"mine.txt": b"mine"}
+
+
+def judge(world: World) -> list[str]:
+    """Return what is wrong with the end of a job."""
+    seen = world.disk.tree()
+    world.disk.lose_power()
+    if world.disk.tree() != seen:
+        return [f"the job is {world.master.ended}, but what it left on the disk is not durable"]
+    match world.master.ended:
+        case "Succeeded":
+            return _succeeded(world)
+        case "Failed":
+            return _failed(world)
+        case "Deleted" if world.deleted:
+            return _deleted(world)
+        case _:
+            return [f"the job is {world.master.ended}; status: {world.master.status}"]
+
+
+def events(world: World) -> history_checker.Events:
+    """Return the history: of the published job, or of one that failed."""
+    failed = world.master.ended == "Failed"
+    place = paths.staging(world.spec.output, world.spec.uid) if failed else world.spec.output
+    return history.parse(world.disk.below(place).get(paths.EVENTS, b""))
+
+
+# --- it succeeded -------------------------------------------------------------------------------
+
+
+def _succeeded(world: World) -> list[str]:
+    published = world.disk.below(world.spec.output)
+    wrong = []
+    if published.get("output.tsv") not in (expected := _expected(world)):
+        wrong.append(f"output.tsv is {published.get('output.tsv')!r}, not {' or '.join(map(repr, expected))}")
+    if set(published) != FILES:
+        return [*wrong, f"the output directory holds {sorted(published)}"]
+    wrong += _left_behind(world, published)
+    wrong += _check_counters(world, msgspec.json.decode(published["_manifest.json"])["counters"])
+    found = events(world)
+    forgotten = history_checker.forgotten_by_their_workers(found)
+    wrong += [f"{attempt} ran, and its worker was taken to have forgotten it" for attempt in forgotten]
+    return wrong + (_what_a_restart_costs(found) if world.faults == ONLY_THE_MASTER else [])
+
+
+def _check_counters(world: World, counters: dict[str, int]) -> list[str]:
+    wrong = []
+    if {name: value for name, value in counters.items() if name != "tries"} != world.toy.expected_counters():
+        wrong.append(f"the counters are {counters}, not {world.toy.expected_counters()}")
+    if world.master.status is None or world.master.status.counters != counters:
+        said = world.master.status.counters if world.master.status is not None else None
+        wrong.append(f"the status says {said}, the manifest {counters}")
+    maps, parts = len(world.toy.texts), world.toy.parts
+    return wrong + history_checker.check(events(world), maps=maps, reduces=parts, counters=counters)
+
+
+def _left_behind(world: World, published: dict[str, bytes], *allowed: str) -> list[str]:
+    mine = {f"{world.spec.output}/{name}" for name in published}
+    left = sorted(path for path in set(world.disk.tree()) - mine if not path.startswith(allowed))
+    return [f"left behind: {left}"] if left else []
+
+
+def _expected(world: World) -> list[bytes]:
+    """Return what the output may be: of a map that is not deterministic one attempt must count for all."""
+    toy = world.toy
+    if toy.fickle_map < 0:
+        return [toy.expected()]
+    return sorted({toy.expected(made) for made in world.made if made.task.index == toy.fickle_map})
+
+
+def _what_a_restart_costs(found: history_checker.Events) -> list[str]:
+    again = history_checker.assigned_again_after_finishing(found)
+    early = history_checker.assigned_before_all_had_told(found)
+    return [
+        *[f"only the master died, and {task} ran again after it had finished" for task in again],
+        *[f"only the master died, and {task} was given out while it ran, or was done" for task in early],
+    ]
+
+
+# --- it did not ---------------------------------------------------------------------------------
+
+
+def _failed(world: World) -> list[str]:
+    """A job that had to fail: nothing of it is under the output's name, and nothing of others is touched."""
+    allowed = world.may_fail | ({"NonDeterministicMap"} if world.toy.fickle_map >= 0 else set())
+    conditions = world.master.status.conditions if world.master.status is not None else ()
+    reasons = {condition.reason for condition in conditions if condition.type == "Failed"}
+    if not reasons or not reasons <= allowed:
+        return [f"the job is Failed; status: {world.master.status}"]
+    staging = paths.staging(world.spec.output, world.spec.uid)
+    others = paths.staging(world.spec.output, rivals.BEFORE)
+    wrong = _others_are_whole(world, reasons)
+    allowed_left = [f"{staging}/{paths.HISTORY}", f"{staging}/{paths.MADE}"]
+    if world.living:
+        allowed_left += [paths.lock(world.spec.output), others]
+    wrong += _left_behind(world, world.disk.below(world.spec.output), *allowed_left)
+    maps, parts = len(world.toy.texts), world.toy.parts
+    return wrong + history_checker.check(events(world), maps=maps, reduces=parts, published=False)
+
+
+def _deleted(world: World) -> list[str]:
+    """A job that was deleted: it had published everything before, or nothing of it is left."""
+    published = world.disk.below(world.spec.output)
+    if set(published) == FILES and published != world.old:
+        expected = _expected(world)
+        return [] if published["output.tsv"] in expected else [f"output.tsv is {published['output.tsv']!r}"]
+    return _others_are_whole(world, set()) + _left_behind(world, published)
+
+
+def _others_are_whole(world: World, reasons: set[str]) -> list[str]:
+    """What stood under the output's name still does, and is what it was."""
+    stands = world.disk.below(world.spec.output)
+    expected = BY_HAND if "OutputExists" in reasons or stands == BY_HAND else world.old
+    return [] if stands == expected else [f"under the output's name stands {stands}, not {expected}"]
