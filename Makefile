@@ -96,6 +96,10 @@ example: $(STAMP) ## Run an example on the cluster and check its output.
 e2e: $(STAMP) ## Run the end-to-end tests, starting what is missing.
 	@E2E=1 hack/test e2e
 
+.PHONY: e2e-matrix
+e2e-matrix: $(STAMP) ## Run every cell of the fault matrix on the cluster: lost nodes, cut wires and more.
+	@hack/e2e-matrix
+
 .PHONY: chaos
 chaos: $(STAMP) ## Run jobs on the cluster while a monkey deletes and kills (MINUTES=10, SEED=1).
 	@hack/chaos

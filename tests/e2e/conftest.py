@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.support import cluster
+from tests.support.cluster_fixtures import namespace, operator
+
+__all__ = ["namespace", "operator"]
 
 LIMIT = 420
 """Seconds a test: most of it is Pods starting, several processes a core."""
@@ -12,16 +14,3 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/e2e/" in str(item.path):
             item.add_marker(pytest.mark.timeout(LIMIT))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def operator():
-    """Install the chart as it stands in this tree."""
-    cluster.deploy()
-
-
-@pytest.fixture
-def namespace():
-    """A namespace that enforces `restricted`."""
-    with cluster.namespace() as made:
-        yield made
