@@ -1,5 +1,6 @@
 """Segments that cannot be read are charged to who holds them."""
 
+from mapreduce.spec import Limits
 from tests.support.master_builder import JobUnderTest
 
 
@@ -87,3 +88,41 @@ def test_a_complaint_that_is_repeated_counts_once():
     worker.answers_to_lose = 2
     complain(job, worker, attempt, holder)
     assert len([event for event in job.history("Charged") if event.budget == "segments"]) == 1
+
+
+def cut_off(job, first, second, rounds):
+    """Let no reducer on one of two workers read what the other one holds, for so many beats."""
+    for _ in range(rounds):
+        if job.phase in ("Failed", "Succeeded"):
+            return
+        for worker, attempt in job.running("reduce"):
+            other = second if worker is first else first
+            if worker in (first, second) and other.outputs and other in job.living():
+                worker.complain(attempt, other.name, sorted(output.task.index for output in other.outputs))
+                worker.request = 0
+        job.settle()
+        for worker, attempt in job.running("map"):
+            job.finish(worker, attempt)
+        job.pass_time(3.0)
+
+
+def test_a_worker_from_which_others_cannot_read_is_replaced():
+    job = JobUnderTest(maps=4, reducers=2, workers=2).until_reducing()
+    first, second = job.workers
+    cut_off(job, first, second, 6)
+    replaced = [event for event in job.history("WorkerLost") if event.reason == "SegmentUnreadable"]
+    assert replaced
+    assert {event.worker for event in replaced} <= {first.name, second.name}
+    assert job.run_to_the_end() == "Succeeded"
+
+
+def test_a_job_whose_workers_never_reach_each_other_fails_and_says_so():
+    job = JobUnderTest(maps=4, reducers=2, workers=2, limits=Limits(disruptions_in_a_row=5)).until_reducing()
+    for _ in range(12):
+        if job.phase == "Failed":
+            break
+        workers = job.workers
+        cut_off(job, workers[0], workers[-1], 3)
+    (failed,) = [condition for condition in job.status.conditions if condition.type == "Failed"]
+    assert failed.reason == "SegmentUnreadable"
+    assert "network policy" in failed.message

@@ -198,6 +198,8 @@ class Book:
         self.unreadable_parts: dict[AttemptId, int] = {}
         """How often the gateway could not read the part of a reduce attempt."""
         self.complaints: dict[AttemptId, set[AttemptId]] = {}
+        self.unreadable = (0, 0)
+        """Reduces that had finished when map outputs counted as lost last, and how often in a row they did."""
         self.avoid: dict[int, set[int]] = {}
         """Workers that a moved reduce should not get again."""
         self.left_out: list[TaskId] = []

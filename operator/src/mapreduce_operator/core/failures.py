@@ -236,6 +236,22 @@ def _output_unreadable(book: Book, holder: Worker, indices: list[int]) -> None:
         attempts.discard(book, holder, attempt_id)
         book.record("Charged", attempt=attempt_id, worker=holder, reason="SegmentUnreadable", budget="segments")
     maps.lose(book, indices, holder, "SegmentUnreadable")
+    _charge_holder(book, holder)
+
+
+def _charge_holder(book: Book, holder: Worker) -> None:
+    """Count a time that outputs of a worker counted as lost; complaints that come together are one."""
+    if holder.unreadable and book.now - holder.unreadable_at < book.spec.timing.beat:
+        return
+    holder.unreadable += 1
+    holder.unreadable_at = book.now
+    reduces = book.tasks["reduce"].counts
+    finished = reduces[TaskState.STAGING] + reduces[TaskState.SUCCEEDED]
+    before, times = book.unreadable
+    book.unreadable = (finished, times + 1 if before == finished else 1)
+    verdict = policies.unreadable(book.unreadable[1], holder.name, book.spec.limits)
+    if verdict.action == "fail":
+        book.fail(verdict.reason, verdict.message)
 
 
 def _move(book: Book, attempt: Attempt, holder: Worker) -> None:

@@ -226,6 +226,18 @@ def expire(book: Book) -> None:
                 lose(book, worker, "WorkerSilent", f"no word for {lease:g} s")
         elif worker.state is WorkerState.RUNNING and book.now - worker.began > REGISTRATION_LEASES * lease:
             lose(book, worker, "WorkerSilent", "it runs, but never registered")
+    _replace_unreadable(book)
+
+
+def _replace_unreadable(book: Book) -> None:
+    """Give up the worker from which others cannot read: one at a time, since with it gone others may be well again."""
+    workers = book.registry.alive("worker")
+    worst = max(workers, key=lambda worker: worker.unreadable, default=None)
+    if worst is None or worst.unreadable < policies.UNREADABLE:
+        return
+    lose(book, worst, "SegmentUnreadable", f"others could not read from it {worst.unreadable} times")
+    for worker in workers:
+        worker.unreadable = 0
 
 
 # --- going ------------------------------------------------------------------------------------

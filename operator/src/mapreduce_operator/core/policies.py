@@ -17,6 +17,8 @@ from mapreduce.spec import Limits
 
 COMPLAINTS: Final = 3
 """Distinct reduce attempts that must complain of a map output before it counts as lost."""
+UNREADABLE: Final = 3
+"""Times that map outputs of a worker counted as lost, from which on the worker is replaced."""
 SUSPECT: Final = 4
 """Workers lost with the same task running, from which on people are told of it, at each power of two."""
 STORAGE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -91,6 +93,21 @@ def complaint(complainants: int, reducers: int, running: int) -> Verdict:
     if complainants >= COMPLAINTS or reducers >= running:
         return Verdict("rerun", "SegmentUnreadable", f"{complainants} reduce attempts could not read it")
     return Verdict("move", "SegmentUnreadable", "one reducer cannot read it, others have not complained")
+
+
+def unreadable(in_a_row: int, holder: str, limits: Limits) -> Verdict:
+    """Judge map outputs that count as lost for the `in_a_row`th time, with no reduce finishing between.
+
+    A pair of workers that never read each other would make maps run again without end.
+    """
+    message = f"map outputs could not be read from {holder}"
+    if in_a_row >= limits.disruptions_in_a_row:
+        message = (
+            f"map outputs could not be read {in_a_row} times while no reduce finished, at last from {holder}: can the "
+            "workers reach each other, or does a network policy forbid it?"
+        )
+        return Verdict("fail", "SegmentUnreadable", message)
+    return Verdict("rerun", "SegmentUnreadable", message)
 
 
 def before_running(elapsed: float, limits: Limits, waiting_for: str) -> Verdict | None:

@@ -47,8 +47,7 @@ class Worker:
         self.history: list[str] = []
         self.began = 0.0
         """When it was asked for or first seen; when it was first seen running."""
-        self.seen_by_platform = False
-        self.seen_since = 0.0
+        self.seen_by_platform, self.seen_since = False, 0.0
         self.reason = self.message = ""
         self.address = ""
         self.directory = ""
@@ -81,6 +80,8 @@ class Worker:
         """The next answer must not wait."""
         self.surplus = False
         """The job was scaled down: it gets no more work, and goes when nobody needs it."""
+        self.unreadable, self.unreadable_at = 0, 0.0
+        """How often others could not read map outputs from it, so that these were lost, and when last."""
         self.claims = 0
         """The highest epoch that it named, if that was a newer one than the master's."""
         self.kept_back = False
