@@ -27,6 +27,8 @@ from tests.support.apiserver import ApiServer
 
 SELECTOR = "app.kubernetes.io%2Fmanaged-by%3Dmapreduce-operator"
 ACCOUNT = "default"
+NETWORK = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Pods of kubelets that run at the same time must not have one address."""
 
 
 class Running:
@@ -129,7 +131,7 @@ class Kubelet:
             if not spec.get("nodeName"):
                 # Else an earlier look bound it, and could not tell its status.
                 self._call("POST", f"{where}/binding", binding)
-            ip = f"127.0.{next(self._numbers)}.1"
+            ip = f"127.{NETWORK}.{next(self._numbers)}.1"
             # The address is told first: a worker that registers must have one.
             status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
             self._call("PATCH", f"{where}/status", {"status": status})

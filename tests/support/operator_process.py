@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import signal
@@ -177,7 +176,10 @@ class Team:
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
-        server.apply(namespace, account, self.claim("texts"), self.claim("results"))
+        server.create("/api/v1/namespaces", namespace)
+        server.create(f"/api/v1/namespaces/{name}/serviceaccounts", account)
+        for claim in ("texts", "results"):
+            server.create(f"/api/v1/namespaces/{name}/persistentvolumeclaims", self.claim(claim))
 
     def claim(self, name: str) -> dict[str, Any]:
         """Return a claim's manifest."""
@@ -212,8 +214,7 @@ class Team:
 
     def move_pod(self, name: str, **status: Any) -> None:
         """Do as a kubelet would: write a Pod's status."""
-        patch = json.dumps({"status": status})
-        self.server.kubectl("-n", self.name, "patch", "pod", name, "--subresource=status", "--type=merge", "-p", patch)
+        self.server.call("PATCH", f"/api/v1/namespaces/{self.name}/pods/{name}/status", {"status": status})
 
     def run_pod(self, name: str, ip: str = "127.0.0.1") -> None:
         """Let a Pod run."""
