@@ -95,6 +95,7 @@ async def run(settings: Settings) -> int:
     probes = await serve(health.app(), settings.bind, settings.health_port)
     api = await connect()
     lease = _lease(api, settings)
+    health.vitals = (Vital("the API server answered about the Lease", lease.silence, API_SECONDS),)
     try:
         epoch = await _until(ending, lease.acquire())
         if epoch is None:
@@ -127,10 +128,9 @@ async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: He
     try:
         health.failed = failed.is_set
         watches.start()
-        health.vitals = (
+        health.vitals += (
             Vital("the watches' loop ran", watches.age, LOOP_SECONDS),
             Vital("all jobs and Pods were listed", jobs.age, API_SECONDS),
-            Vital("the Lease was renewed", lease.age, API_SECONDS),
         )
         await _until(ending, jobs.list_at_start())
         lister = _guarded(jobs.keep_listing(), "the LIST", fail)

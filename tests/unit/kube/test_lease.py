@@ -166,6 +166,54 @@ def test_a_stale_lease_that_cannot_be_renewed_lets_no_write_through():
     assert len(api.deleted) == 1
 
 
+class Silent(FakeApi):
+    """Answers no write until it is told to, and counts them."""
+
+    def __init__(self):
+        super().__init__()
+        self.tried = 0
+        self.answers = asyncio.Event()
+
+    async def replace(self, ref, body):
+        self.tried += 1
+        await self.answers.wait()
+        return await super().replace(ref, body)
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_all_who_wait_for_a_renewal_share_its_fate(away):
+    async def go():
+        clock, api = Clock(), Silent()
+        lease = make(api, clock=clock)
+        await lease.acquire()
+        clock.now += 1000
+        waiting = [asyncio.create_task(lease.ensure()) for _ in range(50)]
+        await asyncio.sleep(0)
+        api.faults = [Unavailable("away")] if away else []
+        api.answers.set()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(result) for result in results} == {Unavailable if away else type(None)}
+        assert api.tried == 1
+
+    asyncio.run(go())
+
+
+def test_who_waits_for_a_renewal_learns_that_the_lease_is_lost():
+    async def go():
+        clock, api = Clock(), Silent()
+        lease = make(api, clock=clock)
+        await lease.acquire()
+        clock.now += 1000
+        waiting = [asyncio.create_task(lease.ensure()) for _ in range(5)]
+        await asyncio.sleep(0)
+        api.put(WHERE, held_by("pod-2_b", 2))
+        api.answers.set()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(result) for result in results} == {LeaseLost}
+
+    asyncio.run(go())
+
+
 def test_a_renewal_whose_answer_was_lost_is_no_loss():
     api = FakeApi()
     lease = acquired(api)

@@ -78,6 +78,26 @@ def test_a_list_that_fails_makes_the_last_one_that_succeeded_older():
     asyncio.run(go())
 
 
+def test_who_waits_for_the_lease_is_alive_as_long_as_the_api_server_answers():
+    async def go():
+        now = [100.0]
+        held = {"spec": {"holderIdentity": "other_x", "leaseTransitions": 3}}
+        api = FakeApi((Ref("leases", "system", "x"), held))
+        lease = Lease(api, Ref("leases", "system", "x"), pod_uid="p", nonce="n", clock=lambda: now[0], pause=0)
+        now[0] += 5
+        assert lease.silence() == 5
+        waiting = asyncio.create_task(lease.acquire())
+        await asyncio.sleep(0)
+        assert lease.silence() == 0
+        api.faults = [Unavailable("away")] * 1000
+        now[0] += 9
+        await asyncio.sleep(0)
+        assert lease.silence() == 9
+        waiting.cancel()
+
+    asyncio.run(go())
+
+
 def test_a_lease_is_as_old_as_its_last_renewal():
     async def go():
         now = [100.0]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
-from mapreduce_operator.kube.errors import ApiError, Conflict, LeaseLost, NotFound
+from mapreduce_operator.kube.errors import ApiError, Conflict, LeaseLost, NotFound, Unavailable
 
 DURATION: Final = 15
 """Seconds after which a Lease that nobody renews may be taken."""
@@ -51,6 +51,7 @@ class Lease:
         self._pause = pause
         self._held: JsonObject = {}
         self._renewed = 0.0
+        self._answered = clock()
         self._lost = False
         self._lock = asyncio.Lock()
 
@@ -78,6 +79,7 @@ class Lease:
                 _log.warning("the Lease cannot be read: %s", error)
                 await asyncio.sleep(self._pause)
                 continue
+            self._answered = self._clock()
             spec = current.get("spec") or {}
             # The holder's clock is never compared with ours: what counts is how long we saw no renewal.
             state = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
@@ -96,6 +98,10 @@ class Lease:
         """Return the seconds since the last renewal."""
         return self._clock() - self._renewed
 
+    def silence(self) -> float:
+        """Return the seconds since the API server last answered about the Lease, or since the start."""
+        return self._clock() - max(self._answered, self._renewed)
+
     async def ensure(self) -> None:
         """Return if this process may write now, renewing if the last renewal is not fresh.
 
@@ -105,7 +111,16 @@ class Lease:
             raise LeaseLost("another operator has taken the Lease")
         if self.age() < TRUST:
             return
-        await self.renew()
+        if not self._lock.locked():
+            await self.renew()
+            return
+        # Who comes while a renewal is under way shares its fate: a server that is away keeps nobody in a line.
+        async with self._lock:
+            renewed, lost = self.age() < TRUST, self._lost
+        if lost:
+            raise LeaseLost("another operator has taken the Lease")
+        if not renewed:
+            raise Unavailable("the Lease could not be renewed a moment ago")
 
     async def renew(self) -> None:
         """Renew now; raises as `ensure` does."""
