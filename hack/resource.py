@@ -41,7 +41,7 @@ spec:
 - **End:** `ttlSecondsAfterFinished` counts from `status.completionTime` and may be given or changed after the end. It
   deletes the job, as `kubectl delete` does: the output stays, a failed job's remains on the claim go.
 - **How many:** every job that exists takes memory of the operator: program, parameters, environment and paths of one
-  that runs, less than 1 KiB and its status of one that is over. Lists are read in pages of 20. A ResourceQuota with
+  that runs, the status and little more of one that is over. Lists are read in pages of 20. A ResourceQuota with
   `count/mapreducejobs.mapreduce.dev: "100"` bounds their number in a namespace; `ttlSecondsAfterFinished` lets them go.
 - `kubectl wait --for=condition=Complete mrjob/NAME` works; so do the conditions `Failed` and `Suspended`.
 """
