@@ -12,7 +12,10 @@ import msgspec
 
 
 class Hint(msgspec.Struct, frozen=True):
-    """One piece of advice in two spellings. run: empty for what only a cluster has."""
+    """One piece of advice in two spellings. run: empty for what only a cluster has.
+
+    resource: empty where the message and `mapreduce describe` say it all.
+    """
 
     run: str
     resource: str
@@ -58,6 +61,7 @@ HINTS: Final[dict[str, Hint]] = {
     "DeadlineExceeded": Hint(
         "", "raise spec.preRunningDeadlineSeconds or spec.activeDeadlineSeconds (--deadline), as the message says"
     ),
+    "UserCodeFailed": Hint("--sequential runs it in one process, where print() and breakpoint() show what it does", ""),
     "UnsupportedKey": _both("let map yield str, bytes, bool, int, float or tuples of these as keys"),
     "MixedKeys": _both("let map yield keys of one type, for example str(key)"),
     "ValueNotEncodable": _both(
@@ -101,8 +105,6 @@ HINTS: Final[dict[str, Hint]] = {
 }
 """By the words of `mapreduce.words.REASONS`."""
 
-SELF_EVIDENT: Final = frozenset({"UserCodeFailed"})
-"""Reasons of failed jobs that need no hint: the traceback is in the message."""
 NO_END: Final = frozenset(
     {
         *("WorkerLost", "WorkerSilent", "NotStarted", "SegmentUnreadable", "Preempted", "Cancelled"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -116,13 +117,18 @@ def _tree(value: Any, depth: int) -> Iterator[str]:
             yield f"{indent}{name}:"
             yield from _tree(inner, depth + 1)
         elif isinstance(inner, list) and not any(isinstance(item, dict | list) for item in inner):
-            yield f"{indent}{name}: {', '.join(terminal.one_line(str(item)) for item in inner)}"
+            yield f"{indent}{name}: {', '.join(map(_leaf, inner))}"
         elif isinstance(inner, list):
             yield f"{indent}{name}:"
             for item in inner:
-                yield f"{indent}  - {terminal.one_line(str(item))}"
+                yield f"{indent}  - {_leaf(item)}"
         else:
-            yield f"{indent}{name}: {terminal.one_line(str(inner))}"
+            yield f"{indent}{name}: {_leaf(inner)}"
+
+
+def _leaf(value: Any) -> str:
+    """Return text as it is, and anything else as the resource would have it."""
+    return terminal.one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _conditions(job: Json, now: float) -> Iterator[str]:

@@ -114,6 +114,7 @@ def test_a_job_is_suspended_and_resumed(cluster):
     assert run("suspend", "wordcount").stdout == "wordcount: suspended\n"
     assert cluster.get(job("default", "wordcount"))["spec"]["suspend"] is True
     assert "already" in run("suspend", "wordcount").stdout
+    assert "suspend: true" in run("describe", "wordcount").stdout
     assert run_json("resume", "wordcount") == {"jobs": [{"name": "wordcount", "suspend": False, "changed": True}]}
     assert cluster.get(job("default", "wordcount"))["spec"]["suspend"] is False
 

@@ -270,6 +270,7 @@ def test_a_module_of_the_installation_is_a_program(tmp_path):
     [
         ("no.such.place", "", r"there is no module no.such.place where the program runs: the worker's image"),
         ("tests.support.nowhere", "", "there is no module tests.support.nowhere"),
+        ("no_such_job", "", r"there is no module no_such_job .*; a file is named with its ending, \.py$"),
         ("tests.support.engine_runs", "", "tests.support.engine_runs has 2 jobs: WordCount, FirstWords; choose one"),
         ("tests.support.engine_runs", "Third", "tests.support.engine_runs has no job named Third"),
     ],

@@ -67,7 +67,7 @@ def _import_module(program: Program) -> ModuleType:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise ProgramError(
                 f"there is no module {name} where the program runs: the worker's image, or this installation, must "
-                f"have it ({error})"
+                f"have it ({error}); a file is named with its ending, .py"
             ) from None
         raise ProgramError(f"the module {name} cannot be imported: {type(error).__name__}: {error}") from error
 
