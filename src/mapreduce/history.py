@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from mapreduce.bad_records import BadRecords
 from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.plan import PlanHeader, Split
@@ -76,6 +77,8 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """What the attempt's user code counted (Finished, Held, Staged)."""
     seconds: float = 0.0
     """How long the attempt took by the clock of the master that gave it (Finished); 0 where that is not known."""
+    bad: BadRecords = ()
+    """Records that a map left out (Finished, Held; Staged where a map makes a part); `render` tells how many."""
     key_type: str = ""
     """The type of the job's keys (Consumed), so that publishing knows it after a restart."""
 
@@ -164,7 +167,10 @@ def render(frames: Iterable[Frame]) -> Iterator[bytes]:
         if not isinstance(frame.entry, HistoryEvent):
             continue
         number += 1
-        fields = {"sequence": number, "epoch": frame.epoch} | msgspec.to_builtins(frame.entry)
+        entry = msgspec.structs.replace(frame.entry, bad=())
+        fields = {"sequence": number, "epoch": frame.epoch} | msgspec.to_builtins(entry)
+        if frame.entry.bad:
+            fields["bad_records"] = len(frame.entry.bad)
         for name in ("task", "attempt"):
             value = getattr(frame.entry, name)
             if value is not None:

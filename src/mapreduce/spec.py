@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from mapreduce import bad_records
 from mapreduce.errors import UsageError
 from mapreduce.program import Program
 
@@ -82,6 +83,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     format: InputFormat = "text"
     max_record_bytes: int = MAX_RECORD_BYTES
     """A longer record is an error: it would not fit in a slot."""
+    skip_bad_records: int = 0
+    """Records that may be bad, and are left out of the output, before the job fails."""
     params: dict[str, str] = {}
     """The parameters as they were given; the program says what types they have."""
     output_format: OutputFormat = "tsv"
@@ -98,7 +101,12 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what could not be told to a worker, or would have no end."""
-        most = {"reducers": MAX_REDUCERS, "workers": MAX_WORKERS, "slots": MAX_SLOTS}
+        most = {
+            "reducers": MAX_REDUCERS,
+            "workers": MAX_WORKERS,
+            "slots": MAX_SLOTS,
+            "skip_bad_records": bad_records.MOST,
+        }
         for values in (self, self.limits):
             for name in values.__struct_fields__:
                 number = getattr(values, name)

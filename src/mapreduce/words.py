@@ -60,6 +60,7 @@ REASONS: Final[dict[str, str]] = {
     "RecordUndecodable": "A record is not valid in the input's encoding.",
     "RecordMalformed": "A line of the input is not JSON.",
     "RecordTooLong": "A record of the input is longer than maxRecordBytes.",
+    "TooManyBadRecords": "More records are bad than skipBadRecords allows.",
     "CombinerChangedKey": "The combiner yielded another key than it was given.",
     "SlotExited": "The process that ran the program ended without a report.",
     "SlotKilled": "The process that ran the program was killed by a signal.",
@@ -90,6 +91,7 @@ REASONS: Final[dict[str, str]] = {
     "InternalError": "A defect of the operator; the message has details.",
     "Unready": "Not all workers have registered yet.",
     "LeftOut": "A task spent its budget, and the job goes on without it, as maxFailedTasks allows.",
+    "BadRecordsSkipped": "Bad records are left out of the output, as skipBadRecords allows.",
     "NotNeeded": "The worker had nothing left to do, and was stopped.",
     # what goes well
     "Scaled": "The job has more, or fewer, workers than before.",

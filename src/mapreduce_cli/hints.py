@@ -79,6 +79,10 @@ HINTS: Final[dict[str, Hint]] = {
         "a larger --max-record allows it, if it fits into the memory of a slot",
         "a larger spec.input.maxRecordBytes (--max-record) allows it, if it fits into the memory of a slot",
     ),
+    "TooManyBadRecords": Hint(
+        "mend map or the input; a larger --skip-bad-records leaves more of them out",
+        "mend map or the input; a larger spec.skipBadRecords (--skip-bad-records) leaves more of them out",
+    ),
     "CombinerChangedKey": _both("let combine yield the key that it is given; another key belongs into map"),
     "SlotExited": _both("let the program raise an exception instead of ending its process (sys.exit, os._exit)"),
     "SlotKilled": _both("look for a native library that crashes; --sequential in a debugger shows where"),
@@ -110,7 +114,7 @@ NO_END: Final = frozenset(
         *("WorkerLost", "WorkerSilent", "NotStarted", "SegmentUnreadable", "Preempted", "Cancelled"),
         *("WorkerExited", "WorkerKilled", "PodOutOfMemory", "PodEvicted", "PodPreempted", "PodRejected"),
         *("PodDeleted", "PodDisrupted", "NodeDrained", "NodeLost", "ContainerNotCreated"),
-        *("Unready", "LeftOut", "NotNeeded", "Scaled", "Planned", "Running", "Succeeded"),
+        *("Unready", "LeftOut", "BadRecordsSkipped", "NotNeeded", "Scaled", "Planned", "Running", "Succeeded"),
         *("Suspended", "Resumed", "JobEnded", "Speculative"),
     }
 )

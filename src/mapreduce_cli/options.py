@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
+from mapreduce import bad_records
 from mapreduce.errors import UsageError
 from mapreduce.spec import (
     DEFAULT_REDUCERS,
@@ -60,6 +61,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     compress: Compression = "none"
     overwrite: bool = False
     max_failed_tasks: int = 0
+    skip_bad_records: int = 0
     task_timeout: int = TASK_TIMEOUT
     speculation: bool = True
     params: dict[str, str] = {}
@@ -125,6 +127,14 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         default=0,
         show_default=True,
         help="Tasks that may fail for good and be left out.",
+    ),
+    click.option(
+        "--skip-bad-records",
+        metavar="N",
+        type=click.IntRange(min=0, max=bad_records.MOST),
+        default=0,
+        show_default=True,
+        help="Records that may be bad, and are left out.",
     ),
     click.option(
         "--task-timeout",

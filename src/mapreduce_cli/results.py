@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mapreduce import paths
 from mapreduce.errors import UsageError
 from mapreduce.protocol import OutputSummary
 from mapreduce_cli import failures, hints, sizes, terminal
@@ -55,6 +56,9 @@ class Text:
                 f"mapreduce: not everything is in the output: {count} tasks failed and were left out ({tasks}); "
                 "_history/events.ndjson has the reasons"
             )
+        if summary.bad_records:
+            place = os.path.join(self._output, paths.BAD_RECORDS)
+            terminal.note(f"mapreduce: {bad_records(summary.bad_records)} left out of the output: see {place}")
 
 
 class Json:
@@ -90,6 +94,11 @@ class Json:
         told = {"reason": reason, "message": message} | {name: value for name, value in more.items() if value}
         terminal.document({"error": told})
         return status
+
+
+def bad_records(count: int) -> str:
+    """Return how many bad records there are, in words that say that they are."""
+    return "1 bad record is" if count == 1 else f"{count} bad records are"
 
 
 def data_files(output: str) -> list[str]:

@@ -137,6 +137,7 @@ def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, A
         format=chosen.format,
         encoding_errors=chosen.encoding_errors,
         max_record_bytes=chosen.max_record,
+        skip_bad_records=chosen.skip_bad_records,
         split_size=chosen.split_size,
         output=_output(output, uid, replace=chosen.overwrite),
         output_format=chosen.output_format,

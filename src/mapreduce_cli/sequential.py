@@ -20,8 +20,9 @@ from typing import TypeVar
 import msgspec
 
 import mapreduce
-from mapreduce import counters, digests, paths
+from mapreduce import bad_records, counters, digests, paths
 from mapreduce.api import Job
+from mapreduce.bad_records import BadRecord
 from mapreduce.errors import MapReduceError, ProgramError, UsageError
 from mapreduce.history import PlanMade, PlanPage
 from mapreduce.ids import AttemptId, Kind, TaskId
@@ -156,6 +157,7 @@ class _Sequential:
         self._options = of_job(spec, limits.flush_bytes, limits.slot_memory // PROCESS_SHARE)
         self._counters: dict[str, int] = {}
         self._left_out: list[TaskId] = []
+        self._bad: list[BadRecord] = []
         self._consumed = ""
         self._history = History(output)
         self._snapshot = Snapshot(phase="Planning")
@@ -290,10 +292,19 @@ class _Sequential:
             size=made.size,
             records=made.records,
             counters=made.counters,
+            bad=made.bad,
         )
+        self._leave_out_records(made.bad)
+
+    def _leave_out_records(self, found: tuple[BadRecord, ...]) -> None:
+        self._bad += found
+        if found and len(self._bad) > self._spec.skip_bad_records:
+            message = bad_records.too_many(self._spec.skip_bad_records, found[-1])
+            raise JobFailed("TooManyBadRecords", message)
 
     def _source(self, part: FileRange, _position: int) -> tuple[int, Iterator[bytes]]:
-        return ranges.read_range(self._root, part, self._spec.max_record_bytes)
+        longest = ranges.longest(self._spec.max_record_bytes, self._spec.skip_bad_records)
+        return ranges.read_range(self._root, part, longest)
 
     def _check_key_type(self, attempt: AttemptId, made: MapOutput) -> None:
         if made.key_type in ("", self._key_type):
@@ -338,6 +349,7 @@ class _Sequential:
             facts=PartFacts(made.checksum, made.rows, made.size),
             records=made.records,
             counters=made.counters,
+            bad=made.bad,
         )
         temporary = self._output.incoming(stage)
         self._store.adopt(out, temporary)
@@ -356,7 +368,9 @@ class _Sequential:
         }
         content = msgspec.json.encode(manifest)
         left_out = [task.index for task in self._left_out if task.kind == producers]
-        summary = self._output.publish(_attempt("publish", 0), content, time.time(), parts=parts, left_out=left_out)
+        summary = self._output.publish(
+            _attempt("publish", 0), content, time.time(), parts=parts, left_out=left_out, bad=tuple(self._bad)
+        )
         self._draw(phase="Succeeded")
         return summary
 

@@ -24,6 +24,7 @@ CHANGES = {
     "output": OUTPUT | {"merge": "None"},
     "backoffLimitPerTask": 1,
     "maxFailedTasks": 1,
+    "skipBadRecords": 1,
     "taskTimeoutSeconds": 9,
     "preRunningDeadlineSeconds": 9,
     "speculation": {"enabled": False},
@@ -74,6 +75,7 @@ def refused(server, resource):
         ({"output": OUTPUT | {"compression": "Bzip2"}}, "spec.output.compression"),
         ({"backoffLimitPerTask": -1}, "spec.backoffLimitPerTask"),
         ({"maxFailedTasks": -1}, "spec.maxFailedTasks"),
+        ({"skipBadRecords": 1001}, "spec.skipBadRecords"),
         ({"taskTimeoutSeconds": 0}, "spec.taskTimeoutSeconds"),
         ({"activeDeadlineSeconds": 0}, "spec.activeDeadlineSeconds"),
         ({"ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
@@ -215,6 +217,7 @@ def test_defaults_come_from_the_schema(team):
     }
     assert spec["output"] == OUTPUT | {"format": "Tsv", "merge": "Sorted", "overwrite": "Refuse", "compression": "None"}
     assert (spec["suspend"], spec["backoffLimitPerTask"], spec["maxFailedTasks"]) == (False, 3, 0)
+    assert spec["skipBadRecords"] == 0
 
 
 def test_every_short_name_finds_it(team):

@@ -57,8 +57,11 @@ def test_the_feature_gives_the_bytes_that_it_must(
     found = features.read_all("shell", f"out/{case.name}")
     data = {name: formats.plain(name, content) for name, content in found.items() if not name.startswith("_")}
     assert data == case.output
+    assert found.get("_bad_records.jsonl", b"") == case.bad_records
     assert json.loads(found["_manifest.json"]).get("counters", {}) == case.counters
-    assert features.get("mrjob", case.name)["status"].get("counters", {}) == case.counters
+    status = features.get("mrjob", case.name)["status"]
+    assert status.get("counters", {}) == case.counters
+    assert status.get("badRecords", 0) == case.bad_records.count(b"\n")
 
 
 def submit(namespace: Namespace, case: Case) -> None:

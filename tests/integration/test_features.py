@@ -31,6 +31,8 @@ def test_the_feature_gives_the_bytes_that_it_must(tmp_path: Path, case: Case, mo
     succeeded(tmp_path, program, *case.inputs, "--output", "out", *arguments(case), *MODES[mode])
     found = {path.name: formats.plain(path.name, path.read_bytes()) for path in data_files(tmp_path / "out")}
     assert found == case.output
+    bad = tmp_path / "out" / "_bad_records.jsonl"
+    assert (bad.read_bytes() if bad.exists() else b"") == case.bad_records
     manifest = json.loads((tmp_path / "out" / "_manifest.json").read_bytes())
     assert manifest.get("counters", {}) == case.counters
 

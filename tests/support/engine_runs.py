@@ -112,6 +112,7 @@ def map_file(
     memory: int = 512 * MIB,
     progress: Callable[[int, int], None] = nothing,
     split: Split | None = None,
+    skip: int = 0,
 ) -> tuple[MapOutput, int]:
     """Map one file below `root` into `root/map.out`; return what is reported, and the records read."""
     made = run_map(
@@ -123,6 +124,7 @@ def map_file(
             encoding_errors=errors,  # type: ignore[arg-type]  # a str that is one
             flush_bytes=flush_bytes,
             memory=memory,
+            skip_bad_records=skip,
         ),
         attempt=attempt("map"),
         out=root / "map.out",

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from mapreduce.bad_records import BadRecord
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
@@ -86,6 +87,7 @@ class JobUnderTest:
         self.outputs_of_maps: dict[int, str] = {}
         """Checksums of maps that are not `c<index>`."""
         self.counting: dict[str, dict[str, int]] = {}
+        self.spoiled: dict[str, tuple[BadRecord, ...]] = {}
         """What attempts count, by their name, if not 1 of their kind."""
         self._commands: list[Command] = []
         self.start_master(resumed=resumed)
@@ -164,6 +166,7 @@ class JobUnderTest:
         process = kind(command.name, command.index, slots=self.spec.slots if kind is FakeWorker else 0)
         if isinstance(process, FakeWorker):
             process.has_reduce, process.counting = self.has_reduce, self.counting
+            process.spoiled = self.spoiled
         self.processes[command.name] = process
         return process
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 
+from mapreduce.bad_records import BadRecord
 from mapreduce.digests import consumed
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.program import Shape
@@ -195,6 +196,8 @@ class FakeWorker(FakeProcess):
         super().__init__(name, index, slots)
         self.outputs: dict[AttemptId, MapOutput] = {}
         self.counting: dict[str, dict[str, int]] = {}
+        self.spoiled: dict[str, tuple[BadRecord, ...]] = {}
+        """What a map leaves out, by its task."""
         """What an attempt's user code counts, if not 1 of its kind."""
         self.has_reduce = True
         """What it finds when it loads the program."""
@@ -254,7 +257,7 @@ class FakeWorker(FakeProcess):
     def start_again(self) -> None:
         """The process ends and comes back in the same Pod; its disk is empty."""
         fresh = FakeWorker(self.name, self.index, self.slots)
-        fresh.known, fresh.has_reduce = self.known, self.has_reduce
+        fresh.known, fresh.has_reduce, fresh.spoiled = self.known, self.has_reduce, self.spoiled
         self.__dict__.update(fresh.__dict__)
 
     def can_finish(self, attempt: AttemptId) -> bool:
@@ -268,7 +271,13 @@ class FakeWorker(FakeProcess):
         if isinstance(assignment, RunMap) and assignment.makes_part:
             self.report(
                 MapPartSucceeded(
-                    attempt=attempt, checksum=f"p{index}", rows=5, size=50, records=10, counters=self.counts(attempt)
+                    attempt=attempt,
+                    checksum=f"p{index}",
+                    rows=5,
+                    size=50,
+                    records=10,
+                    counters=self.counts(attempt),
+                    bad=self.spoiled.get(str(attempt.task), ()),
                 )
             )
         elif isinstance(assignment, RunMap):
@@ -281,6 +290,7 @@ class FakeWorker(FakeProcess):
                 key_at=f"a.txt:{100 * index}",
                 records=10,
                 counters=self.counts(attempt),
+                bad=self.spoiled.get(str(attempt.task), ()),
             )
             self.outputs[attempt] = output
             self.report(MapSucceeded(output=output, records=10))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from mapreduce.bad_records import BadRecord
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.protocol import (
@@ -49,6 +50,8 @@ class Store:
         self.cleaned: list[str] = []
         self.staged_times: dict[int, int] = {}
         self.manifest = b""
+        self.bad: tuple[BadRecord, ...] = ()
+        """What was published as left out."""
         self.others: dict[str, str] = {}
         """Other jobs that left something at the output, and whether each is living or dead."""
         self.judge = ""
@@ -126,6 +129,7 @@ class FakeGateway(FakeProcess):
             case PublishOutput():
                 if self.written >= work.journal_through:
                     store.published, self.open, store.manifest = True, False, work.manifest
+                    store.bad = work.bad
                     self.report(Published(attempt=work.attempt, summary=SUMMARY))
             case CleanUp():
                 store.cleaned.append(work.mode)
@@ -170,6 +174,7 @@ class FakeGateway(FakeProcess):
                 size=work.size,
                 records=work.records,
                 counters=work.counters,
+                bad=work.bad,
             )
             store.frames.append(Frame(work.attempt.epoch, 0, entry))
         kept = store.staged[work.partition]
@@ -183,5 +188,6 @@ class FakeGateway(FakeProcess):
                 size=kept.size,
                 records=kept.records,
                 counters=kept.counters,
+                bad=kept.bad,
             )
         )

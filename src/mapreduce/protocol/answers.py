@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from mapreduce.bad_records import BadRecord, BadRecords
 from mapreduce.history import Frame
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
@@ -76,6 +77,8 @@ class StagePart(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Input records of a map whose part it is."""
     counters: dict[str, int] = {}
     """What the attempt's user code counted; the gateway journals it with the part."""
+    bad: BadRecords = ()
+    """Records that the attempt left out, journalled with the part as well."""
 
 
 class PublishOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -88,6 +91,8 @@ class PublishOutput(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """How many parts there are, unless one a partition: in a job without reduce there is one a map."""
     left_out: tuple[int, ...] = ()
     """Parts that are missing, because their task spent its budget and the job allows that."""
+    bad: tuple[BadRecord, ...] = ()
+    """Records that were left out, in the order of the input; they are published beside the data."""
     manifest: bytes
     """JSON: what the master knows for the manifest (job, plan, epoch, key type, counters, tasks left out)."""
 

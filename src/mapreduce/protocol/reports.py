@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from mapreduce.bad_records import BadRecords
 from mapreduce.history import Frame
 from mapreduce.ids import Amount, AttemptId, Epoch
 from mapreduce.plan import PlanHeader, Split
@@ -71,6 +72,8 @@ class MapPartSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     size: Amount
     records: Amount
     counters: dict[str, int] = {}
+    bad: BadRecords = ()
+    """Records of the split that were left out."""
 
 
 class ProgramLoaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -105,7 +108,8 @@ class JournalPage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class OutputSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was published; `counters` are those of the manifest, and so are the tasks that were left out."""
+    """What was published; `counters` are those of the manifest, and so are the tasks that were left out, and the
+    number of bad records."""
 
     path: str
     files: int
@@ -114,6 +118,7 @@ class OutputSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     checksum: str
     counters: dict[str, int] = {}
     left_out: tuple[str, ...] = ()
+    bad_records: int = 0
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -146,6 +151,8 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     records: Amount = 0
     counters: dict[str, int] = {}
     """Of the attempt that made it, as they are journalled with the part."""
+    bad: BadRecords = ()
+    """The same, of records that were left out."""
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from mapreduce.bad_records import BadRecords
 from mapreduce.counters import MAX_NAMES
 from mapreduce.ids import Amount, AttemptId
 from mapreduce.keys import KeyType
@@ -31,6 +32,8 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
     """Input records that were read."""
     counters: Annotated[dict[str, int], msgspec.Meta(max_length=MAX_NAMES)] = {}
     """What the user's code counted."""
+    bad: BadRecords = ()
+    """Records of the split that were left out, in the order of the input."""
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):

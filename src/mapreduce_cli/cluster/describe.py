@@ -65,6 +65,7 @@ def _progress(job: Json, now: float) -> list[tuple[str, str]]:
         ("Maps", _counts(status.get("map") or {})),
         ("Reduces", _counts(status.get("reduce") or {})),
         ("Left out", jobs.left_out(job)),
+        ("Bad records", jobs.bad_records(job)),
         ("Workers", str((status.get("workers") or {}).get("summary") or "")),
         ("Read", f"{sizes.count(status['records'])} records, {sizes.render(status.get('bytes') or 0)}")
         if status.get("records")

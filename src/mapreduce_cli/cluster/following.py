@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mapreduce_cli import failures, hints, sizes, terminal
+from mapreduce import paths
+from mapreduce_cli import failures, hints, results, sizes, terminal
 from mapreduce_cli.cluster import jobs
 from mapreduce_cli.cluster.commands import Asked
 from mapreduce_cli.cluster.problems import Broken, NotFound, Unreachable
@@ -105,12 +106,16 @@ def _tell(asked: Asked, found: Json, seconds: float) -> None:
     if asked.json:
         told = {"name": jobs.name(found), "namespace": found["metadata"]["namespace"]}
         missing = jobs.status(found).get("failedTasks")
+        bad = jobs.status(found).get("badRecords")
         document = {"job": told, "output": output | {"place": place}, "seconds": round(seconds, 3)}
-        terminal.document(document | ({"left_out": missing} if missing else {}))
+        more = {"left_out": missing, "bad_records": bad}
+        terminal.document(document | {name: value for name, value in more.items() if value})
         return
     amount = f"{sizes.count(output.get('records') or 0)} records, {sizes.render(output.get('bytes') or 0)}"
     terminal.say(f"{place}: {amount}, in {seconds:.1f} s")
     missing = jobs.left_out(found)
     if missing:
         terminal.note(f"not everything is in the output: {missing} failed for good; the output's manifest names all")
+    if bad := jobs.status(found).get("badRecords"):
+        terminal.note(f"{results.bad_records(bad)} left out of the output: see {place}/{paths.BAD_RECORDS}")
     terminal.note(f"`mapreduce cat {jobs.name(found)}` prints it")

@@ -91,6 +91,13 @@ def left_out(job: Json) -> str:
     return f"{count} {'task' if count == 1 else 'tasks'} ({', '.join(named)}{more})"
 
 
+def bad_records(job: Json) -> str:
+    """Return how many records are left out because they are bad, and how many may be; or nothing."""
+    count = int(status(job).get("badRecords") or 0)
+    most = (job.get("spec") or {}).get("skipBadRecords")
+    return f"{count} of at most {most}" if count else ""
+
+
 def claims(job: Json) -> list[str]:
     """Return the claims that the job names, the output's first."""
     spec = job.get("spec") or {}

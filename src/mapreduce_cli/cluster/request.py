@@ -86,6 +86,7 @@ def build(
     workers = _workers(cluster)
     spec |= {"workers": workers} if workers else {}
     spec |= {"maxFailedTasks": options.max_failed_tasks} if options.max_failed_tasks else {}
+    spec |= {"skipBadRecords": options.skip_bad_records} if options.skip_bad_records else {}
     timeout = options.task_timeout
     spec |= {"taskTimeoutSeconds": timeout} if timeout != JobOptions().task_timeout else {}
     spec |= {} if options.speculation else {"speculation": {"enabled": False}}

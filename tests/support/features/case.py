@@ -28,6 +28,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, str] = {}
     side_files: dict[str, bytes] = {}
     counters: dict[str, int] = {}
+    bad_records: bytes = b""
+    """What `_bad_records.jsonl` says, or nothing if there must be no such file."""
 
     @property
     def name(self) -> str:
@@ -72,6 +74,7 @@ def resource(case: Case) -> dict[str, Any]:
         "output": _without_nothing(output),
         "reducers": int(options.get("reducers", 2)),
         "maxFailedTasks": int(options["max-failed-tasks"]) if "max-failed-tasks" in options else None,
+        "skipBadRecords": int(options["skip-bad-records"]) if "skip-bad-records" in options else None,
         "workers": {"replicas": 1},
     }
     return _without_nothing(spec)

@@ -1,5 +1,5 @@
 """Every case, in the order in which they are run."""
 
-from tests.support.features import formats, programs
+from tests.support.features import formats, programs, spoiled
 
-CASES = [*programs.CASES, *formats.CASES]
+CASES = [*programs.CASES, *formats.CASES, *spoiled.CASES]

@@ -31,7 +31,7 @@ def test_nothing_given_means_the_defaults():
 def test_every_option_has_its_place():
     words = ["--reducers", "3", "--split-size", "2KiB", "--format", "jsonl", "--encoding-errors", "replace"]
     words += ["--output-format", "jsonl", "--merge", "none", "--compress", "zstd", "--max-record", "1Ki", "--overwrite"]
-    words += ["--max-failed-tasks", "2", "--task-timeout", "7", "--no-speculation"]
+    words += ["--max-failed-tasks", "2", "--skip-bad-records", "5", "--task-timeout", "7", "--no-speculation"]
     words += ["--param", "least=3", "--param", "sign=a=b", "--files", "x.py"]
     assert read(*words) == JobOptions(
         reducers=3,
@@ -44,6 +44,7 @@ def test_every_option_has_its_place():
         compress="zstd",
         overwrite=True,
         max_failed_tasks=2,
+        skip_bad_records=5,
         task_timeout=7,
         speculation=False,
         params={"least": "3", "sign": "a=b"},

@@ -61,6 +61,7 @@ def test_every_option_has_its_field(program):
     words = (
         *("--param", "least=3", "--reducers", "3", "--workers", "4", "--slots", "2", "--split-size", "1Mi"),
         *("--format", "jsonl", "--encoding-errors", "replace", "--max-record", "2Mi", "--max-failed-tasks", "1"),
+        *("--skip-bad-records", "3"),
         *("--task-timeout", "30", "--no-speculation"),
         *("--output-format", "jsonl", "--merge", "none", "--compress", "zstd", "--overwrite"),
         *("--image", "mine:1", "--memory", "1Gi", "--cpu", "500m", "--env", "A=b=c", "--deadline", "60", "--ttl", "0"),
@@ -95,6 +96,7 @@ def test_every_option_has_its_field(program):
             "env": [{"name": "A", "value": "b=c"}],
         },
         "maxFailedTasks": 1,
+        "skipBadRecords": 3,
         "taskTimeoutSeconds": 30,
         "speculation": {"enabled": False},
         "activeDeadlineSeconds": 60,

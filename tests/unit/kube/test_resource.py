@@ -28,6 +28,7 @@ def test_a_job_with_the_fewest_fields_gets_the_defaults():
     assert (spec.reducers, spec.workers, spec.slots, spec.split_size) == (8, 2, 1, 0)
     assert (spec.inputs, spec.output) == (("in/*.txt",), "out")
     assert (spec.format, spec.encoding_errors, spec.max_record_bytes) == ("text", "strict", 64 * MIB)
+    assert spec.skip_bad_records == 0
     assert (spec.output_format, spec.merge) == ("tsv", "sorted")
     assert (spec.overwrite, spec.output_compression) == ("refuse", "none")
     assert (spec.limits.attempts_per_task, spec.limits.max_failed_tasks, spec.limits.active_deadline) == (4, 0, 0.0)
@@ -57,6 +58,7 @@ def test_every_field_reaches_the_job():
         workers={"replicas": 5, "slots": 2},
         backoffLimitPerTask=0,
         maxFailedTasks=4,
+        skipBadRecords=6,
         taskTimeoutSeconds=7,
         activeDeadlineSeconds=60,
         preRunningDeadlineSeconds=9,
@@ -71,6 +73,7 @@ def test_every_field_reaches_the_job():
     assert (spec.overwrite, spec.output_compression) == ("replace", "zstd")
     assert (spec.limits.attempts_per_task, spec.limits.max_failed_tasks, spec.limits.active_deadline) == (1, 4, 60.0)
     assert spec.limits.task_timeout == 7.0
+    assert spec.skip_bad_records == 6
     assert (spec.reducers, spec.workers, spec.slots) == (3, 5, 2)
     assert spec.limits.pre_running_deadline == 9.0
 
@@ -157,6 +160,7 @@ def test_the_image_that_a_job_began_with_outlasts_an_upgrade():
         ({"backoffLimitPerTask": 1 << 70}, "backoffLimitPerTask"),
         ({"activeDeadlineSeconds": 1 << 70}, "activeDeadlineSeconds"),
         ({"taskTimeoutSeconds": 0}, ">= 1 - at `$.taskTimeoutSeconds`"),
+        ({"skipBadRecords": 1001}, "<= 1000 - at `$.skipBadRecords`"),
         ({"maxFailedTasks": -1}, ">= 0 - at `$.maxFailedTasks`"),
         ({"workers": {"labels": {"x.k8s.io/a": "b"}}}, "reserved"),
         ({"workers": {"annotations": {"io.kubernetes.cri-o.userns-mode": "auto"}}}, "reserved"),

@@ -71,6 +71,7 @@ def test_a_running_job_shows_its_progress():
         "output": None,
         "lastFailures": None,
         "failedTasks": None,
+        "badRecords": None,
         "conditions": [],
     }
 
@@ -219,6 +220,11 @@ def test_what_the_core_names_is_as_much_as_the_schema_takes():
 def test_tasks_that_are_left_out_are_named():
     made = JobStatus(phase="Succeeded", failed_tasks=("map-0", "map-7"))
     assert status.patch(made, 1, {})["status"]["failedTasks"] == ["map-0", "map-7"]
+
+
+def test_bad_records_that_are_left_out_are_counted():
+    made = JobStatus(phase="Mapping", start_wall=1.0, bad_records=7)
+    assert status.patch(made, 1, {})["status"]["badRecords"] == 7
 
 
 def test_the_scale_subresource_finds_the_workers_by_their_labels():

@@ -92,9 +92,10 @@ def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:
         size=output.size,
         records=output.records,
         counters=output.counters,
+        bad=output.bad,
     )
     if maps.accepts(book, output):
-        maps.note(book, index, output.records, output.counters)
+        maps.note(book, index, output.records, output.counters, output.bad)
         maps.keep(book, output, worker)
 
 

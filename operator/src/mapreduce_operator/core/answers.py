@@ -29,7 +29,7 @@ from mapreduce.protocol import (
     RunReduce,
     StagePart,
 )
-from mapreduce_operator.core import manifest
+from mapreduce_operator.core import left_records, manifest
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Reply
 from mapreduce_operator.core.tasks import Attempt
@@ -221,6 +221,7 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
                 parts=book.producers.count,
                 left_out=tuple(sorted(task.index for task in book.left_out if task.kind == book.producers.kind)),
                 manifest=manifest.make(book),
+                bad=left_records.in_order(book),
             )
         case _:
             mode = book.ending.mode if book.ending is not None else "failed"
@@ -243,4 +244,5 @@ def _stage(book: Book, attempt: Attempt) -> StagePart:
         size=part.size,
         records=part.records,
         counters=part.counters,
+        bad=part.bad,
     )

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from mapreduce import tickets
+from mapreduce.bad_records import BadRecord
 from mapreduce.history import Budget, EventWord, HistoryEvent
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
@@ -65,6 +66,7 @@ class Part(msgspec.Struct, frozen=True):
     records: int = 0
     """Input records of a map whose part it is."""
     counters: dict[str, int] = {}
+    bad: tuple[BadRecord, ...] = ()
 
 
 class Ending(msgspec.Struct):
@@ -102,6 +104,8 @@ class Recovered(msgspec.Struct):
     """What each map counted that finished."""
     paces: dict[Kind, Pace] = {}
     """How long maps and reduces took."""
+    bad: dict[int, tuple[BadRecord, ...]] = {}
+    """What each map left out that finished."""
     consumed: str = ""
     key_type: KeyType = ""
     has_reduce: bool | None = None
@@ -179,6 +183,10 @@ class Book:
         """Input records of each map that finished."""
         self.counted = Counted()
         """What each map that finished has counted."""
+        self.bad: dict[int, tuple[BadRecord, ...]] = {}
+        """Records that a map which finished has left out, by its index."""
+        self.bad_count = 0
+        """How many of them are of maps that have succeeded."""
         self.done_records = 0
         self.done_size = 0
         """Input records and bytes of the maps that have succeeded."""
@@ -292,6 +300,12 @@ class Book:
             self.announced.add((reason, message))
             self.announce(kind, reason, message)
 
+    def announce_first(self, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """Tell people only the first message with this reason."""
+        if all(known != reason for known, _ in self.announced):
+            self.announced.add((reason, message))
+            self.announce(kind, reason, message)
+
     def record(  # noqa: PLR0913 - the fields of one history event
         self,
         event: EventWord,
@@ -308,6 +322,7 @@ class Book:
         records: int = 0,
         counters: dict[str, int] | None = None,
         seconds: float = 0.0,
+        bad: tuple[BadRecord, ...] = (),
         key_type: KeyType = "",
         awaited: bool = False,
     ) -> int:
@@ -328,6 +343,7 @@ class Book:
             records=records,
             counters=counters or {},
             seconds=round(seconds, 3),
+            bad=bad,
             key_type=key_type,
         )
         if awaited and (gateway := self.output_gateway) is not None:

@@ -331,6 +331,8 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     failed_tasks: tuple[str, ...] = ()
     """The first tasks that spent their budget and were left out, as `maxFailedTasks` allows; how many
     there are, `maps` and `reduces` say."""
+    bad_records: int = 0
+    """Records that the succeeded maps left out, as `skipBadRecords` allows."""
     output: OutputSummary | None = None
     message: str = ""
     """Why the job waits, in plain words; empty while it moves."""

@@ -127,6 +127,15 @@ def _counters_are_those_that_count(book: Book) -> Iterator[str]:
         yield f"the counters are {book.tally.totals()}, but should be {expected.totals()}"
 
 
+def _bad_records_are_those_that_count(book: Book) -> Iterator[str]:
+    table = book.tasks["map"]
+    expected = sum(len(found) for index, found in book.bad.items() if table.is_in(index, TaskState.SUCCEEDED))
+    if expected != book.bad_count:
+        yield f"{book.bad_count} bad records are counted, but should be {expected}"
+    if book.bad_count > book.spec.skip_bad_records and book.failure is None and not book.over:
+        yield f"{book.bad_count} bad records are too many, and nothing is done"
+
+
 def _waiting_maps_get_room(book: Book) -> Iterator[str]:
     """Else reduces that wait for a lost segment would hold every slot for ever."""
     if book.over or book.failure is not None or not book.grace_over:
@@ -195,6 +204,7 @@ _RULES: Final[tuple[Callable[[Book], Iterator[str]], ...]] = (
     _outputs_have_holders,
     _parts_are_somewhere,
     _counters_are_those_that_count,
+    _bad_records_are_those_that_count,
     _waiting_maps_get_room,
     _nothing_runs_too_early,
     _seats_are_taken_by_the_living,

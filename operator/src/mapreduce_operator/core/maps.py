@@ -6,10 +6,11 @@ Neighbours: `outputs.py` (the columns), `reports.py` and `adoption.py` (outputs 
 
 from __future__ import annotations
 
+from mapreduce.bad_records import BadRecord
 from mapreduce.counters import CounterError
 from mapreduce.keys import KeyType
 from mapreduce.protocol import MapOutput
-from mapreduce_operator.core import attempts
+from mapreduce_operator.core import attempts, left_records
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
@@ -59,13 +60,14 @@ def keep(book: Book, output: MapOutput, worker: Worker) -> None:
     wake_reducers(book)
 
 
-def note(book: Book, index: int, records: int, counters: dict[str, int]) -> None:
-    """Note what the attempt that counts of a map has read and counted."""
+def note(book: Book, index: int, records: int, counters: dict[str, int], bad: tuple[BadRecord, ...] = ()) -> None:
+    """Note what the attempt that counts of a map has read, counted and left out."""
     counts = book.tasks["map"].is_in(index, TaskState.SUCCEEDED)
     if counts:
         count(book, index, -1)
     book.records[index] = records
     book.counted.put(index, counters)
+    left_records.note(book, index, bad)
     if counts:
         count(book, index, 1)
 
@@ -110,10 +112,11 @@ def conclude(book: Book) -> None:
 
 
 def count(book: Book, index: int, sign: int) -> None:
-    """Add a map's input to what is done, and its counters to the sums, or take them off."""
+    """Add a map's input to what is done, its counters to the sums and its bad records, or take them off."""
     book.done_records += sign * book.records[index]
     book.done_size += sign * book.split_sizes[index]
     add_counters(book, book.counted.get(index), f"map-{index}", sign)
+    left_records.count(book, index, sign)
 
 
 def add_counters(book: Book, counted: dict[str, int], task: str, sign: int = 1) -> None:

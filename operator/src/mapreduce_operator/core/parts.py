@@ -34,7 +34,7 @@ def accept(book: Book, partition: int, part: Part) -> None:
     book.parts[partition] = part
     book.to_stage.discard(partition)
     if book.map_only:
-        maps.note(book, partition, part.records, part.counters)
+        maps.note(book, partition, part.records, part.counters, part.bad)
     made_by.move(partition, "staged")
     book.tasks["stage"].move(partition, "succeeded")
     book.finished += 1

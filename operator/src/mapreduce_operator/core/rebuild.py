@@ -85,8 +85,7 @@ def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
             found.last_error[task] = (entry.message, entry.worker)
             found.failures = [*found.failures, _failure(entry)][-KEPT_FAILURES:]
         case "Staged" if entry.attempt is not None:
-            part = Part(entry.attempt, entry.checksum, entry.rows, entry.size, -1, entry.records, entry.counters)
-            found.staged.setdefault(task.index, part)
+            found.staged.setdefault(task.index, _part(entry, entry.attempt))
             found.has_reduce = task.kind == "reduce"
         case "Consumed":
             found.consumed = entry.checksum
@@ -101,6 +100,7 @@ def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
             if entry.records:
                 found.records[task.index] = entry.records
             found.counters[task.index] = entry.counters
+            found.bad[task.index] = entry.bad
         case _:
             pass
 
@@ -113,14 +113,18 @@ def _read_of_part(found: Recovered, entry: HistoryEvent, attempt: AttemptId) -> 
         case "Finished" if attempt.task.kind == "reduce" or (
             attempt.task.kind == "map" and entry.message == shape.MAP_ONLY
         ):
-            part = Part(attempt, entry.checksum, entry.rows, entry.size, -1, entry.records, entry.counters)
-            found.made[index] = (part, entry.worker)
+            found.made[index] = (_part(entry, attempt), entry.worker)
         case "Lost" if made is not None and made[0].attempt == attempt:
             del found.made[index]
         case "Consumed":
             found.vouched.add(attempt)
         case _:
             pass
+
+
+def _part(entry: HistoryEvent, attempt: AttemptId) -> Part:
+    facts = (entry.checksum, entry.rows, entry.size)
+    return Part(attempt, *facts, -1, entry.records, entry.counters, entry.bad)
 
 
 def _failure(entry: HistoryEvent) -> TaskFailure:
@@ -204,7 +208,7 @@ def _restore_tasks(book: Book, found: Recovered) -> None:
             book.outputs.remember(index, checksum)
             book.outputs.orphans.add(index)
             maps.count(book, index, 1)
-            maps.note(book, index, found.records.get(index, 0), found.counters[index])
+            maps.note(book, index, found.records.get(index, 0), found.counters[index], found.bad[index])
 
 
 def _is_settled(found: Recovered, task: TaskId) -> bool:

@@ -51,7 +51,8 @@ def apply(book: Book, worker: Worker, outcome: Outcome) -> None:
     attempt = worker.attempts.get(attempt_id)
     if attempt is None:
         if isinstance(outcome, MapSucceeded) and book.outputs.is_current(attempt_id, worker.number):
-            maps.note(book, attempt_id.task.index, outcome.records, outcome.output.counters)
+            made = outcome.output
+            maps.note(book, attempt_id.task.index, outcome.records, made.counters, made.bad)
         elif isinstance(outcome, (MapSucceeded, MapPartSucceeded, ReduceSucceeded)):
             discard_unknown(book, worker, attempt_id)
         return
@@ -89,6 +90,7 @@ def _note_finished(
         records=records,
         counters=made.counters,
         seconds=seconds,
+        bad=() if isinstance(made, ReduceSucceeded) else made.bad,
         message=message,
     )
 
@@ -104,7 +106,7 @@ def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
         return
     if not maps.accepts(book, output):
         return
-    maps.note(book, attempt.id.task.index, report.records, output.counters)
+    maps.note(book, attempt.id.task.index, report.records, output.counters, output.bad)
     _note_finished(book, attempt, output, records=report.records)
     maps.keep(book, output, worker)
 
@@ -116,7 +118,8 @@ def _map_part_succeeded(book: Book, attempt: Attempt, report: MapPartSucceeded) 
         attempts.discard(book, worker, attempt.id)
         return
     _note_finished(book, attempt, report, records=report.records, message=shape.MAP_ONLY)
-    part = Part(attempt.id, report.checksum, report.rows, report.size, worker.number, report.records, report.counters)
+    facts = (report.checksum, report.rows, report.size)
+    part = Part(attempt.id, *facts, worker.number, report.records, report.counters, report.bad)
     parts.offer(book, index, part, sequence=0)
 
 

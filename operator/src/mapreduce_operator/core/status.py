@@ -62,6 +62,7 @@ def make(book: Book) -> JobStatus:
         counters=counters(book),
         last_failures=tuple(book.last_failures),
         failed_tasks=failed_tasks(book),
+        bad_records=bad_count(book),
         output=book.summary,
         message=waits,
     )
@@ -77,6 +78,12 @@ def failed_tasks(book: Book) -> tuple[str, ...]:
     """Return the names of the first tasks that are left out; the manifest names all."""
     published = book.summary.left_out if book.summary is not None else ()
     return published[:NAMED_TASKS] or tuple(str(task) for task in book.left_out[:NAMED_TASKS])
+
+
+def bad_count(book: Book) -> int:
+    """Return how many records are left out; those of an output that was found published are in it."""
+    published = book.summary.bad_records if book.summary is not None else 0
+    return published or book.bad_count
 
 
 def _counts(book: Book, kind: Kind) -> PhaseCounts:

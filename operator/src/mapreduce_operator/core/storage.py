@@ -214,7 +214,8 @@ def staged(book: Book, gateway: Worker, report: Staged) -> None:
     attempt = gateway.attempts.get(report.attempt)
     if attempt is not None:
         attempts.end(book, attempt)
-    part = Part(report.source, report.checksum, report.rows, report.size, -1, report.records, report.counters)
+    facts = (report.checksum, report.rows, report.size)
+    part = Part(report.source, *facts, -1, report.records, report.counters, report.bad)
     if not book.rebuilt:
         rebuild.note_staged(book, report.partition, part)
         return

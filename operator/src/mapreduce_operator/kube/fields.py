@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from mapreduce import bad_records
 from mapreduce.spec import (
     DEFAULT_REDUCERS,
     MAX_RECORD_BYTES,
@@ -128,6 +129,7 @@ class Spec(Field, frozen=True):
     suspend: bool = False
     backoff_limit_per_task: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
     max_failed_tasks: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+    skip_bad_records: Annotated[int, msgspec.Meta(ge=0, le=bad_records.MOST)] = 0
     task_timeout_seconds: WithinAWeek = TASK_TIMEOUT
     active_deadline_seconds: WithinAYear | None = None
     ttl_seconds_after_finished: FromNowToAYear | None = None

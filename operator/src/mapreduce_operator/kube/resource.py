@@ -185,6 +185,7 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
             encoding_errors=fields.ENCODING_ERRORS[spec.input.encoding_errors],
             format=fields.INPUT_FORMATS[spec.input.format],
             max_record_bytes=_max_record(spec.input.max_record_bytes),
+            skip_bad_records=spec.skip_bad_records,
             output_format=fields.OUTPUT_FORMATS[spec.output.format],
             merge=fields.MERGES[spec.output.merge],
             overwrite=fields.OVERWRITES[spec.output.overwrite],

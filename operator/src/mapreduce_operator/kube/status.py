@@ -31,6 +31,7 @@ _PROGRESS: Final = (
     "output",
     "lastFailures",
     "failedTasks",
+    "badRecords",
 )
 """Fields that tell what a job did since it started."""
 
@@ -125,6 +126,7 @@ def _fields(status: JobStatus, frame: _Frame, traceback: int) -> Json:
         "output": _output(status),
         "lastFailures": [_failure(failure, traceback) for failure in status.last_failures] or None,
         "failedTasks": list(status.failed_tasks) or None,
+        "badRecords": status.bad_records or None,
         "conditions": _conditions(status, frame),
     }
 

@@ -131,6 +131,7 @@ def outcome_of(event: Loaded | MapPartDone | Broke) -> Outcome:
             size=event.size,
             records=event.records,
             counters=event.counters,
+            bad=event.bad,
         )
     return AttemptFailed(attempt=event.attempt, error=event.error)
 

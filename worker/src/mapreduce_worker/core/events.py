@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from mapreduce.bad_records import BadRecord
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.plan import Split
@@ -147,6 +148,7 @@ class MapPartDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     size: int
     records: int
     counters: dict[str, int] = {}
+    bad: tuple[BadRecord, ...] = ()
 
 
 class ReduceDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -75,6 +75,10 @@ class RecordRefused(UserTaskError):
     """A record of the input is at fault: it will be tomorrow too, so that trying again cannot help."""
 
 
+class TooManyBadRecords(RecordRefused):
+    """The attempt alone has more bad records than the job may have: `__cause__` is what was wrong with the last."""
+
+
 class _InputFault(InputError):
     """A fault of the input's files; `where` is the file and the offset, if one was being read."""
 
@@ -166,9 +170,10 @@ def describe(error: BaseException) -> ErrorInfo:
     if isinstance(error, UserTaskError):
         cause = error.__cause__ or error
         kind: Kind = "refused" if isinstance(error, RecordRefused) else "user"
+        reason = "TooManyBadRecords" if isinstance(error, TooManyBadRecords) else _user_reason(cause)
         # Without a cause the engine itself found the fault: no line of the user's raised anything.
         shown = trace(error.__cause__) if error.__cause__ is not None else ""
-        return _info(kind, _user_reason(cause), str(error), where=error.where, trace=shown)
+        return _info(kind, reason, str(error), where=error.where, trace=shown)
     if isinstance(error, ProgramError):
         return _info("refused", "ProgramInvalid", str(error), trace=trace(error.__cause__) if error.__cause__ else "")
     if isinstance(error, InputError):

@@ -60,7 +60,7 @@ class FoldTable:
             if type(found) is list and len(found) <= CHUNK:
                 self._count(found)
             elif found is not None:
-                keys, many = _iterator(found), FIRST_CHUNK
+                keys, many = key_iterator(found), FIRST_CHUNK
                 while chunk := list(islice(keys, min(many, self._chunk))):
                     self._count(chunk)
                     many *= 8
@@ -208,7 +208,7 @@ def _places(size: int) -> int:
     return size // (2 * PAIR_BYTES)
 
 
-def _iterator(found: Any) -> Any:
+def key_iterator(found: Any) -> Any:
     """Return an iterator over the keys that map gave; raises `UserError` for what are no keys."""
     if not isinstance(found, (str, bytes)):
         try:

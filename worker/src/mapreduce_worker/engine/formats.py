@@ -12,11 +12,11 @@ from mapreduce.plan import ListedFile, compression
 from mapreduce.spec import InputFormat
 from mapreduce_worker.engine import json_lines, records
 from mapreduce_worker.engine.options import TaskOptions
-from mapreduce_worker.engine.records import LineBatch, WholeBatch
+from mapreduce_worker.engine.records import LineBatch, Refuse, WholeBatch
 
 FileBatch = LineBatch | WholeBatch
-Reader = Callable[[str, int, Iterator[bytes], TaskOptions], Iterator[FileBatch]]
-"""Takes a file's name, the offset of the first byte, the bytes, and the options."""
+Reader = Callable[[str, int, Iterator[bytes], TaskOptions, Refuse], Iterator[FileBatch]]
+"""Takes a file's name, the offset of the first byte, the bytes, the options, and what to do with a bad record."""
 
 _READERS: Final[dict[InputFormat, Reader]] = {
     "text": records.lines,
@@ -25,32 +25,36 @@ _READERS: Final[dict[InputFormat, Reader]] = {
 }
 
 
-def read(file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[FileBatch]:
+def read(
+    file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse = records.never
+) -> Iterator[FileBatch]:
     """Yield the records of the bytes that begin at `offset` of a file; chunks may end anywhere.
 
     Of a compressed file the chunks are all its bytes, and offsets are those of the decompressed text. Raises
-    `RecordRefused` for a record that cannot be read, `InputDamaged` for a compressed file that is damaged or
+    what `refuse` does for a record that cannot be read, `InputDamaged` for a compressed file that is damaged or
     cut short, and what the chunks raise.
     """
     try:
-        yield from _read(file, offset, chunks, options)
+        yield from _read(file, offset, chunks, options, refuse)
     finally:
         # Whatever ended it, a file that is half read must not stay open.
         if isinstance(chunks, Generator):
             chunks.close()
 
 
-def _read(file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[FileBatch]:
+def _read(
+    file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse
+) -> Iterator[FileBatch]:
     reader = _READERS[options.format]
     suffix = compression(file.path)
     if suffix is None:
-        yield from reader(file.name, offset, chunks, options)
+        yield from reader(file.name, offset, chunks, options, refuse)
         return
     # Only here: not every slot meets a compressed file.
     from mapreduce_worker.engine.decompression import Stream  # noqa: PLC0415 - see above
 
     stream = Stream(file.name, suffix, chunks)
-    for batch in reader(file.name, 0, stream, options):
+    for batch in reader(file.name, 0, stream, options, refuse):
         # Progress counts the bytes of the split, which are the compressed ones.
         batch.size = stream.taken()
         yield batch

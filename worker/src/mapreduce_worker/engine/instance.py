@@ -65,6 +65,15 @@ class Instance:
                 "be counted in it; count in map or reduce",
             )
 
+    def counted(self) -> dict[str, int]:
+        """Return what was counted so far."""
+        return dict(self._counters)
+
+    def count_again_from(self, before: dict[str, int]) -> None:
+        """Forget what was counted since."""
+        self._counters.clear()
+        self._counters.update(before)
+
     def setup(self) -> None:
         """Call `setup`; what it raises is a `UserTaskError`."""
         failure.call(self.job.setup, "setup")

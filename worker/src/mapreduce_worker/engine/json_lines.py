@@ -16,7 +16,7 @@ from mapreduce.errors import RecordMalformedError
 from mapreduce_worker.engine import records
 from mapreduce_worker.engine.failure import RecordRefused
 from mapreduce_worker.engine.options import TaskOptions
-from mapreduce_worker.engine.records import LineBatch
+from mapreduce_worker.engine.records import LineBatch, Refuse
 
 _decode: Final = msgspec.json.Decoder().decode
 _WRONG: Final = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -24,36 +24,42 @@ _WRONG: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _BYTE: Final = re.compile(r" \(byte (\d+)\)$")
 
 
-def read(name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[LineBatch]:
+def read(
+    name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse = records.never
+) -> Iterator[LineBatch]:
     """Yield the values of the lines that begin at `offset` of the file `name`; chunks may end anywhere.
 
-    Raises `RecordRefused`, with offset and column, after the records before it were yielded. With
+    Calls `refuse`, with offset and column, after the records before it were yielded. With
     `encoding_errors` set to `replace`, bytes that are no UTF-8 become U+FFFD before the line is read.
     """
     lenient = options.encoding_errors == "replace"
-    for at, raw in records.whole_lines(name, offset, chunks, options.max_record_bytes):
-        yield from _batch(name, at, raw, lenient)
+    for at, raw in records.whole_lines(name, offset, chunks, options.max_record_bytes, refuse):
+        yield from _batches(name, at, raw, lenient, refuse)
 
 
-def _batch(name: str, offset: int, raw: bytes, lenient: bool) -> Iterator[LineBatch]:
-    lines = records.split_lines(records.without_mark(offset, raw))
-    values: list[Any] = []
-    numbers: list[int] = []
-    number = 0
-    try:
-        for number, line in enumerate(lines):
-            if line and not line.isspace():
-                values.append(_decode(line.decode("utf-8", "replace") if lenient else line))
-                numbers.append(number)
-    except _WRONG as error:
-        broken = LineBatch(name, offset, raw, [None], [number])
-        start = broken.offset(0) - offset
-        if values:
-            yield LineBatch(name, offset, raw[:start], values, numbers)
-        mark = len(raw) - len(records.without_mark(offset, raw)) if number == 0 else 0
-        refused = _wrong(name, offset + start, lines[number], mark, error)
-        raise refused from refused.__cause__
-    yield LineBatch(name, offset, raw, values, None if len(values) == len(lines) else numbers)
+def _batches(name: str, offset: int, raw: bytes, lenient: bool, refuse: Refuse) -> Iterator[LineBatch]:
+    while raw:
+        lines = records.split_lines(records.without_mark(offset, raw))
+        values: list[Any] = []
+        numbers: list[int] = []
+        number = 0
+        try:
+            for number, line in enumerate(lines):
+                if line and not line.isspace():
+                    values.append(_decode(line.decode("utf-8", "replace") if lenient else line))
+                    numbers.append(number)
+        except _WRONG as error:
+            broken = LineBatch(name, offset, raw, [None], [number])
+            start = broken.offset(0) - offset
+            if values:
+                yield LineBatch(name, offset, raw[:start], values, numbers)
+            mark = len(raw) - len(records.without_mark(offset, raw)) if number == 0 else 0
+            refuse(_wrong(name, offset + start, lines[number], mark, error), name, offset + start, broken.raw(0))
+            end = raw.find(b"\n", start) + 1 or len(raw)
+            offset, raw = offset + end, raw[end:]
+        else:
+            yield LineBatch(name, offset, raw, values, None if len(values) == len(lines) else numbers)
+            return
 
 
 def _wrong(name: str, offset: int, line: bytes, mark: int, error: Exception) -> RecordRefused:

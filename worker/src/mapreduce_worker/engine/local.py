@@ -48,6 +48,10 @@ class ListBatch:
         """Return `record:index`."""
         return f"record:{self._start + index}"
 
+    def raw(self, index: int) -> bytes:
+        """Return the record as Python shows it."""
+        return repr(self.records[index]).encode(errors="backslashreplace")
+
 
 def run_job(  # noqa: PLR0913 - the shape of the run, one by one
     job_class: type[Job],

@@ -15,11 +15,12 @@ import msgspec
 
 from mapreduce.api import Job
 from mapreduce.plan import Split
-from mapreduce_worker.engine import durable, emitted, map_task, part
+from mapreduce_worker.engine import durable, emitted, map_task, part, quarantine
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_task import Source
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.part import PartResult
+from mapreduce_worker.engine.quarantine import Quarantine
 from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.records import Batch
 
@@ -33,7 +34,8 @@ def run_map(
 
     Raises `UserTaskError` for what the user's code or data is at fault for.
     """
-    return MapPartRun(job_class, options, progress).run(map_task.batches(split, source, options), out)
+    run = MapPartRun(job_class, options, progress)
+    return run.run(map_task.batches(split, source, options, run.quarantine.refuse), out)
 
 
 class MapPartRun:
@@ -45,6 +47,11 @@ class MapPartRun:
         self._user = Instance(job_class, options, self._records.place, progress)
         assert self._user.job.map is not None  # noqa: S101 - `program.load` refuses a job without one
         self._mapper: Callable[[Any], Iterable[Any] | None] = self._user.job.map
+        self._pack: Callable[[Any], bytes] = emitted.pack
+        self.quarantine = Quarantine(options.skip_bad_records)
+        if options.skip_bad_records:
+            self._mapper = quarantine.skipping(self._mapper, emitted.pack, self.quarantine, self._records, self._user)
+            self._pack = _packed_already
 
     def run(self, batches: Iterable[Batch], out: Path) -> PartResult:
         """Map everything into the file `out`."""
@@ -56,10 +63,14 @@ class MapPartRun:
             collector.close()
             counters = self._user.teardown()
             made = writer.finish()
-        return msgspec.structs.replace(made, records=records, counters=counters)
+        return msgspec.structs.replace(made, records=records, counters=counters, bad=self.quarantine.kept)
 
     def _consume(self, records: Iterator[Any], collector: emitted.Collector) -> None:
-        mapper, add, pack = self._mapper, collector.add, emitted.pack
+        mapper, add, pack = self._mapper, collector.add, self._pack
         for record in records:
             for pair in mapper(record) or ():
                 add(_NO_KEY, pack(pair))
+
+
+def _packed_already(packed: bytes) -> bytes:
+    return packed

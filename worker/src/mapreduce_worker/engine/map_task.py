@@ -28,6 +28,8 @@ from mapreduce_worker.engine import (
     map_output,
     merging,
     partitions,
+    quarantine,
+    records,
     sorted_values,
     tables,
 )
@@ -36,8 +38,9 @@ from mapreduce_worker.engine.fold_table import FoldTable
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.quarantine import Quarantine
 from mapreduce_worker.engine.record_loop import RecordLoop
-from mapreduce_worker.engine.records import Batch
+from mapreduce_worker.engine.records import Batch, Refuse
 from mapreduce_worker.engine.tables import Rows
 
 Source = Callable[[FileRange, int], tuple[int, Iterator[bytes]]]
@@ -62,14 +65,14 @@ def run_map(  # noqa: PLR0913 - what an attempt depends on, one by one
     Raises `UserTaskError` for what the user's code or data is at fault for; see `failure.describe`.
     """
     run = MapRun(job_class, options, out, progress)
-    return run.run(batches(split, source, options), attempt)
+    return run.run(batches(split, source, options, run.quarantine.refuse), attempt)
 
 
-def batches(split: Split, source: Source, options: TaskOptions) -> Iterator[Batch]:
+def batches(split: Split, source: Source, options: TaskOptions, refuse: Refuse = records.never) -> Iterator[Batch]:
     """Yield the records of a split, in their order."""
     for position, part in enumerate(split.ranges):
         offset, chunks = source(part, position)
-        yield from formats.read(part.file, offset, chunks, options)
+        yield from formats.read(part.file, offset, chunks, options, refuse)
 
 
 class MapRun:
@@ -88,11 +91,20 @@ class MapRun:
         self._job = self._user.job
         assert self._job.map is not None  # noqa: S101 - `program.load` refuses a job without one
         mapper: Callable[[Any], Any] = self._job.map
+        self.quarantine = Quarantine(options.skip_bad_records)
+        if options.skip_bad_records:
+            mapper = quarantine.skipping(mapper, self._admit(), self.quarantine, self._records, self._user)
         self._mapper = sorted_values.paired(mapper) if self._job.sort_values else mapper
         guard = sorted_values.PairGuard if self._job.sort_values else tables.KeyGuard
         self._guard = guard(self._records.where)
         self._divider = partitions.Divider(self._user, options.partitions)
         self._table = self._make_table(options.flush_bytes, options.memory)
+
+    def _admit(self) -> quarantine.Admit:
+        job = self._job
+        if isinstance(job.reduce, Reducer) and job.reduce.keys_only:
+            return quarantine.key
+        return quarantine.pairs(job.reduce, sort_values=job.sort_values)
 
     def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | tables.GroupTable:
         job = self._job
@@ -127,6 +139,7 @@ class MapRun:
             key_at=index.key_at,
             records=count,
             counters=counters,
+            bad=self.quarantine.kept,
         )
 
     def _consume(self, part: Iterator[Any]) -> None:

@@ -33,6 +33,7 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     format: InputFormat = "text"
     encoding_errors: EncodingErrors = "strict"
     max_record_bytes: int = MAX_RECORD_BYTES
+    skip_bad_records: int = 0
     flush_bytes: int = 64 * MIB
     memory: int = 512 * MIB
 
@@ -45,6 +46,7 @@ def of_job(spec: JobSpec, flush_bytes: int, memory: int) -> TaskOptions:
         format=spec.format,
         encoding_errors=spec.encoding_errors,
         max_record_bytes=spec.max_record_bytes,
+        skip_bad_records=spec.skip_bad_records,
         flush_bytes=flush_bytes,
         memory=memory,
     )

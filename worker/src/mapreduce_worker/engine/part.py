@@ -21,6 +21,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from mapreduce.bad_records import BadRecord
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine import blocks
@@ -45,7 +46,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 class PartResult(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt reports of its part; `size` is that of the file, in bytes.
 
-    records: what a map read for it. counters: what user code counted. A file tells neither.
+    records: what a map read for it. counters: what user code counted. bad: records that a map left out. A file tells
+    none of these.
     """
 
     checksum: str
@@ -53,6 +55,7 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     records: int = 0
     counters: dict[str, int] = {}
+    bad: tuple[BadRecord, ...] = ()
 
 
 class Writer:

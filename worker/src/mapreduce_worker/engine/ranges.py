@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 
 from mapreduce.errors import RecordTooLongError
 from mapreduce.plan import FileRange, ListedFile
-from mapreduce.spec import MIB
+from mapreduce.spec import LARGEST, MIB
 from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUnreadable, RecordRefused
 
 CHUNK: Final = 1 << 20
@@ -169,10 +169,10 @@ def read_range(root: Path, part: FileRange, max_record: int = 64 * MIB) -> tuple
     """Return the offset of the first record that begins in the range, and chunks that hold its records.
 
     The chunks of a range that is the whole file are all its bytes, and may end anywhere: in a file that is
-    compressed, or is one record, there is no line to look for. Those of any other range are whole records, and
-    one of more than `max_record` bytes raises `RecordRefused`. The file is checked against the listing before
-    the first chunk and after the last one: raises `InputChanged`, also from the iterator, if it is another, and
-    `InputUnreadable`.
+    compressed, or is one record, there is no line to look for. Those of any other range are together whole
+    records, and one of more than `max_record` bytes raises `RecordRefused`; see `longest`. The file is checked
+    against the listing before the first chunk and after the last one: raises `InputChanged`, also from the
+    iterator, if it is another, and `InputUnreadable`.
     """
     where = f"{part.file.name}:{part.start}"
     try:
@@ -191,6 +191,12 @@ def read_range(root: Path, part: FileRange, max_record: int = 64 * MIB) -> tuple
         file.close()
         raise
     return start, _chunks(file, part.file, (start, end), max_record)
+
+
+def longest(max_record: int, skip_bad_records: int) -> int:
+    """Return the `max_record` of `read_range`: where a job skips bad records, who reads the records finds those
+    that are too long, and no length makes a range unreadable."""
+    return LARGEST if skip_bad_records else max_record
 
 
 def _open(root: Path, listed: ListedFile) -> BinaryIO:
@@ -292,7 +298,7 @@ def _chunks(file: BinaryIO, listed: ListedFile, bounds: tuple[int, int], max_rec
             if not chunk:
                 raise _shorter(listed, at)
             at += len(chunk)
-            cut = len(chunk) if at == end else chunk.rfind(b"\n") + 1
+            cut = len(chunk) if at == end or max_record == LARGEST else chunk.rfind(b"\n") + 1
             held.append(chunk[:cut])
             size += cut
             if cut:

@@ -44,6 +44,12 @@ class RecordLoop:
             return None
         return self._batch.name, self._batch.offset(self._current())
 
+    def here(self) -> tuple[str, int, bytes]:
+        """Return the file, the offset and the bytes of the current record."""
+        assert self._batch is not None  # noqa: S101 - asked for by who has a record
+        index = self._current()
+        return self._batch.name, self._batch.offset(index), self._batch.raw(index)
+
     def run(self, batches: Iterable[Batch], consume: Callable[[Iterator[Any]], None], progress: Progress) -> int:
         """Give every record to `consume`, in slices; return how many there were.
 

@@ -9,8 +9,8 @@ is dropped, but where records are bytes. Neighbours: `formats` (chooses a reader
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NoReturn, Protocol
 
 from mapreduce.errors import RecordError
 from mapreduce.spec import EncodingErrors
@@ -19,6 +19,18 @@ from mapreduce_worker.engine.failure import RecordRefused
 from mapreduce_worker.engine.options import TaskOptions
 
 BOM: Final = codecs.BOM_UTF8
+Refuse = Callable[[RecordRefused, str, int, bytes], None]
+"""Takes the fault of a record that cannot be read, its file and offset, and its bytes. Raises the fault; or
+returns, and then the record is left out: `quarantine.Quarantine.refuse`."""
+
+
+def never(error: RecordRefused, _file: str, _offset: int, _raw: bytes) -> NoReturn:
+    """Raise: no record is left out."""
+    try:
+        raise error from error.__cause__
+    finally:
+        # Else error and frame hold each other, and with them the file that is being read.
+        del error
 
 
 class Batch(Protocol):
@@ -41,6 +53,9 @@ class Batch(Protocol):
 
     def where(self, index: int) -> str:
         """Return `file:offset` of a record."""
+
+    def raw(self, index: int) -> bytes:
+        """Return the bytes of a record as they stand in the file, without the end of the line."""
 
 
 class LineBatch:
@@ -74,6 +89,12 @@ class LineBatch:
         """Return `file:offset` of a record."""
         return f"{self.name}:{self.offset(index)}"
 
+    def raw(self, index: int) -> bytes:
+        """Return the bytes of a record as they stand in the file, without the end of the line."""
+        at = self.offset(index) - self._offset
+        end = self._raw.find(b"\n", at)
+        return _bare(self._raw[at : end if end >= 0 else None])
+
 
 class WholeBatch:
     """A file as one record."""
@@ -92,53 +113,76 @@ class WholeBatch:
         """Return `file:0`."""
         return f"{self.name}:{self.offset(index)}"
 
+    def raw(self, index: int) -> bytes:
+        """Return the bytes of the file."""
+        content = self.records[index]
+        return content if isinstance(content, bytes) else content.encode()
 
-def lines(name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[LineBatch]:
+
+def lines(
+    name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse = never
+) -> Iterator[LineBatch]:
     """Yield the lines of the bytes that begin at `offset` of the file `name`; chunks may end anywhere.
 
-    Raises `RecordRefused`, after the records before it were yielded, for one that is too long, or that is no
+    Calls `refuse`, after the records before it were yielded, for one that is too long, or that is no
     UTF-8 where `encoding_errors` is `strict`. With `bytes` the records are bytes.
     """
-    for at, raw in whole_lines(name, offset, chunks, options.max_record_bytes):
+    for at, raw in whole_lines(name, offset, chunks, options.max_record_bytes, refuse):
         if options.encoding_errors == "bytes":
             yield LineBatch(name, at, raw, split_lines(raw))
         else:
-            yield from _decode(name, at, raw, options.encoding_errors)
+            yield from _decode(name, at, raw, options.encoding_errors, refuse)
 
 
-def whole_file(name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions) -> Iterator[WholeBatch]:
-    """Yield the one record of a file, of which `chunks` are all bytes; raises `RecordRefused` as `lines` does."""
+def whole_file(
+    name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse = never
+) -> Iterator[WholeBatch]:
+    """Yield the one record of a file, of which `chunks` are all bytes; calls `refuse` as `lines` does."""
     held: list[bytes] = []
     size = 0
     for chunk in chunks:
         held.append(chunk)
         size += len(chunk)
         if size > options.max_record_bytes:
-            raise ranges.too_long(name, offset, options.max_record_bytes)
+            limit = options.max_record_bytes
+            refuse(ranges.too_long(name, offset, limit), name, offset, _beginning(held, limit))
+            return
     raw = b"".join(held)
     if options.encoding_errors == "bytes":
         yield WholeBatch(name, raw, size)
         return
     body = without_mark(offset, raw)
     try:
-        yield WholeBatch(name, body.decode("utf-8", options.encoding_errors), size)
+        decoded = body.decode("utf-8", options.encoding_errors)
     except UnicodeDecodeError as error:
-        refused = not_utf8(name, offset, raw, len(raw) - len(body) + error.start, error.reason)
-        raise refused from refused.__cause__
+        refuse(not_utf8(name, offset, raw, len(raw) - len(body) + error.start, error.reason), name, offset, raw)
+        return
+    yield WholeBatch(name, decoded, size)
 
 
-def whole_lines(name: str, offset: int, chunks: Iterator[bytes], limit: int) -> Iterator[tuple[int, bytes]]:
+def whole_lines(
+    name: str, offset: int, chunks: Iterator[bytes], limit: int, refuse: Refuse = never
+) -> Iterator[tuple[int, bytes]]:
     """Yield whole lines, many at a time, with the offset of the first; only the last may lack its `\\n`.
 
-    Raises `RecordRefused`, after the lines before it were yielded, for a line of more than `limit` bytes.
+    Calls `refuse`, after the lines before it were yielded, for a line of more than `limit` bytes.
     """
     held: list[bytes] = []
     size = 0
+    refused = False
     for chunk in chunks:
+        if refused:
+            # The rest of a line that is left out.
+            end = chunk.find(b"\n") + 1
+            offset += end or len(chunk)
+            if not end or end == len(chunk):
+                refused = not end
+                continue
+            chunk, refused = chunk[end:], False  # noqa: PLW2901 - what is left of it
         cut = chunk.rfind(b"\n") + 1
         if cut:
             raw = b"".join([*held, chunk[:cut]]) if held or cut < len(chunk) else chunk
-            yield from _within(name, offset, raw, limit)
+            yield from _within(name, offset, raw, limit, refuse)
             offset += size + cut
             held, size = ([chunk[cut:]], len(chunk) - cut) if cut < len(chunk) else ([], 0)
         else:
@@ -146,22 +190,32 @@ def whole_lines(name: str, offset: int, chunks: Iterator[bytes], limit: int) -> 
             size += len(chunk)
         # One byte more, as it may be a carriage return that a line feed follows.
         if size > limit + 1:
-            raise ranges.too_long(name, offset, limit)
+            refuse(ranges.too_long(name, offset, limit), name, offset, _beginning(held, limit))
+            offset += size
+            held, size, refused = [], 0, True
     if size:
-        yield from _within(name, offset, b"".join(held), limit)
+        yield from _within(name, offset, b"".join(held), limit, refuse)
 
 
-def _within(name: str, offset: int, raw: bytes, limit: int) -> Iterator[tuple[int, bytes]]:
-    """Yield lines if none is too long, else those before the first that is."""
+def _beginning(held: Sequence[bytes], limit: int) -> bytes:
+    """Return what is shown of a record that is too long: the same however its bytes come in chunks."""
+    return b"".join(held)[:limit]
+
+
+def _within(name: str, offset: int, raw: bytes, limit: int, refuse: Refuse) -> Iterator[tuple[int, bytes]]:
+    """Yield lines, but those that are too long."""
+    begin = 0
     if len(raw) > limit:
         at = 0
         for line in raw.split(b"\n"):
             if len(line) - line.endswith(b"\r") > limit:
-                if at:
-                    yield offset, raw[:at]
-                raise ranges.too_long(name, offset + at, limit)
+                if at > begin:
+                    yield offset + begin, raw[begin:at]
+                refuse(ranges.too_long(name, offset + at, limit), name, offset + at, line[:limit])
+                begin = at + len(line) + 1
             at += len(line) + 1
-    yield offset, raw
+    if begin < len(raw):
+        yield offset + begin, raw[begin:] if begin else raw
 
 
 def without_mark(offset: int, raw: bytes) -> bytes:
@@ -181,18 +235,27 @@ def split_lines(raw: bytes) -> list[bytes]:
     return lines
 
 
-def _decode(name: str, offset: int, raw: bytes, errors: EncodingErrors) -> Iterator[LineBatch]:
-    body = without_mark(offset, raw)
-    try:
-        decoded = body.decode("utf-8", errors)
-    except UnicodeDecodeError as error:
-        at = len(raw) - len(body) + error.start
-        start = raw.rfind(b"\n", 0, at) + 1
-        if start:
-            yield from _decode(name, offset, raw[:start], errors)
-        refused = not_utf8(name, offset, raw, at, error.reason)
-        raise refused from refused.__cause__
-    yield LineBatch(name, offset, raw, _lines(decoded))
+def _decode(name: str, offset: int, raw: bytes, errors: EncodingErrors, refuse: Refuse) -> Iterator[LineBatch]:
+    while raw:
+        body = without_mark(offset, raw)
+        try:
+            decoded = body.decode("utf-8", errors)
+        except UnicodeDecodeError as error:
+            at = len(raw) - len(body) + error.start
+            start, end = raw.rfind(b"\n", 0, at) + 1, raw.find(b"\n", at) + 1 or len(raw)
+            if start:
+                before = raw[:start]
+                yield LineBatch(name, offset, before, _lines(without_mark(offset, before).decode()))
+            refuse(not_utf8(name, offset, raw, at, error.reason), name, offset + start, _bare(raw[start:end]))
+            offset, raw = offset + end, raw[end:]
+        else:
+            yield LineBatch(name, offset, raw, _lines(decoded))
+            return
+
+
+def _bare(line: bytes) -> bytes:
+    """Return a line without its end."""
+    return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _lines(decoded: str) -> list[str]:

@@ -30,6 +30,7 @@ from mapreduce.protocol import (
     Staged,
     StagePart,
 )
+from mapreduce_worker.engine import ranges
 from mapreduce_worker.gateway import data_files, planner
 from mapreduce_worker.gateway.apart import require_apart
 from mapreduce_worker.gateway.core.operations import Reported, Work
@@ -108,7 +109,8 @@ class Operations:
             return None
         if self._input is None:
             spec = self.job.spec
-            self._input = InputFiles(self._settings.root_input, spec.inputs, spec.max_record_bytes)
+            longest = ranges.longest(spec.max_record_bytes, spec.skip_bad_records)
+            self._input = InputFiles(self._settings.root_input, spec.inputs, longest)
         return self._input
 
     def _open_output(self, work: OpenOutput) -> Reported:
@@ -145,6 +147,7 @@ class Operations:
             facts=PartFacts(checksum=work.checksum, rows=work.rows, size=work.size),
             records=work.records,
             counters=work.counters,
+            bad=work.bad,
         )
         event = await _in_thread(lambda: output.staged(part)) or await self._fetch_and_stage(work, part, watch)
         staged = Staged(
@@ -156,6 +159,7 @@ class Operations:
             size=event.size,
             records=event.records,
             counters=event.counters,
+            bad=event.bad,
         )
         return Reported(work.attempt, (staged,))
 
@@ -175,7 +179,13 @@ class Operations:
 
     def _publish(self, work: PublishOutput, watch: Watch) -> Reported:
         summary = self.output().publish(
-            work.attempt, work.manifest, time.time(), watch, parts=work.parts, left_out=work.left_out
+            work.attempt,
+            work.manifest,
+            time.time(),
+            watch,
+            parts=work.parts,
+            left_out=work.left_out,
+            bad=work.bad,
         )
         return Reported(work.attempt, (Published(attempt=work.attempt, summary=summary),))
 

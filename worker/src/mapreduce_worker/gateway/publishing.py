@@ -9,13 +9,15 @@ Neighbours: `storage.py`, the only caller; `merge_process.py`, which merges.
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from mapreduce import paths
+from mapreduce import bad_records, paths
+from mapreduce.bad_records import BadRecord
 from mapreduce.errors import CorruptionError, SystemFault
 from mapreduce.history import Frame, HistoryEvent, render
 from mapreduce.ids import AttemptId
@@ -45,13 +47,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes into the output beside the merged parts; `staged` in the order of partitions."""
+    """What goes into the output beside the merged parts; `staged` in the order of partitions, `bad` in that of the
+    input."""
 
     frames: Iterator[Frame]
     staged: tuple[HistoryEvent, ...]
     manifest: bytes
     attempt: AttemptId
     wall: float
+    bad: tuple[BadRecord, ...] = ()
 
 
 class _Named(msgspec.Struct):
@@ -73,8 +77,11 @@ def prepare(store: Store, formats: Formats, target: Target, content: Content, wa
     mark = str(content.attempt)
     files = _write_data(store, formats, target, content, watch)
     write_events(store, target.staging, render(_with_last_event(content)), mark)
-    summary = data_files.summary(target.path, files)
+    summary = msgspec.structs.replace(data_files.summary(target.path, files), bad_records=len(content.bad))
     manifest = _manifest(target, content, summary, files)
+    if content.bad:
+        bad = posixpath.join(target.staging, paths.BAD_RECORDS)
+        durable.write(store, bad, bad_records.render(content.bad), mark)
     durable.write(store, posixpath.join(target.staging, paths.MANIFEST), manifest, mark)
     if not watch(summary.records, summary.size):
         raise Abandoned("the publication was cancelled")
@@ -87,6 +94,8 @@ def finish(store: Store, target: Target) -> OutputSummary:
     store.sync(target.staging)
     result = summary(store, target.staging, target.path)
     published = _PUBLISHED | {file.name for file in _read_manifest(store, target.staging).files}
+    if result.bad_records:
+        published |= {paths.BAD_RECORDS}
     for entry in store.list(target.staging):
         if entry.name not in published:
             durable.remove_tree(store, posixpath.join(target.staging, entry.name))
@@ -166,8 +175,16 @@ def _manifest(target: Target, content: Content, output: OutputSummary, files: Se
     """Return the manifest: what the master knows, and what the gateway has seen with its own eyes."""
     known = msgspec.json.decode(content.manifest or b"{}", type=dict[str, object])
     parts = [_part_fields(event) for event in content.staged]
-    own = {"version": 1, "uid": target.uid, "output": output, "files": files, "parts": parts}
+    own: dict[str, object] = {"version": 1, "uid": target.uid, "output": output, "files": files, "parts": parts}
+    if content.bad:
+        own["bad_records"] = _bad_file(content.bad)
     return sealed.seal(known | own)
+
+
+def _bad_file(found: Sequence[BadRecord]) -> Written:
+    data = bad_records.render(found)
+    checksum = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return Written(paths.BAD_RECORDS, len(found), len(data), checksum)
 
 
 def _part_fields(event: HistoryEvent) -> dict[str, object]:

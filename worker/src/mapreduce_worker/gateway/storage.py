@@ -18,6 +18,7 @@ from typing import Final, Protocol
 import msgspec
 
 from mapreduce import paths
+from mapreduce.bad_records import BadRecord
 from mapreduce.errors import CorruptionError, OutputError, SystemFault
 from mapreduce.history import Frame, HistoryEvent, render
 from mapreduce.ids import AttemptId
@@ -87,6 +88,7 @@ class PartToStage(msgspec.Struct, frozen=True, kw_only=True):
     facts: PartFacts
     records: int = 0
     counters: dict[str, int] = {}
+    bad: tuple[BadRecord, ...] = ()
 
 
 class Output:
@@ -258,6 +260,7 @@ class Output:
                 size=part.facts.size,
                 records=part.records,
                 counters=part.counters,
+                bad=part.bad,
             )
             self._opened().append([Frame(max(part.attempt.epoch, self._opened().epoch), 0, event)])
         return event
@@ -269,7 +272,7 @@ class Output:
 
     # --- publish --------------------------------------------------------------------------
 
-    def publish(
+    def publish(  # noqa: PLR0913 - what is published, one by one
         self,
         attempt: AttemptId,
         manifest: bytes,
@@ -278,12 +281,14 @@ class Output:
         *,
         parts: int | None = None,
         left_out: Collection[int] = (),
+        bad: tuple[BadRecord, ...] = (),
     ) -> OutputSummary:
         """Merge the parts and give the whole directory its final name, by one rename.
 
         `manifest` is JSON: what the master knows. `parts` is how many there are, unless one a
-        partition; those `left_out` are missing. Raises `Abandoned` once `watch` says no, if that
-        is before everything is durable; `OutputReserved` if the name was lost.
+        partition; those `left_out` are missing. `bad`: records that are in none, in the order of the
+        input. Raises `Abandoned` once `watch` says no, if that is before everything is durable;
+        `OutputReserved` if the name was lost.
         """
         summary = self.published()
         if summary is not None:
@@ -301,6 +306,7 @@ class Output:
                 manifest=manifest,
                 attempt=attempt,
                 wall=wall,
+                bad=bad,
             )
             publishing.prepare(self._store, self._formats, target, content, watch)
         self._journal = None

@@ -171,6 +171,7 @@ class Runner:
             size=made.size,
             records=made.records,
             counters=made.counters,
+            bad=made.bad,
         )
 
     def _reduce(self, job_class: type[Job], task: ReduceInSlot, work: Path) -> FromSlot:
@@ -210,7 +211,7 @@ class Runner:
     def _source(self, fetched: FetchedInput | None) -> Source:
         if fetched is None:
             root = Path(self._prepare.root_input)
-            limit = self._options.max_record_bytes
+            limit = ranges.longest(self._options.max_record_bytes, self._options.skip_bad_records)
             return lambda part, position: ranges.read_range(root, part, limit)
         return lambda part, position: _fetched_range(fetched, position)
 

@@ -1,0 +1,44 @@
+"""Bad records: what maps left out, counted over exactly the maps that count, and held against the job's limit.
+
+A lost output takes its records back until its map has run again, so that none counts twice. Neighbours: `maps.py`
+(whose outputs come and go), `answers.py` (hands them to the gateway that publishes), `mapreduce.bad_records`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mapreduce import bad_records
+from mapreduce.bad_records import BadRecord
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.states import TaskState
+
+
+def note(book: Book, index: int, found: tuple[BadRecord, ...]) -> None:
+    """Note what the attempt that counts of a map has left out, instead of what was noted before."""
+    book.bad.pop(index, None)
+    if found:
+        book.bad[index] = found
+
+
+def count(book: Book, index: int, sign: int) -> None:
+    """Add the records that a map left out, or take them off; the job fails if they grow too many."""
+    found = book.bad.get(index)
+    if not found:
+        return
+    book.bad_count += sign * len(found)
+    if sign < 0:
+        return
+    limit = book.spec.skip_bad_records
+    if book.bad_count > limit:
+        book.fail("TooManyBadRecords", bad_records.too_many(limit, found[-1]))
+    else:
+        first = f"the first that was noticed is at {found[0].where}: {found[0].message}"
+        book.announce_first("Warning", "BadRecordsSkipped", f"bad records are left out; {first}")
+
+
+def in_order(book: Book) -> tuple[BadRecord, ...]:
+    """Return those of the maps that have succeeded, in the order of the input."""
+    table = book.tasks["map"]
+    succeeded: Iterable[int] = (index for index in sorted(book.bad) if table.is_in(index, TaskState.SUCCEEDED))
+    return tuple(record for index in succeeded for record in book.bad[index])
