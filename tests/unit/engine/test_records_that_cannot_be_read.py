@@ -6,6 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from mapreduce.bad_records import BadRecord
 from mapreduce.errors import RecordError
 from mapreduce.plan import FileRange, ListedFile, split_files
 from mapreduce_worker.engine import formats, ranges
@@ -73,7 +74,7 @@ def test_each_bad_line_belongs_to_one_split(tmp_path_factory, some, split_size):
     folder = tmp_path_factory.mktemp("in")
     file = write_input(folder, b"\n".join(some))
     options = TaskOptions(max_record_bytes=LIMIT, skip_bad_records=100)
-    found = []
+    found: list[BadRecord] = []
     for split in split_files([file], split_size):
         kept = Quarantine(100)
         for part in split.ranges:

@@ -8,7 +8,7 @@ import pytest
 import mapreduce as mr
 from mapreduce import bad_records
 from mapreduce.errors import UserError
-from mapreduce_worker.engine import failure, map_part, merge, ranges
+from mapreduce_worker.engine import failure, map_part, map_task, merge, ranges
 from mapreduce_worker.engine.failure import UserTaskError
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support.engine_runs import add, attempt, collect, map_file, nothing, one_split, rows_of, write_input
@@ -98,7 +98,7 @@ def part_of(folder, content, skip=0):
     job = job_of(words)
     run = map_part.MapPartRun(job, TaskOptions(skip_bad_records=skip), nothing)
     split = one_split(write_input(folder, content))
-    batches = map_part.map_task.batches(split, lambda part, _: ranges.read_range(folder, part), TaskOptions())
+    batches = map_task.batches(split, lambda part, _: ranges.read_range(folder, part), TaskOptions())
     made = run.run(batches, folder / "part")
     return list(merge.pairs([folder / "part"])), made
 
@@ -154,13 +154,13 @@ def test_what_cannot_be_carried_makes_its_whole_record_bad(tmp_path, reduce, yie
     if reduce is None:
         run = map_part.MapPartRun(job, TaskOptions(skip_bad_records=1), nothing)
         source = lambda part, _: ranges.read_range(tmp_path, part)  # noqa: E731 - one line, used once
-        made = run.run(map_part.map_task.batches(one_split(file), source, TaskOptions()), tmp_path / "part")
+        found = run.run(map_task.batches(one_split(file), source, TaskOptions()), tmp_path / "part").bad
         assert list(merge.pairs([tmp_path / "part"])) == [("a", 1), ("a", 1)]
     else:
-        made, _ = map_file(job, tmp_path, file, skip=1)
+        found = map_file(job, tmp_path, file, skip=1)[0].bad
         values = [value for part in rows_of(tmp_path / "map.out") for _, value in part]
         assert sum(values) == 2
-    assert [(bad.where, bad.reason) for bad in made.bad] == [("input.txt:5", reason)]
+    assert [(bad.where, bad.reason) for bad in found] == [("input.txt:5", reason)]
 
 
 def test_keys_of_two_types_are_no_bad_record(tmp_path):

@@ -158,6 +158,7 @@ class Book:
         """When it may next be asked whether there is a higher epoch."""
 
         self._begin_work()
+        self._begin_sums()
         self._begin_memory()
 
     def _begin_work(self) -> None:
@@ -181,17 +182,6 @@ class Book:
         """Bytes of the split in the middle, by size."""
         self.records = array("Q")
         """Input records of each map that finished."""
-        self.counted = Counted()
-        """What each map that finished has counted."""
-        self.bad: dict[int, tuple[BadRecord, ...]] = {}
-        """Records that a map which finished has left out, by its index."""
-        self.bad_count = 0
-        """How many of them are of maps that have succeeded."""
-        self.done_records = 0
-        self.done_size = 0
-        """Input records and bytes of the maps that have succeeded."""
-        self.tally = Tally()
-        """What the succeeded maps and the staged reduces have counted."""
         self.draft: PlanDraft | None = None
         self.draft_sequence = 0
         """The journal's sequence that ends the plan of this epoch, 0 before."""
@@ -216,6 +206,20 @@ class Book:
         """When it may next be looked for attempts that are slow."""
         self.finished = 0
         """Tasks that finished, for telling disruptions in a row."""
+
+    def _begin_sums(self) -> None:
+        """What the tasks that finished have read, counted and left out."""
+        self.counted = Counted()
+        """What each map that finished has counted."""
+        self.bad: dict[int, tuple[BadRecord, ...]] = {}
+        """Records that a map which finished has left out, by its index."""
+        self.bad_count = 0
+        """How many of them are of maps that have succeeded."""
+        self.done_records = 0
+        self.done_size = 0
+        """Input records and bytes of the maps that have succeeded."""
+        self.tally = Tally()
+        """What the succeeded maps and the staged reduces have counted."""
 
     def _begin_memory(self) -> None:
         """What is known of an older epoch, and what was told to people."""
