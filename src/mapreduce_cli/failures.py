@@ -7,10 +7,10 @@ Every message says what is wrong, where, and what to do. Neighbours: `run.py` ca
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from mapreduce.errors import MapReduceError
-from mapreduce_cli import hints, terminal
+from mapreduce_cli import hints, sizes, terminal
 
 FAILED: Final = 1
 REFUSED: Final = 2
@@ -51,6 +51,19 @@ class JobFailed(MapReduceError):
     def status(self) -> int:
         """The exit status of the command."""
         return REFUSED if self.reason in REFUSED_REASONS else FAILED
+
+
+_LAST_LINES: Final = 5
+_OF_PROCESSES: Final = frozenset({"SlotDamaged", "SlotExited", "SlotKilled", "SlotOverMemory", "NoProgress"})
+"""Reasons that end a process, whose memory may tell why."""
+
+
+def last_words(failure: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what else is known of a failed attempt of `lastFailures`: its memory, its last lines."""
+    rows = [row for row in str(failure.get("output") or "").split("\n") if row.strip()]
+    printed = tuple(f"printed: {terminal.safe(row)}" for row in rows[-_LAST_LINES:])
+    peak = failure.get("peakMemory") if failure.get("reason") in _OF_PROCESSES else 0
+    return (f"memory: {sizes.render(int(peak))} at most", *printed) if peak else printed
 
 
 def show(failure: JobFailed, typed: Mapping[str, str] | None = None, *, resource: bool = False) -> None:

@@ -20,7 +20,7 @@ from mapreduce import paths
 from mapreduce.errors import MapReduceError
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import JobSpec
-from mapreduce_cli import localjobs
+from mapreduce_cli import failures, localjobs
 from mapreduce_cli.failures import FAILED, JobFailed
 from mapreduce_cli.progress import Display, Snapshot, display
 from mapreduce_operator.core.events import Announce, Event, FindJobs, JobsFound, JobStatus, WorkersListed
@@ -51,7 +51,7 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
     except JobFailed as failure:
         _tidy(spec, root, keep_history=failure.status == FAILED)
         logs = localjobs.keep_logs(folder) if failure.reason in LOGS_TELL_MORE else None
-        failure.notes = _notes(spec, root, logs)
+        failure.notes += _notes(spec, root, logs)
         raise
     except BaseException:
         # Interrupted, or a defect: nothing of the job stays.
@@ -141,9 +141,10 @@ def _result(phase: Phase, status: JobStatus | None) -> OutputSummary:
     failed = [condition for condition in (status.conditions if status else ()) if condition.type == "Failed"]
     reason, message = (failed[-1].reason, failed[-1].message) if failed else ("InternalError", "the job ended early")
     last = status.last_failures[-1] if status and status.last_failures else None
-    if last is None or last.reason != reason:
+    if last is None or reason not in (last.reason, "DisruptionLimit"):
         raise JobFailed(reason, message)
-    raise JobFailed(reason, message, where=last.where, traceback=last.traceback)
+    known = {"reason": last.reason, "peakMemory": last.peak_memory, "output": last.output}
+    raise JobFailed(reason, message, where=last.where, traceback=last.traceback, notes=failures.last_words(known))
 
 
 class _Watcher:

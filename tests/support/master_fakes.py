@@ -63,6 +63,8 @@ class FakeProcess:
         self.active: dict[AttemptId, Assignment] = {}
         self.ended: set[AttemptId] = set()
         self.known: set[AttemptId] = set()
+        self.cannot_kill = False
+        """Its slots cannot be killed, so it says nothing of attempts that hang."""
         self.reports: dict[int, Outcome] = {}
         self.number = 0
         self.waiting: set[AttemptId] = set()
@@ -161,6 +163,11 @@ class FakeProcess:
         for attempt in answer.cancellations:
             if attempt in self.active:
                 self.report(AttemptCancelled(attempt=attempt))
+        for attempt in answer.hanging:
+            if attempt in self.active and not self.cannot_kill:
+                where = "Where it was (most recent call first):"
+                error = ErrorInfo(kind="user", reason="NoProgress", message="hung", traceback=where, peak_memory=7)
+                self.report(AttemptFailed(attempt=attempt, error=error))
         self.take_rest(answer)
 
     def take(self, assignment: Assignment) -> None:

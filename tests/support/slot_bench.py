@@ -18,6 +18,7 @@ from mapreduce_worker.core.events import (
     MapInSlot,
     Progressed,
     ReduceInSlot,
+    SlotAwaited,
 )
 from mapreduce_worker.engine import map_output
 from mapreduce_worker.engine.options import TaskOptions
@@ -58,6 +59,8 @@ class Bench:
     def _post(self, event: Event) -> None:
         if isinstance(event, Progressed):
             self.progress.append(event)
+        elif isinstance(event, SlotAwaited):
+            return
         else:
             self.events.put_nowait(event)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mapreduce_cli import sizes, terminal
+from mapreduce_cli import failures, sizes, terminal
 from mapreduce_cli.cluster import jobs
 from mapreduce_cli.cluster.commands import Asked, command
 from mapreduce_cli.cluster.lookup import events_of, find_job, pods_of
@@ -64,6 +64,7 @@ def _progress(job: Json, now: float) -> list[tuple[str, str]]:
         ("Message", terminal.one_line(str(status.get("message") or ""))),
         ("Maps", _counts(status.get("map") or {})),
         ("Reduces", _counts(status.get("reduce") or {})),
+        ("Charged", charged(status.get("charged") or {})),
         ("Left out", jobs.left_out(job)),
         ("Bad records", jobs.bad_records(job)),
         ("Workers", str((status.get("workers") or {}).get("summary") or "")),
@@ -83,6 +84,12 @@ def _counts(counts: Json) -> str:
     parts = [str(counts.get("progress") or "")]
     parts += [f"{counts[word]} {word}" for word in ("active", "failed", "retried", "speculative") if counts.get(word)]
     return ", ".join(part for part in parts if part)
+
+
+def charged(charges: Json) -> str:
+    """Return what each budget of failures paid for; empty if none did."""
+    named = (("user", "user code"), ("disruption", "disruption"), ("segments", "lost segments"))
+    return ", ".join(f"{name} {charges[word]}" for word, name in named if charges.get(word))
 
 
 def _fields(fields: list[tuple[str, str]]) -> Iterator[str]:
@@ -163,6 +170,8 @@ def _failures(job: Json, now: float) -> Iterator[str]:
         for line in str(failure.get("traceback") or "").rstrip().split("\n"):
             if line:
                 yield f"    {line}"
+        for line in failures.last_words(failure):
+            yield f"    {line}"
 
 
 def _pods(pods: list[Json], now: float) -> Iterator[str]:

@@ -142,7 +142,10 @@ def _failed(known: Known) -> Iterator[Reason]:
     for failure in (jobs.status(known.job).get("lastFailures") or [])[-1:]:
         where = f" at {failure['where']}" if failure.get("where") else ""
         lines = str(failure.get("traceback") or "").rstrip().split("\n")
-        said = f"; it ended with: {lines[-1].strip()}" if lines[-1].strip() else ""
+        if lines[0].endswith("(most recent call first):"):
+            said = f"; it was at: {lines[1].strip()}" if lines[1:] else ""
+        else:
+            said = f"; it ended with: {lines[-1].strip()}" if lines[-1].strip() else ""
         yield Reason(
             f"the last failure was {failure.get('task')}{where}: {failure.get('message')}{said}",
             f"mapreduce describe {jobs.name(known.job)} shows the whole traceback",

@@ -77,13 +77,16 @@ def failure(found: Json) -> JobFailed | None:
         return None
     reason, message = str(condition.get("reason")), str(condition.get("message"))
     last = (jobs.status(found).get("lastFailures") or [{}])[-1]
-    about = last if last.get("reason") == reason else {}
+    about = last if reason in (last.get("reason"), "DisruptionLimit") else {}
     return JobFailed(
         reason,
         message,
         where=str(about.get("where") or ""),
         traceback=str(about.get("traceback") or ""),
-        notes=(f"more: mapreduce describe {jobs.name(found)}",),
+        notes=(
+            *failures.last_words(about),
+            f"more: mapreduce describe {jobs.name(found)}",
+        ),
     )
 
 

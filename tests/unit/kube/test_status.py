@@ -10,7 +10,7 @@ from mapreduce import words
 from mapreduce.protocol import OutputSummary
 from mapreduce_operator.core import suspension
 from mapreduce_operator.core.book import KEPT_FAILURES
-from mapreduce_operator.core.events import Announce, Condition, JobStatus, PhaseCounts, TaskFailure
+from mapreduce_operator.core.events import Announce, Charges, Condition, JobStatus, PhaseCounts, TaskFailure
 from mapreduce_operator.core.status import NAMED_TASKS
 from mapreduce_operator.kube import events, pods, status
 from tests.support.kube_objects import UID, parsed
@@ -49,6 +49,7 @@ def test_a_running_job_shows_its_progress():
             size=70,
             total_size=700,
             message="one worker starts",
+            charges=Charges(user=2, segments=1),
         ),
         3,
         {},
@@ -58,6 +59,7 @@ def test_a_running_job_shows_its_progress():
         "observedGeneration": 3,
         "phase": "Mapping",
         "message": "one worker starts",
+        "charged": {"user": 2, "disruption": 0, "segments": 1},
         "startTime": AT,
         "completionTime": None,
         "retries": 3,
@@ -104,6 +106,13 @@ def test_a_condition_that_says_the_same_keeps_its_time_and_one_that_turned_does_
 
     assert time_of("False") == "2020-01-01T00:00:00Z"
     assert time_of("True") == AT
+
+
+def test_a_failure_says_what_was_printed_last_and_how_much_memory_it_took():
+    told = msgspec.structs.replace(failure(), output="x" * 5000 + "the end", peak_memory=1 << 20)
+    (shown,) = status.patch(JobStatus(phase="Mapping", last_failures=(told,)), 1, {})["status"]["lastFailures"]
+    assert shown["output"] == "x" * 993 + "the end"
+    assert shown["peakMemory"] == 1 << 20
 
 
 def test_failures_are_told_as_the_user_reads_them():

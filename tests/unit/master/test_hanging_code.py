@@ -30,6 +30,8 @@ def test_an_attempt_without_progress_is_killed_and_its_task_charged():
     assert [str(attempt) for _, attempt in job.running("map")] == ["map-0.e1.1"]
     failure = job.status.last_failures[-1]
     assert failure.message.startswith("no progress for 30 s: ")
+    assert failure.traceback == "Where it was (most recent call first):"
+    assert failure.peak_memory == 7
     assert re.fullmatch(r"job\.py on \S+, bytes 0 to \d+, after 0 records, 0 bytes", failure.where)
     assert job.run_to_the_end() == "Succeeded"
 
@@ -53,3 +55,23 @@ def test_code_that_always_hangs_fails_the_job():
     beat(job, 60)
     assert job.phase == "Failed"
     assert job.status.conditions[-1].reason == "NoProgress"
+
+
+def test_a_worker_that_cannot_end_it_within_a_lease_is_not_waited_for():
+    job = job_that_allows(30.0, workers=2)
+    for worker in job.workers:
+        worker.cannot_kill = True
+    beat(job, 32)
+    assert job.history("Charged") == []
+    beat(job, 16)
+    (charged,) = job.history("Charged")
+    assert (str(charged.attempt), charged.reason, charged.budget) == ("map-0.e1.0", "NoProgress", "user")
+    assert [str(attempt) for _, attempt in job.running("map")] == ["map-0.e1.1"]
+
+
+def test_an_attempt_that_moves_again_before_it_was_ended_is_not_charged():
+    job = job_that_allows(30.0)
+    for worker in job.workers:
+        worker.cannot_kill = True
+    beat(job, 60, lambda second: (second // 40, 0, 0))
+    assert job.history("Charged") == []

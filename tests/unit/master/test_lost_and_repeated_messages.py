@@ -51,7 +51,8 @@ def test_an_assignment_that_was_seen_and_never_begun_goes_back_uncharged():
     job.settle()
     job.pass_time(4)
     lost = job.history("Lost")
-    assert [(event.attempt, event.budget) for event in lost] == [(attempt, "")]
+    assert [(event.attempt, event.budget) for event in lost] == [(attempt, "disruption")]
+    assert job.history("Charged") == []
     assert [str(attempt) for _, attempt in job.running("map")] == ["map-0.e1.1"]
     assert job.history("Charged") == []
 

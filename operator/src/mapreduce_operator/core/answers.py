@@ -91,7 +91,7 @@ def _has_news(book: Book, worker: Worker) -> bool:
 
 
 def _is_news(attempt: Attempt) -> bool:
-    if attempt.cancel:
+    if attempt.cancel or attempt.asked_at:
         return attempt.told == 0
     return not attempt.started and attempt.sent == 0
 
@@ -118,6 +118,7 @@ def _answer(book: Book, worker: Worker) -> None:
         acknowledged=worker.applied,
         assignments=_assignments(book, worker),
         cancellations=tuple(_cancellations(worker)),
+        hanging=tuple(_hanging(worker)),
         locations=_locations(book, worker),
         journal=_frames(book, worker),
         input_address=book.input_address,
@@ -167,6 +168,13 @@ def _cancellations(worker: Worker) -> list[AttemptId]:
     return found
 
 
+def _hanging(worker: Worker) -> list[AttemptId]:
+    asked = [attempt for attempt in worker.attempts.values() if attempt.asked_at and not attempt.cancel]
+    for attempt in asked:
+        attempt.told = worker.answered
+    return [attempt.id for attempt in asked]
+
+
 def _locations(book: Book, worker: Worker) -> Locations | None:
     if not _locations_due(book, worker):
         return None
@@ -195,6 +203,7 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
                 split=_decode_split(book.splits[task.index]),
                 ticket=book.input_ticket(),
                 makes_part=book.map_only,
+                alone=attempt.alone,
             )
         case "reduce":
             return RunReduce(
@@ -203,6 +212,7 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
                 maps=book.outputs.count,
                 ticket=book.ticket(tickets.partition_scope(task.step, task.index)),
                 key_type=book.key_type,
+                alone=attempt.alone,
             )
         case "stage":
             return _stage(book, attempt)

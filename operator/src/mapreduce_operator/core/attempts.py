@@ -19,10 +19,11 @@ DISCARDS: Final = 10_000
 """Results that a worker may still have to be told to delete; those beyond stay until it ends."""
 
 
-def give(book: Book, worker: Worker, kind: Kind, index: int) -> Attempt:
+def give(book: Book, worker: Worker, kind: Kind, index: int, *, alone: bool = False) -> Attempt:
     """Give a new attempt of a task to a worker; it goes out with the worker's next answer."""
     table = book.tasks[kind]
     attempt = Attempt(table.new_attempt(index, book.epoch), worker, book.now)
+    attempt.alone = alone
     _hand_out(book, attempt)
     if kind != "publish":
         book.record("Assigned", attempt=attempt.id, worker=worker)
@@ -49,6 +50,7 @@ def _hand_out(book: Book, attempt: Attempt) -> None:
 def adopt(book: Book, worker: Worker, attempt_id: AttemptId) -> Attempt:
     """Take over an attempt of an older epoch that a worker runs."""
     attempt = Attempt(attempt_id, worker, book.now)
+    attempt.alone = attempt_id.task.index in book.tasks[attempt_id.task.kind].greedy
     attempt.started = True
     _begin(book, attempt)
     worker.free = min(worker.free, worker.slots - len(worker.attempts))

@@ -90,6 +90,8 @@ class Recovered(msgspec.Struct):
     pages: list[tuple[Split, ...]] = []
     header: PlanHeader | None = None
     charged: dict[TaskId, int] = {}
+    charges: dict[Budget, int] = {}
+    greedy: set[TaskId] = set()
     last_error: dict[TaskId, tuple[str, str]] = {}
     staged: dict[int, Part] = {}
     made: dict[int, tuple[Part, str]] = {}
@@ -246,6 +248,8 @@ class Book:
         self.input_problem = Failure("", "")
         self.announced: set[tuple[str, str]] = set()
         self.last_failures: list[TaskFailure] = []
+        self.charges: dict[Budget, int] = {"user": 0, "disruption": 0, "segments": 0}
+        """What each budget paid for, of the whole job."""
         self.journal_trouble: JournalTrouble | None = None
         """Why the output's gateway cannot write the journal now."""
         self.summary: OutputSummary | None = None

@@ -306,6 +306,18 @@ class TaskFailure(msgspec.Struct, frozen=True, kw_only=True):
     where: str
     traceback: str
     wall: float
+    output: str = ""
+    """The end of what the attempt printed."""
+    peak_memory: int = 0
+    """The most bytes of memory that it was seen to use; 0 if nobody looked."""
+
+
+class Charges(msgspec.Struct, frozen=True, kw_only=True):
+    """What each budget of failures paid for, in the whole job."""
+
+    user: int = 0
+    disruption: int = 0
+    segments: int = 0
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -327,6 +339,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     counters: dict[str, int] = {}
     """What the user's code counted in the attempts that count."""
     last_failures: tuple[TaskFailure, ...] = ()
+    charges: Charges = Charges()
     """The newest last."""
     failed_tasks: tuple[str, ...] = ()
     """The first tasks that spent their budget and were left out, as `maxFailedTasks` allows; how many

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, Outcome, Progress, ReduceSucceeded, Report
-from mapreduce_operator.core import adoption, attempts, credible, epochs, failures, fleet, policies, reports, storage
+from mapreduce_operator.core import adoption, attempts, credible, epochs, failures, fleet, hanging, reports, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Exchanged, Refuse
 from mapreduce_operator.core.tasks import Attempt
@@ -144,10 +144,9 @@ def _note_progress(book: Book, attempt: Attempt, progress: Progress) -> None:
     if progress.waiting or not attempt.started or reached != attempt.progress:
         attempt.progress = reached
         attempt.moved_at = book.now
-        return
-    verdict = policies.progress(book.now - attempt.moved_at, book.spec.limits)
-    if verdict is not None:
-        failures.no_progress(book, attempt, verdict)
+        attempt.asked_at = 0.0
+    else:
+        hanging.judge(book, attempt)
 
 
 def _vanished(book: Book, attempt: Attempt) -> None:

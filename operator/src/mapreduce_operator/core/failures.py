@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from mapreduce.history import Budget
 from mapreduce.ids import Kind, TaskId
 from mapreduce.protocol import AttemptFailed, ErrorInfo, SegmentsLost
 from mapreduce_operator.core import attempts, maps, parts, places, policies
 from mapreduce_operator.core.book import KEPT_FAILURES, Book
 from mapreduce_operator.core.events import TaskFailure
-from mapreduce_operator.core.policies import Verdict
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker
@@ -23,6 +23,7 @@ STAGE_TRIES: Final = 3
 _TEXT: Final = 2000
 """Characters of a message that go into the history."""
 MOVED: Final = "SegmentUnreadable"
+OVER_MEMORY: Final = "SlotOverMemory"
 
 
 def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
@@ -30,10 +31,12 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     worker, kind, index = attempt.worker, attempt.id.task.kind, attempt.id.task.index
     counted = attempts.end(book, attempt)
     text = policies.one_line(error)[:_TEXT]
-    book.record("Failed", attempt=attempt.id, worker=worker, reason=error.reason, message=text)
+    free = error.kind != "disruption" or not counted or attempts.is_spare(book, attempt)
+    budget: Budget = "" if free else "disruption"
+    book.record("Failed", attempt=attempt.id, worker=worker, reason=error.reason, message=text, budget=budget)
     if not counted:
         return
-    _remember(book, attempt, error)
+    remember(book, attempt, error)
     if error.kind == "refused":
         verdict = policies.refusal(str(attempt.id.task), error)
         book.open_refused = book.open_refused or kind == "open"
@@ -43,22 +46,10 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     elif error.kind == "user":
         charge_user(book, attempt, error)
     else:
+        _tell_of_disruption(book, attempt, error)
         disrupted(book, attempt, error.reason, error.message)
         if kind in ("open", "plan", "publish", "clean"):
             _pause(book, kind, index)
-
-
-def no_progress(book: Book, attempt: Attempt, verdict: Verdict) -> None:
-    """The user's code of an attempt hangs: its slot is killed, and its task is charged and runs again."""
-    kind, index = attempt.id.task.kind, attempt.id.task.index
-    if attempt.cancel or kind not in ("map", "reduce", "load"):
-        return
-    records, size, _ = attempt.progress
-    where = f"{places.of(book, kind, index)}, after {records} records, {size} bytes"
-    error = ErrorInfo(kind="user", reason=verdict.reason, message=verdict.message, where=where)
-    attempts.cancel(book, attempt, verdict.reason)
-    _remember(book, attempt, error)
-    charge_user(book, attempt, error)
 
 
 def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *, oom: bool = False) -> None:
@@ -70,12 +61,15 @@ def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *
     if not attempts.end(book, attempt):
         return
     kind, index = attempt.id.task.kind, attempt.id.task.index
-    book.record("Lost", attempt=attempt.id, worker=attempt.worker, reason=reason, message=message)
+    charged = oom and kind in ("map", "reduce", "load")
+    free = charged or reason == "NotStarted" or attempts.is_spare(book, attempt)
+    budget: Budget = "" if free else "disruption"
+    book.record("Lost", attempt=attempt.id, worker=attempt.worker, reason=reason, message=message, budget=budget)
     if kind == "stage" and book.producers.is_in(index, TaskState.STAGING):
         book.to_stage.add(index)
     if reason == "NotStarted":
         attempts.put_back(book, kind, index)
-    elif oom and kind in ("map", "reduce", "load"):
+    elif charged:
         text = "the kernel ended the worker, because its memory ran out"
         charge_user(book, attempt, ErrorInfo(kind="user", reason="SlotOverMemory", message=text))
     else:
@@ -91,6 +85,9 @@ def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     elsewhere = before is not None and before[0] == text and before[1] != attempt.worker.name
     table.last_error[index] = (text, attempt.worker.name)
     count = table.charge_user(index)
+    book.charges["user"] += 1
+    if error.reason == OVER_MEMORY and kind in ("map", "reduce"):
+        table.greedy.add(index)
     sequence = book.record(
         "Charged",
         attempt=attempt.id,
@@ -102,7 +99,9 @@ def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     )
     table.blocked[index] = sequence
     verdict = policies.user_failure(str(attempt.id.task), error, count, book.spec.limits, seen_elsewhere=elsewhere)
-    book.announce("Warning", error.reason, f"{attempt.id.task} on {attempt.worker.name}: {policies.one_line(error)}")
+    again = "; it runs again alone on a worker" if index in table.greedy and verdict.action == "retry" else ""
+    about = f"{attempt.id.task} on {attempt.worker.name}"
+    book.announce("Warning", error.reason, f"{about}: {policies.one_line(error)}{again}")
     if verdict.action == "fail" and table.is_in(index, TaskState.STAGING):
         # Another attempt has finished: what this one met does not matter unless that part is lost.
         return
@@ -148,6 +147,7 @@ def disrupt(book: Book, kind: Kind, index: int, reason: str, message: str = "") 
     """Note that an attempt of a task ended through no fault of its code; the task runs again."""
     table = book.tasks[kind]
     count = table.disrupt(index, book.finished)
+    book.charges["disruption"] += 1
     attempts.put_back(book, kind, index)
     said = f"{reason}: {message}" if message else reason
     verdict = policies.disruption(str(table.id(index)), said, count, book.spec.limits)
@@ -155,6 +155,17 @@ def disrupt(book: Book, kind: Kind, index: int, reason: str, message: str = "") 
         book.record("Charged", task=table.id(index), reason=verdict.reason, budget="disruption")
         place = places.of(book, kind, index)
         book.fail(verdict.reason, f"{verdict.message}; it runs {place}" if place else verdict.message)
+
+
+def _tell_of_disruption(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
+    """Say that a slot went, as the loss of a worker is said; of a task's in a row only the 1st, 2nd, 4th and so on."""
+    kind, index = attempt.id.task.kind, attempt.id.task.index
+    count = book.tasks[kind].streak(index, book.finished) + 1
+    if kind in ("map", "reduce", "load") and not count & (count - 1):
+        about = f"{attempt.id.task} on {attempt.worker.name}"
+        most = book.spec.limits.disruptions_in_a_row
+        again = f"it runs again (disruption {count} of {most} in a row)"
+        book.announce("Warning", error.reason, f"{about}: {error.message}; {again}")
 
 
 def worker_died(book: Book, attempt: Attempt) -> None:
@@ -192,14 +203,17 @@ def _stage_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     book.to_stage.add(partition)
 
 
-def _remember(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
+def remember(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
+    """Keep a failure for people to see."""
     failure = TaskFailure(
         task=str(attempt.id.task),
         worker=attempt.worker.name,
         reason=error.reason,
         message=error.message,
         where=error.where,
-        traceback=error.traceback or error.log_tail,
+        traceback=error.traceback,
+        output=error.log_tail,
+        peak_memory=error.peak_memory,
         wall=book.at.wall,
     )
     book.last_failures = [*book.last_failures, failure][-KEPT_FAILURES:]
@@ -231,6 +245,10 @@ def segments_lost(book: Book, attempt: Attempt, complaint: SegmentsLost) -> None
 
 
 def _output_unreadable(book: Book, holder: Worker, indices: list[int]) -> None:
+    book.charges["segments"] += len(indices)
+    maps_ = f"map-{indices[0]}" if len(indices) == 1 else f"{len(indices)} maps, from map-{indices[0]} on,"
+    message = f"{holder.name}: what {maps_} made cannot be read from it, and is made again"
+    book.announce("Warning", "SegmentUnreadable", message)
     for index in indices:
         attempt_id = book.outputs.attempt(index)
         attempts.discard(book, holder, attempt_id)
@@ -258,6 +276,8 @@ def _move(book: Book, attempt: Attempt, holder: Worker) -> None:
     partition = attempt.id.task.index
     book.avoid.setdefault(partition, set()).add(attempt.worker.number)
     message = f"reducer {partition} cannot read from it"
+    book.charges["segments"] += 1
+    book.announce("Warning", MOVED, f"{holder.name}: {message}, and moves to another worker")
     book.record("Charged", worker=holder, reason=MOVED, message=message, budget="segments")
     attempts.cancel(book, attempt, MOVED)
     attempts.put_back(book, "reduce", partition)

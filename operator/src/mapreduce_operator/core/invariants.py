@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from mapreduce_operator.core import maps, scheduling
+from mapreduce_operator.core import maps, scheduling, solitude
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.master import Master
 from mapreduce_operator.core.outputs import NOBODY
@@ -57,6 +57,13 @@ def _live_attempts_agree_with_their_workers(book: Book) -> Iterator[str]:
         for attempt in worker.attempts.values():
             if not attempt.cancel and attempt.id not in live:
                 yield f"{attempt.id} on {worker.name} counts for no task"
+
+
+def _who_runs_alone_is_alone(book: Book) -> Iterator[str]:
+    for worker in book.registry.alive("worker"):
+        given = [attempt for attempt in worker.attempts.values() if attempt.id.epoch == book.epoch]
+        if worker.solitary and any(attempt.alone for attempt in given) and len(given) > 1:
+            yield f"{worker.name} has {len(given)} attempts, though one of them runs alone"
 
 
 def _backups_run_elsewhere(book: Book) -> Iterator[str]:
@@ -142,13 +149,18 @@ def _waiting_maps_get_room(book: Book) -> Iterator[str]:
         return
     if book.state not in (JobState.MAPPING, JobState.REDUCING):
         return
-    waiting = book.tasks["map"].counts[TaskState.WAITING]
-    if not waiting or not (book.map_only or maps.outputs_needed(book)):
+    waiting = scheduling.maps_beside_others(book)
+    if not book.tasks["map"].counts[TaskState.WAITING] or not (book.map_only or maps.outputs_needed(book)):
         return
     free = any(scheduling.is_free(book, worker) for worker in book.registry.alive("worker"))
     held_back = book.tasks["map"].blocked or book.tasks["map"].paused
-    if free and not held_back:
+    if waiting and free and not held_back:
         yield "a map waits, though a slot is free"
+    alone = solitude.ready(book, "map")
+    if alone and any(solitude.is_empty(book, worker) for worker in book.registry.alive("worker")):
+        yield f"map-{alone[0]} waits for a worker of its own, though one is empty"
+    if alone and any(scheduling.waiting_reduces(book, reserved=True)):
+        yield "a worker is kept free for a map that runs alone, and a reduce waits there for it"
     stuck = len(list(scheduling.waiting_reduces(book)))
     if not free and stuck and scheduling.being_preempted(book) < waiting:
         yield f"{waiting} maps wait, {stuck} reduces wait for them, and too few make room"
@@ -200,6 +212,7 @@ _RULES: Final[tuple[Callable[[Book], Iterator[str]], ...]] = (
     _states_are_counted,
     _live_attempts_agree_with_their_workers,
     _backups_run_elsewhere,
+    _who_runs_alone_is_alone,
     _running_tasks_are_run,
     _outputs_have_holders,
     _parts_are_somewhere,

@@ -130,8 +130,12 @@ def progress(silent: float, limits: Limits) -> Verdict | None:
     """Judge an attempt whose code has moved nothing for `silent` seconds, though it waits for nobody: it hangs."""
     if silent < limits.task_timeout:
         return None
-    told = f"no progress for {limits.task_timeout:g} s: no record, and no call of self.progress()"
-    return Verdict("retry", "NoProgress", told)
+    return Verdict("retry", "NoProgress", hung(limits))
+
+
+def hung(limits: Limits) -> str:
+    """Say what code did that hung."""
+    return f"no progress for {limits.task_timeout:g} s: no record, and no call of self.progress()"
 
 
 def leaves_out(already: int, limits: Limits) -> bool:

@@ -59,6 +59,9 @@ def _read_frame(found: Recovered, frame: Frame) -> None:
 
 
 def _read_event(found: Recovered, entry: HistoryEvent) -> None:
+    # That the budget of disruptions is spent is no disruption of its own.
+    if entry.budget and (entry.event == "Charged") == (entry.budget != "disruption"):
+        found.charges[entry.budget] = found.charges.get(entry.budget, 0) + 1
     if entry.task is not None:
         _read_of_task(found, entry, entry.task)
         if entry.attempt is not None:
@@ -83,6 +86,8 @@ def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
         case "Charged" if entry.budget == "user":
             found.charged[task] = found.charged.get(task, 0) + 1
             found.last_error[task] = (entry.message, entry.worker)
+            if entry.reason == failures.OVER_MEMORY:
+                found.greedy.add(task)
             found.failures = [*found.failures, _failure(entry)][-KEPT_FAILURES:]
         case "Staged" if entry.attempt is not None:
             found.staged.setdefault(task.index, _part(entry, entry.attempt))
@@ -163,6 +168,8 @@ def _first_time(book: Book, found: Recovered) -> None:
         # The time between two masters counts, and a pause does not; only the wall clock knows either.
         active_wall = max(found.active_wall, book.wanted.resumed_wall)
         book.active_since = book.at.mono - max(0.0, book.at.wall - active_wall)
+    for budget, count in found.charges.items():
+        book.charges[budget] += count
     book.last_failures = [*found.failures, *book.last_failures][-KEPT_FAILURES:]
     if found.failure is not None:
         book.fail(found.failure.reason, found.failure.message)
@@ -192,6 +199,8 @@ def _restore_tasks(book: Book, found: Recovered) -> None:
         if table is not None and task.index < table.count:
             table.user_failures[task.index] = min(255, count)
             table.last_error[task.index] = found.last_error[task]
+            if task in found.greedy and task.kind in ("map", "reduce"):
+                table.greedy.add(task.index)
             if count >= book.spec.limits.attempts_per_task and not _is_settled(found, task):
                 _spent(book, found, task, f"{task} failed {count} times, at last: {found.last_error[task][0]}")
     for task in found.left_out:

@@ -30,7 +30,7 @@ from mapreduce.protocol import (
     SegmentsLost,
     Staged,
 )
-from mapreduce_operator.core import attempts, failures, maps, parts, shape, storage
+from mapreduce_operator.core import attempts, failures, hanging, maps, parts, shape, storage
 from mapreduce_operator.core.book import Book, Part
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.tasks import Attempt
@@ -159,7 +159,14 @@ def _reduce_succeeded(book: Book, attempt: Attempt, report: ReduceSucceeded) -> 
 def _read_something_else(book: Book, attempt: Attempt, report: ReduceSucceeded, current: str) -> None:
     """It read the output of a map that has run again since, or that nobody can vouch for."""
     message = f"it read {report.consumed}, but the maps' outputs are {current or 'not all known'}"
-    book.record("Lost", attempt=attempt.id, worker=attempt.worker, reason="SegmentUnreadable", message=message)
+    book.record(
+        "Lost",
+        attempt=attempt.id,
+        worker=attempt.worker,
+        reason="SegmentUnreadable",
+        message=message,
+        budget="disruption",
+    )
     attempts.discard(book, attempt.worker, attempt.id)
     failures.disrupt(book, "reduce", attempt.id.task.index, "SegmentUnreadable", message)
     maps.run_orphans_again(book)
@@ -180,7 +187,7 @@ def _program_loaded(book: Book, attempt: Attempt, report: ProgramLoaded) -> None
 def _cancelled(book: Book, attempt: Attempt, _: AttemptCancelled) -> None:
     """Asked for: nothing more to do. Not asked for by this master: a disruption."""
     if attempts.end(book, attempt):
-        book.record("Cancelled", attempt=attempt.id, worker=attempt.worker, reason="Cancelled")
+        book.record("Cancelled", attempt=attempt.id, worker=attempt.worker, reason="Cancelled", budget="disruption")
         failures.disrupted(book, attempt, "Cancelled")
 
 
@@ -190,7 +197,7 @@ _APPLY: Final[dict[type, Callable[[Book, Attempt, Any], None]]] = {
     ReduceSucceeded: _reduce_succeeded,
     ProgramLoaded: _program_loaded,
     SegmentsLost: failures.segments_lost,
-    AttemptFailed: failures.report,
+    AttemptFailed: hanging.report,
     AttemptCancelled: _cancelled,
     PlanPageMade: storage.plan_page,
     PlanFinished: storage.plan_finished,

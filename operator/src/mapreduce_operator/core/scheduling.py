@@ -2,7 +2,8 @@
 
 Maps go first. A reduce is given out when no map waits. Where a map waits and no slot is free, a
 reduce attempt that only waits is preempted, else reducers that wait for a lost segment would
-hold every slot for ever. Neighbours: `attempts.py` (gives), `policies.py` (how many make room).
+hold every slot for ever. Neighbours: `solitude.py` (tasks that run alone), `attempts.py` (gives), `policies.py`
+(how many make room).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Literal
 
-from mapreduce_operator.core import attempts, maps, policies, storage
+from mapreduce_operator.core import attempts, maps, policies, solitude, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt
@@ -20,6 +21,7 @@ from mapreduce_operator.core.workers import Worker
 
 def advance(book: Book) -> None:
     """Give out what can run now."""
+    book.registry.reserved.clear()
     if not book.grace_over:
         return
     if book.state in (JobState.PENDING, JobState.PLANNING):
@@ -44,6 +46,8 @@ def _load(book: Book) -> None:
 
 def is_free(book: Book, worker: Worker) -> bool:
     """Tell whether a worker can get an attempt."""
+    if worker.number in book.registry.reserved or worker.solitary:
+        return False
     return worker.free > 0 and worker.takes_work and worker.rest_until <= book.now
 
 
@@ -66,7 +70,12 @@ def _map_waits(book: Book) -> bool:
 
 
 def _maps(book: Book) -> None:
-    if _map_waits(book) and not _give_out(book, "map"):
+    if not _map_waits(book):
+        return
+    solitude.advance(book, "map")
+    for attempt in list(waiting_reduces(book, reserved=True)):
+        _preempt(book, attempt)
+    if not _give_out(book, "map"):
         _make_room(book)
 
 
@@ -96,23 +105,39 @@ def _pick(idle: list[tuple[int, int]], avoid: set[int] | None) -> int:
     return heapq.heappop(idle)[1]
 
 
+def maps_beside_others(book: Book) -> int:
+    """Return how many maps wait for a slot, and not for a whole worker."""
+    return book.tasks["map"].counts[TaskState.WAITING] - len(solitude.waiting(book, "map"))
+
+
 def _make_room(book: Book) -> None:
     """Preempt reduce attempts that only wait, so that each waiting map gets a slot."""
-    waiting = book.tasks["map"].counts[TaskState.WAITING]
+    waiting = maps_beside_others(book)
     if not waiting or not book.tasks["reduce"].live:
         return
     candidates = list(waiting_reduces(book))
     count = policies.to_preempt(waiting, 0, being_preempted(book), len(candidates))
     for attempt in candidates[:count]:
-        attempts.cancel(book, attempt, "Preempted")
-        attempts.put_back(book, "reduce", attempt.id.task.index)
+        _preempt(book, attempt)
 
 
-def waiting_reduces(book: Book) -> Iterator[Attempt]:
-    """Yield the reduce attempts that wait for segments, on workers that could run a map instead."""
+def _preempt(book: Book, attempt: Attempt) -> None:
+    attempts.cancel(book, attempt, "Preempted")
+    attempts.put_back(book, "reduce", attempt.id.task.index)
+
+
+def waiting_reduces(book: Book, *, reserved: bool = False) -> Iterator[Attempt]:
+    """Yield the reduce attempts that wait for segments, on workers that could run a map instead.
+
+    `reserved`: those on workers that are kept free for a map that runs alone, else those on the others.
+    """
     for live in book.tasks["reduce"].live.values():
         for attempt in live.values():
-            if attempt.waiting and attempt.worker.takes_work:
+            if (
+                attempt.waiting
+                and attempt.worker.takes_work
+                and (attempt.worker.number in book.registry.reserved) == reserved
+            ):
                 yield attempt
 
 
@@ -121,7 +146,7 @@ def being_preempted(book: Book) -> int:
     return sum(
         1
         for worker in book.registry.alive("worker")
-        if worker.takes_work
+        if worker.takes_work and worker.number not in book.registry.reserved
         for attempt in worker.attempts.values()
         if attempt.cancel
     )
@@ -129,4 +154,5 @@ def being_preempted(book: Book) -> int:
 
 def _reduces(book: Book) -> None:
     if book.tasks["reduce"].counts[TaskState.WAITING]:
+        solitude.advance(book, "reduce")
         _give_out(book, "reduce")

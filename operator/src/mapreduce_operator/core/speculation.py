@@ -78,12 +78,13 @@ def _slowest(book: Book, table: TaskTable) -> list[tuple[Attempt, str]]:
 
 
 def _alone(table: TaskTable) -> Iterator[Attempt]:
-    """Yield the attempts that their tasks depend on, and that have no backup.
+    """Yield the attempts that their tasks depend on, and that have no backup; none is for tasks that run
+    alone.
 
     Each gets one; another one only if the first was lost with its worker.
     """
     for index, live in table.live.items():
-        if len(live) != 1 or not table.is_in(index, TaskState.RUNNING):
+        if len(live) != 1 or index in table.greedy or not table.is_in(index, TaskState.RUNNING):
             continue
         (attempt,) = live.values()
         if attempt.worker.usable and (attempt.backup is None or not attempt.backup.alive):

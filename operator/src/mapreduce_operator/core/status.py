@@ -13,7 +13,7 @@ import msgspec
 from mapreduce.ids import Kind
 from mapreduce_operator.core import suspension
 from mapreduce_operator.core.book import Book
-from mapreduce_operator.core.events import Condition, JobStatus, PhaseCounts, PublishStatus
+from mapreduce_operator.core.events import Charges, Condition, JobStatus, PhaseCounts, PublishStatus
 from mapreduce_operator.core.states import JobState, TaskState, WorkerState
 
 NAMED_TASKS: Final = 20
@@ -61,6 +61,9 @@ def make(book: Book) -> JobStatus:
         total_size=book.header.size if book.header is not None else 0,
         counters=counters(book),
         last_failures=tuple(book.last_failures),
+        charges=Charges(
+            user=book.charges["user"], disruption=book.charges["disruption"], segments=book.charges["segments"]
+        ),
         failed_tasks=failed_tasks(book),
         bad_records=bad_count(book),
         output=book.summary,

@@ -31,9 +31,13 @@ class Attempt:
     more, empty while it is. told: the answer that told so last. progress: how far it said it is;
     moved_at: when that changed last, or it waited. began: when it was given, or taken over. backup: the
     worker that got a second attempt because this one is slow. speculative: it is such a second attempt.
+    alone: its worker gets nothing beside it. asked_at: when its worker was asked to end it because its code hangs,
+    0 while it was not.
     """
 
     __slots__ = (
+        "alone",
+        "asked_at",
         "backup",
         "began",
         "cancel",
@@ -54,6 +58,8 @@ class Attempt:
         self.began = began
         self.backup: Worker | None = None
         self.speculative = False
+        self.alone = False
+        self.asked_at = 0.0
         self.sent = 0
         self.started = False
         self.waiting = False
@@ -83,6 +89,8 @@ class TaskTable:
         """Attempts that count: given to a worker, not ended, not cancelled."""
         self.last_error: dict[int, tuple[str, str]] = {}
         """The text of the last charged error of a task, and on which worker."""
+        self.greedy: set[int] = set()
+        """Tasks that went over their memory, and run alone from then on."""
         self.workers_died: dict[int, int] = {}
         """How many workers were lost while they ran a task."""
         self.blocked: dict[int, int] = {}
@@ -129,14 +137,14 @@ class TaskTable:
     # --- what may run -------------------------------------------------------------------
 
     def first_ready(self, now: float, written: int) -> int | None:
-        """Return the lowest waiting task that may run now, or None."""
+        """Return the lowest waiting task that may run now beside others, or None."""
         aside = []
         found = None
         while self._ready:
             index = self._ready[0]
             if self.state[index] != TaskState.WAITING:
                 heapq.heappop(self._ready)
-            elif self.may_run(index, now, written):
+            elif index not in self.greedy and self.may_run(index, now, written):
                 found = index
                 break
             else:

@@ -107,6 +107,11 @@ class Worker:
         return self.usable and not self.surplus
 
     @property
+    def solitary(self) -> bool:
+        """Whether it has a task that nothing may run beside."""
+        return any(attempt.alone for attempt in self.attempts.values())
+
+    @property
     def alive(self) -> bool:
         """Whether it is not lost."""
         return self.state is not WorkerState.LOST
@@ -139,6 +144,8 @@ class Registry:
         """Seats that nobody has."""
         self.maybe_free: set[int] = set()
         """Holds every worker with a free slot; who has none may be in it too."""
+        self.reserved: set[int] = set()
+        """Workers that get nothing until they are empty; see `solitude.py`."""
         self._all: list[Worker] = []
         self._by_name: dict[str, Worker] = {}
         self._by_session: dict[str, Worker] = {}

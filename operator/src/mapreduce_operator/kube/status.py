@@ -22,6 +22,7 @@ _TRACEBACKS: Final = (2_000, 500, 0)
 _PROGRESS: Final = (
     "startTime",
     "retries",
+    "charged",
     "records",
     "bytes",
     "totalBytes",
@@ -111,6 +112,7 @@ def _fields(status: JobStatus, frame: _Frame, traceback: int) -> Json:
         "startTime": timestamp(status.start_wall),
         "completionTime": timestamp(status.completion_wall),
         "retries": status.maps.retried + status.reduces.retried,
+        "charged": msgspec.to_builtins(status.charges),
         "records": status.records,
         "bytes": status.size,
         "totalBytes": status.total_size,
@@ -170,6 +172,8 @@ def _output(status: JobStatus) -> Json | None:
 
 
 def _failure(failure: TaskFailure, traceback: int) -> Json:
+    # In a list a null would stay.
+    more = {"output": failure.output[-traceback // 2 :] if traceback else "", "peakMemory": failure.peak_memory}
     return {
         "task": failure.task,
         "worker": failure.worker,
@@ -178,7 +182,7 @@ def _failure(failure: TaskFailure, traceback: int) -> Json:
         "where": _cut(failure.where, _MESSAGE // 4),
         "traceback": _cut(failure.traceback, traceback),
         "time": timestamp(failure.wall),
-    }
+    } | {name: value for name, value in more.items() if value}
 
 
 def _conditions(status: JobStatus, frame: _Frame) -> list[Json]:

@@ -115,6 +115,12 @@ class SegmentsArrived(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[tuple[AttemptId, str], ...] = ()
 
 
+class SlotAwaited(msgspec.Struct, frozen=True):
+    """The attempt waits for its slot's process to start; the first `Progressed` says that it does no more."""
+
+    attempt: AttemptId
+
+
 class Progressed(msgspec.Struct, frozen=True, tag=True):
     """A slot tells how far its attempt is; `marks` grows with each, as the rest may not."""
 
@@ -220,6 +226,7 @@ Event = (
     | InputUnreachable
     | FetchFailed
     | SegmentsArrived
+    | SlotAwaited
     | Progressed
     | Loaded
     | MapDone

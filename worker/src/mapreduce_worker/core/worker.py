@@ -191,6 +191,10 @@ class WorkerCore:
 
     # --- attempts: in a slot ------------------------------------------------------------
 
+    def _slot_awaited(self, event: events.SlotAwaited, now: float) -> None:
+        if event.attempt in self._attempts:
+            self._line.book.progress(Progress(attempt=event.attempt, waiting=True))
+
     def _progressed(self, event: events.Progressed, now: float) -> None:
         self._line.book.progress(
             Progress(attempt=event.attempt, records=event.records, size=event.size, marks=event.marks)
@@ -346,6 +350,7 @@ _HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
     events.InputUnreachable: WorkerCore._input_unreachable,
     events.FetchFailed: WorkerCore._fetch_failed,
     events.SegmentsArrived: WorkerCore._segments_arrived,
+    events.SlotAwaited: WorkerCore._slot_awaited,
     events.Progressed: WorkerCore._progressed,
     events.Loaded: WorkerCore._ended_in_slot,
     events.MapDone: WorkerCore._map_done,

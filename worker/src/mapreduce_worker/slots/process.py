@@ -58,6 +58,8 @@ from mapreduce_worker.slots.messages import (
 )
 
 PROGRESS_SECONDS: Final = 0.5
+LOADED: Final = 1
+"""The first mark of an attempt: the program is imported."""
 _PR_SET_PDEATHSIG: Final = 1
 
 Source = Callable[[FileRange, int], tuple[int, Iterator[bytes]]]
@@ -135,6 +137,7 @@ class Runner:
             self._job_class, self._options = program.ready(self._prepare.program, folder, self._prepare.options)
             # What importing the program began belongs to the program, not to this task.
             self._surroundings = Surroundings()
+            self._pipe.send(Progressed(task.attempt, 0, 0, LOADED))
         if isinstance(task, LoadInSlot):
             return Loaded(task.attempt, program.shape(self._job_class))
         if isinstance(task, MapInSlot):
@@ -217,7 +220,7 @@ class Runner:
 
     def _progress(self, attempt: AttemptId) -> Callable[[int, int], None]:
         due = time.monotonic() + PROGRESS_SECONDS
-        marks = 0
+        marks = LOADED
 
         def progress(records: int, size: int) -> None:
             nonlocal due, marks

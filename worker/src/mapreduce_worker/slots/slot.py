@@ -34,6 +34,7 @@ from mapreduce_worker.core.events import (
     ReduceDone,
     ReduceInSlot,
     SegmentSpoiled,
+    SlotAwaited,
     SlotDied,
 )
 from mapreduce_worker.slots import group, memory, stacks
@@ -134,6 +135,9 @@ class Slot:
         self._task = task
         if self._ready:
             self._begin(task)
+        else:
+            # That the last attempt's process is replaced is no fault of this one's code.
+            self._config.post(SlotAwaited(task.attempt))
 
     def kill(self, attempt: AttemptId, *, ask: bool = False) -> None:
         """Kill the process if it has this attempt; `SlotDied` is posted, unless the end came first.
@@ -263,6 +267,7 @@ class Slot:
             self._failed_starts = 0
             if self._task is not None:
                 self._begin(self._task)
+                self._config.post(Progressed(self._task.attempt, 0, 0))
         elif self._task is None or message.attempt != self._task.attempt:
             return
         elif isinstance(message, Progressed):
