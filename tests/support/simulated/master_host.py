@@ -132,7 +132,7 @@ class MasterHost:
                 world.network.send(MASTER, place, lambda: once(refusal))
             else:
                 number = next(self._numbers)
-                process.request(number, place, once, event(number, process.epoch))
+                process.request(number, place, once, event(number, process.epoch), session)
 
         world.clock.after(patience, lambda: once(Away()))
         world.network.send(place, MASTER, deliver)

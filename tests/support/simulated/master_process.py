@@ -67,7 +67,9 @@ class MasterProcess:
         self.renewed = world.clock.now
         self.sessions: set[str] = set()
         self._waiting: list[Event] = []
-        self._pending: dict[int, tuple[str, Respond]] = {}
+        self._current: dict[str, str] = {}
+        """The session that each worker opened last."""
+        self._pending: dict[int, tuple[str, Respond, str]] = {}
         self._sightings = Sightings()
         self._driver = SimulatedDriver(world, self)
         self._unwritten: JobStatus | None = None
@@ -98,7 +100,7 @@ class MasterProcess:
         self._world.note(f"the master of epoch {self.epoch} {why}")
         self.alive = False
         pending, self._pending = self._pending, {}
-        for _, respond in pending.values():
+        for _, respond, _ in pending.values():
             self._world.clock.after(0.01, partial(respond, Away()))
 
     def _give_up(self, why: str) -> None:
@@ -119,9 +121,9 @@ class MasterProcess:
 
     # --- what comes in --------------------------------------------------------------------
 
-    def request(self, number: int, place: str, respond: Respond, event: Event) -> None:
+    def request(self, number: int, place: str, respond: Respond, event: Event, session: str) -> None:
         """Take a request; it is answered when the core does."""
-        self._pending[number] = (place, respond)
+        self._pending[number] = (place, respond, session)
         self.post(event)
 
     def pod_seen(self, seen: WorkerSeen) -> None:
@@ -137,7 +139,7 @@ class MasterProcess:
             self._waiting.append(event)
             return
         world = self._world
-        world.note(f"event {event}", self.epoch)
+        world.note(event, self.epoch)
         outcome = self.core.handle(event, Instant(world.clock.now, world.wall(MASTER)))
         if world.checked:
             invariants.check(self.core)
@@ -149,9 +151,12 @@ class MasterProcess:
     def _carry_out(self, command: Any) -> None:
         match command:
             case Welcome() | Reply() | Refuse():
-                place, respond = self._pending.pop(command.request, ("", None))
+                place, respond, session = self._pending.pop(command.request, ("", None, ""))
                 if isinstance(command, Welcome):
                     self.sessions.add(command.body.session)
+                    self._current[place] = command.body.session
+                if isinstance(command, Reply) and session != self._current.get(place, session):
+                    self._world.wrong.append(f"{place} was answered in a session that a later registration had ended")
                 if respond is not None:
                     answer = command if isinstance(command, Refuse) else command.body
                     self._world.network.send(MASTER, place, lambda: respond(answer))

@@ -46,7 +46,8 @@ class World:
         self.clock = Clock(seed)
         self.faults = faults
         self.checked = checked
-        self.story: list[str] = []
+        self.story: list[tuple[float, int, object]] = []
+        """What happened: when, to the master of which epoch (0: to nobody), and a line or an event of its core."""
         self.hits: dict[tuple[str, Phase], float] = {}
         """Which faults hit in which phases, and when first."""
         self.wrong: list[str] = []
@@ -89,14 +90,18 @@ class World:
         schedule.lay_rivals(self)
         self.disk.lose_power()
 
-    def note(self, line: str, epoch: int = 0) -> None:
-        """Add a line to the story; `epoch`: of the master to whom it happens."""
-        self.story.append(f"{self.clock.now:9.3f} {f'[{epoch}] ' if epoch else ''}{line}")
+    def note(self, what: object, epoch: int = 0) -> None:
+        """Add a line to the story; or, with the `epoch` of its master, an event, which costs no text until it is told."""
+        self.story.append((self.clock.now, epoch, what))
 
     def told(self, *, whole: bool) -> str:
         """Return the story as text, a line each; without `whole` not each event of the masters."""
-        lines = [line for line in self.story if whole or " event " not in line[:24]]
-        return "".join(f"{line[:600]}\n" for line in lines)
+        lines = [
+            f"{at:9.3f} {f'[{epoch}] event ' if epoch else ''}{what}"[:600]
+            for at, epoch, what in self.story
+            if whole or not epoch
+        ]
+        return "".join(f"{line}\n" for line in lines)
 
     def announced(self, words: Announce) -> None:
         """A master told people something."""

@@ -11,6 +11,7 @@ from tests.support.simulated.master_process import MASTER
 if TYPE_CHECKING:
     from tests.support.simulated.world import World
 
+FROZEN: Final = "operator frozen, a successor starts"
 JUMP: Final = 3000.0
 """Seconds by which a wall clock jumps at most; a ticket lasts for 3600."""
 
@@ -52,6 +53,6 @@ def _jump(world: World) -> bool:
 FAULTS: Final = (
     Fault("operator killed", "master", PHASES, _kill),
     Fault("operator replaced", "master", PHASES, _replace),
-    Fault("operator frozen, a successor starts", "master", PHASES, _freeze),
+    Fault(FROZEN, "master", PHASES, _freeze),
     Fault("wall clock jumps", "clocks", PHASES, _jump),
 )
