@@ -4,7 +4,7 @@ import json
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from mapreduce.bad_records import BadRecord
 from mapreduce.errors import RecordError
@@ -13,6 +13,7 @@ from mapreduce_worker.engine import formats, ranges
 from mapreduce_worker.engine.failure import RecordRefused
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.quarantine import Quarantine
+from tests.support import budget
 from tests.support.engine_runs import write_input
 
 LIMIT = 12
@@ -57,7 +58,7 @@ def json_value(line):
     return [json.loads(line.decode())] if line.strip() else []
 
 
-@settings(deadline=None, max_examples=300)
+@budget.examples(300)
 @given(_lines, st.booleans(), st.lists(st.integers(1, 20), max_size=10), st.sampled_from(["text", "jsonl"]))
 def test_exactly_the_bad_lines_are_left_out_however_the_bytes_come(some, ends, sizes, name):
     content = b"\n".join(some) + (b"\n" if ends and some else b"")
@@ -68,7 +69,7 @@ def test_exactly_the_bad_lines_are_left_out_however_the_bytes_come(some, ends, s
     assert kept == read_in_chunks(content, [], options)[1]
 
 
-@settings(deadline=None, max_examples=50)
+@budget.examples(50)
 @given(_lines, st.integers(1, 60))
 def test_each_bad_line_belongs_to_one_split(tmp_path_factory, some, split_size):
     folder = tmp_path_factory.mktemp("in")
