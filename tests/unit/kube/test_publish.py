@@ -8,6 +8,7 @@ from mapreduce import words
 from mapreduce_operator.core.events import Announce, JobStatus
 from mapreduce_operator.kube import publish
 from mapreduce_operator.kube.client import Ref
+from mapreduce_operator.kube.errors import Conflict
 from mapreduce_operator.kube.publish import Publisher
 from tests.support.fake_api import FakeApi, writer
 from tests.support.kube_objects import body, parsed
@@ -73,3 +74,27 @@ def test_a_defect_that_stays_does_not_keep_the_job_waiting_and_the_next_status_i
 
 def test_an_event_that_cannot_be_sent_does_not_hold_up_the_status():
     assert shown(Defective("events", 1000), DONE) == "Succeeded"
+
+
+class Contended(FakeApi):
+    """Meets a conflict at the first patches of a status, a number of times."""
+
+    def __init__(self, times):
+        super().__init__((JOB, body()))
+        self.times = times
+
+    async def merge_patch(self, ref, body):
+        if self.times:
+            self.times -= 1
+            raise Conflict("the object has been modified", status=409)
+        return await super().merge_patch(ref, body)
+
+
+def test_a_final_status_is_not_lost_to_others_who_write_at_the_same_time():
+    assert shown(Contended(publish.CONFLICT_TRIES - 1), DONE) == "Succeeded"
+    again = Contended(publish.CONFLICT_TRIES - 1)
+    assert shown(again, JobStatus(phase="Mapping"), DONE) == "Succeeded"
+
+
+def test_a_status_of_a_job_whose_name_another_has_by_now_is_dropped():
+    assert shown(Contended(publish.CONFLICT_TRIES), DONE) is None

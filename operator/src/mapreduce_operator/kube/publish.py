@@ -25,6 +25,8 @@ from mapreduce_operator.kube.writer import Writer
 INTERVAL: Final = 1.0
 """Seconds between two patches of one job's status."""
 RETRY: Final = 2.0
+CONFLICT_TRIES: Final = 3
+"""Tries of a status, after which the job of this name counts as another."""
 DEFECT_TRIES: Final = 3
 """Tries of what cannot be sent for a defect of ours, before it is dropped."""
 MAX_EVENTS: Final = 100
@@ -54,7 +56,7 @@ class Publisher:
         self._status: JobStatus | None = None
         self.latest: JobStatus | None = None
         """What was last told to show, sent or not."""
-        self._defects = 0
+        self._defects = self._conflicts = 0
         self._events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
         self._work = asyncio.Event()
         self._final = asyncio.Event()
@@ -161,9 +163,15 @@ class Publisher:
         body |= {"metadata": {"uid": self._owner.uid}}
         try:
             answer = await self._writer.merge_patch(ref, body)
-        except (NotFound, Conflict):
-            # Deleted, or another job of the same name by now.
+        except NotFound:
             answer = {}
+        except Conflict as error:
+            # Another job of the same name by now; or many writes at once, and a final status must not be lost to that.
+            self._conflicts += 1
+            if self._conflicts < CONFLICT_TRIES:
+                raise Unavailable(str(error), status=error.status) from error
+            answer = {}
+        self._conflicts = 0
         self._previous = answer.get("status") or self._previous
         self._sent_at = time.monotonic()
         if self._status is current:
