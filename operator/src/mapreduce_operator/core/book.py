@@ -204,8 +204,6 @@ class Book:
         """Workers that a moved reduce should not get again."""
         self.left_out: list[TaskId] = []
         """Tasks that spent their budget, as `Limits.max_failed_tasks` allows."""
-        self.next_look = 0.0
-        """When it may next be looked for attempts that are slow."""
         self.finished = 0
         """Tasks that finished, for telling disruptions in a row."""
 
@@ -247,6 +245,8 @@ class Book:
 
         self.input_problem = Failure("", "")
         self.announced: set[tuple[str, str]] = set()
+        self.next_look = 0.0
+        """When it may next be looked for attempts that are slow."""
         self.last_failures: list[TaskFailure] = []
         self.charges: dict[Budget, int] = {"user": 0, "disruption": 0, "segments": 0}
         """What each budget paid for, of the whole job."""

@@ -41,8 +41,7 @@ class Worker:
         self.name = name
         self.uid = self.node = ""
         self.role: Role = place.role
-        self.index = place.index
-        self.number = number
+        self.index, self.number = place.index, number
         self.state = WorkerState.EXPECTED
         self.history: list[str] = []
         self.began = 0.0
