@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.simulated import schedule
 from tests.support.simulated.faults import catalogue
-from tests.support.simulated.world import A_FICKLE_MAP, EVERYTHING, ONLY_THE_MASTER, World
+from tests.support.simulated.world import A_FICKLE_MAP, A_SLOW_WORKER, EVERYTHING, ONLY_THE_MASTER, World
 
 SEEDS = int(os.environ.get("SEEDS", "300"))
 ONE = int(os.environ.get("SEED", "-1"))
@@ -75,3 +75,9 @@ def test_nothing_that_finished_runs_again_when_only_the_operator_dies(first, cov
 def test_two_outputs_of_one_map_are_never_mixed(first, coverage):
     for seed in range(first, 60, 4) if ONE < 0 else [ONE]:
         play(coverage, seed, A_FICKLE_MAP, "never_mixed")
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_of_two_attempts_that_race_one_counts(first, coverage):
+    for seed in range(first, 60, 4) if ONE < 0 else [ONE]:
+        play(coverage, seed, A_SLOW_WORKER, "that_race")

@@ -198,6 +198,36 @@ TASKS: Final = (
     ),
 )
 
+SPECULATION: Final = (
+    Bug(
+        "stage a speculative loser",
+        "A reduce attempt that reports after another one of its task has won is staged as well.",
+        (
+            Edit(
+                MASTER + "reports",
+                "_reduce_succeeded",
+                "if not attempts.end(book, attempt) or not _awaits_part(book, partition):",
+                "if not attempts.end(book, attempt) and book.over:",
+            ),
+            Edit(
+                MASTER + "parts",
+                "offer",
+                '    book.producers.move(partition, "reported")\n',
+                "    if book.producers.is_in(partition, TaskState.SUCCEEDED):\n"
+                '        book.tasks["stage"].move(partition, "output_lost")\n'
+                "    elif not book.producers.is_in(partition, TaskState.STAGING):\n"
+                '        book.producers.move(partition, "reported")\n',
+            ),
+            Edit(
+                GATEWAY + "storage",
+                "Output.stage",
+                "if before is not None and before.checksum == part.facts.checksum:",
+                "if before is not None and False:",
+            ),
+        ),
+    ),
+)
+
 STORE: Final = (
     Bug(
         "publish before the last part",
@@ -236,11 +266,7 @@ STORE: Final = (
     ),
 )
 
-ALL: Final = (*MESSAGES, *RESTARTS, *TASKS, *STORE)
+ALL: Final = (*MESSAGES, *RESTARTS, *TASKS, *SPECULATION, *STORE)
 
 NOTHING: Final = "nothing"
 """The name under which the code is played as it is."""
-
-LEFT_OUT: Final = {
-    "stage a speculative loser": "there is no speculation yet",
-}

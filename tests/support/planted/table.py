@@ -38,9 +38,6 @@ def main() -> int:
     chosen = [bugs.named(name) for name in sys.argv[1:]] or list(bugs.ALL)
     _say(f"{'planted bug':<44}{'seed':>5}{'seconds':>9}  found by")
     missing = [bug.name for bug in chosen if not _show(bug, seeds)]
-    if not sys.argv[1:]:
-        for name, reason in bugs.LEFT_OUT.items():
-            _say(f"{name:<44}{'-':>5}{'-':>9}  left out: {reason}")
     _say("")
     if missing:
         _say(f"mutants: {len(missing)} of {len(chosen)} not found with {seeds} seeds: {'; '.join(missing)}")

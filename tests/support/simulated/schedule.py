@@ -46,6 +46,10 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     clocks: bool = True
     fickle_map: bool = False
     """A map of the user's gives something else in each attempt: always, and not in a few schedules only."""
+    slow_worker: bool = False
+    """The first worker is three or ten times slower than the others, always, and there are enough tasks to show it."""
+    speculation: bool = True
+    """Tasks that are slow get a backup."""
     alone: tuple[str, str] | None = None
     """One fault in one phase and nothing else; an empty name for none."""
 
@@ -57,7 +61,8 @@ NOTHING = Faults(
 )  # fmt: skip
 ONLY_THE_MASTER = msgspec.structs.replace(NOTHING, master=True)
 A_FICKLE_MAP = Faults(fickle_map=True)
-KINDS = (EVERYTHING, ONLY_THE_MASTER, A_FICKLE_MAP)
+A_SLOW_WORKER = msgspec.structs.replace(NOTHING, network=True, slow_worker=True)
+KINDS = (EVERYTHING, ONLY_THE_MASTER, A_FICKLE_MAP, A_SLOW_WORKER)
 """What is played with each seed."""
 
 
@@ -80,6 +85,8 @@ def primary(seed: int, faults: Faults) -> tuple[Fault, Phase] | None:
 def draw_toy(world: World) -> Toy:
     """Draw the input, so that the fault that waits finds what it needs."""
     chance = world.clock.chance
+    if world.faults.slow_worker:
+        return Toy.of_many_tasks(chance)
     drawn = Toy.draw(chance)
     if world.faults.fickle_map:
         return drawn.with_a_fickle_map(chance)
@@ -100,6 +107,9 @@ def draw_spec(world: World) -> JobSpec:
     chance = world.clock.chance
     if world.faults.alone is not None:
         return world.toy.spec(3, 1, separate_input=False)
+    if world.faults.slow_worker:
+        drawn = world.toy.spec(4, chance.randint(1, 2), separate_input=False)
+        return msgspec.structs.replace(drawn, speculation=world.faults.speculation)
     fewest = 1 if world.primary is None else 2
     replaces = chance.random() < 0.2 and not (world.primary is not None and world.primary[0].name == "output exists")
     return world.toy.spec(

@@ -58,6 +58,11 @@ class Toy(msgspec.Struct, frozen=True):
         spoiled_partition = chance.randrange(toy.partitions) if toy.has_reduce and chance.random() < 0.5 else -1
         return msgspec.structs.replace(toy, spoiled_map=chance.randrange(maps), spoiled_partition=spoiled_partition)
 
+    @classmethod
+    def of_many_tasks(cls, chance: random.Random) -> Toy:
+        """Return an input of eight maps, for four reduces or for none."""
+        return cls(tuple(tuple(chance.choices(WORDS, k=5)) for _ in range(8)), 4, has_reduce=chance.random() < 0.8)
+
     def with_a_fickle_map(self, chance: random.Random) -> Toy:
         """Return the same input where one map is not deterministic, and nothing is spoiled."""
         fickle = chance.randrange(len(self.texts))

@@ -33,7 +33,7 @@ class WorkerHost(SimulatedProcess):
         self.parts: dict[AttemptId, bytes] = {}
         self.damaged: set[AttemptId] = set()
         """The map outputs of which no segment can be read any more."""
-        self.pace = 1.0
+        self.pace = world.first_pace if "-w-0-" in name else 1.0
         """How many times as long as elsewhere an attempt takes here."""
         self.full_until = 0.0
         """When the scratch disk has room again."""

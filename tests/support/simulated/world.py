@@ -23,9 +23,9 @@ from tests.support.simulated.gateway_host import GatewayHost
 from tests.support.simulated.master_host import MasterHost
 from tests.support.simulated.network import Network
 from tests.support.simulated.platform import Platform
-from tests.support.simulated.schedule import A_FICKLE_MAP, EVERYTHING, KINDS, ONLY_THE_MASTER, Faults
+from tests.support.simulated.schedule import A_FICKLE_MAP, A_SLOW_WORKER, EVERYTHING, KINDS, ONLY_THE_MASTER, Faults
 
-__all__ = ["A_FICKLE_MAP", "EVERYTHING", "KINDS", "ONLY_THE_MASTER", "Faults", "World"]
+__all__ = ["A_FICKLE_MAP", "A_SLOW_WORKER", "EVERYTHING", "KINDS", "ONLY_THE_MASTER", "Faults", "World"]
 
 LIMIT = 2000.0
 
@@ -76,6 +76,8 @@ class World:
         self.hints_lost = 0.0 if self.faults.alone else 0.2
         """The chance that a watch event never comes, in good times; the next LIST tells then."""
         self.slots_die = self.faults.slots and not self.faults.alone and self.clock.chance.random() < 0.5
+        self.first_pace = self.clock.chance.choice([3.0, 10.0]) if self.faults.slow_worker else 1.0
+        """How many times as long as elsewhere an attempt takes on the first worker."""
         self.shifts: dict[str, float] = {}
         """By how much the wall clocks of places are wrong."""
         self.living: set[str] = set()
@@ -209,6 +211,7 @@ class World:
         self.network.heal()
         self.network.weather = schedule.CALM
         self.slots_die = False
+        self.first_pace = 1.0
         self.disk.full = False
         self.platform.starving = None
         self.shifts.clear()

@@ -259,6 +259,8 @@ class Book:
         self.completed_wall: float | None = None
         self.published_status: JobStatus | None = None
 
+        self.next_look = 0.0
+        """When it may next be looked for attempts that are slow."""
         self.news: set[int] = set()
         """Workers whose parked request may have something to say."""
         self._input_ticket: tuple[int, str] = (-1, "")

@@ -65,8 +65,7 @@ class Worker:
         self.offered_held: tuple[MapOutput, ...] = ()
         self.offered_running: tuple[AttemptId, ...] = ()
         """What it registered with, until the plan is known and it can be `taken_over`."""
-        self.held_seen = 0
-        self.held_total = 0
+        self.held_seen = self.held_total = 0
         """How many held outputs it has named since it registered, and how many it has."""
         self.taken_over = False
         self.locations_seen = 0
