@@ -116,7 +116,12 @@ class GatewayHost(SimulatedProcess):
                     return self._stage(work)
                 case PublishOutput():
                     summary = self._output.publish(
-                        work.attempt, work.manifest, self._wall(), parts=work.parts, left_out=work.left_out
+                        work.attempt,
+                        work.manifest,
+                        self._wall(),
+                        parts=work.parts,
+                        left_out=work.left_out,
+                        bad=work.bad,
                     )
                     return operations.Reported(work.attempt, (Published(attempt=work.attempt, summary=summary),))
                 case CleanUp():
@@ -158,6 +163,7 @@ class GatewayHost(SimulatedProcess):
             facts=PartFacts(checksum=work.checksum, rows=work.rows, size=work.size),
             records=work.records,
             counters=work.counters,
+            bad=work.bad,
         )
         staged = self._output.staged(wanted) or self._fetch_and_stage(work, wanted)
         assert staged.attempt is not None
@@ -170,6 +176,7 @@ class GatewayHost(SimulatedProcess):
             size=staged.size,
             records=staged.records,
             counters=staged.counters,
+            bad=staged.bad,
         )
         return operations.Reported(work.attempt, (report,))
 

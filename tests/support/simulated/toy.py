@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import msgspec
 from xxhash import xxh3_64_digest, xxh3_128_hexdigest
 
-from mapreduce import tsv
+from mapreduce import bad_records, tsv
+from mapreduce.bad_records import BadRecord
 from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.partitioning import partition
@@ -103,6 +104,7 @@ class Toy(msgspec.Struct, frozen=True):
             slots=slots,
             separate_input=separate_input,
             overwrite=overwrite,
+            skip_bad_records=bad_records.MOST,
             limits=Limits(
                 pre_running_deadline=100_000.0, disruptions_in_a_row=1000, max_failed_tasks=2, task_timeout=60.0
             ),
@@ -149,6 +151,19 @@ class Toy(msgspec.Struct, frozen=True):
     def map_part(self, index: int) -> bytes:
         """Return the part of one map of a job without reduce: its words in their order."""
         return _part([(word, 1) for word in self.texts[index]])
+
+    def bad(self, index: int) -> tuple[BadRecord, ...]:
+        """Return what the map of one text leaves out besides: one record for each of a certain word."""
+        return tuple(
+            BadRecord(file=str(index), offset=at, reason="UserCodeFailed", message="ValueError: no")
+            for at, word in enumerate(self.texts[index])
+            if word in WORDS[:3]
+        )
+
+    def expected_bad(self) -> list[BadRecord]:
+        """Return what is left out in all, in the order of the texts."""
+        texts = [index for index in range(len(self.texts)) if index != self.spoiled_map]
+        return [record for index in texts for record in self.bad(index)]
 
     def counters(self, index: int, attempt: AttemptId) -> dict[str, int]:
         """Return what one map attempt counts; under "tries" no two attempts of a map count alike."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mapreduce import history, paths
+from mapreduce import bad_records, history, paths
 from tests.support import history_checker
 from tests.support.simulated import rivals
 from tests.support.simulated.faults.masters import FROZEN
@@ -54,9 +54,10 @@ def _succeeded(world: World) -> list[str]:
     wrong = []
     if published.get("output.tsv") not in (expected := _expected(world)):
         wrong.append(f"output.tsv is {published.get('output.tsv')!r}, not {' or '.join(map(repr, expected))}")
-    if set(published) != FILES:
+    if set(published) - {paths.BAD_RECORDS} != FILES:
         return [*wrong, f"the output directory holds {sorted(published)}"]
     wrong += _left_behind(world, published)
+    wrong += _check_bad_records(world, published)
     wrong += _check_counters(world, msgspec.json.decode(published["_manifest.json"])["counters"])
     found = events(world)
     forgotten = history_checker.forgotten_by_their_workers(found)
@@ -75,6 +76,18 @@ def _check_counters(world: World, counters: dict[str, int]) -> list[str]:
         wrong.append(f"the status says {said}, the manifest {counters}")
     maps, parts = len(world.toy.texts), world.toy.parts
     return wrong + history_checker.check(events(world), maps=maps, reduces=parts, counters=counters)
+
+
+def _check_bad_records(world: World, published: dict[str, bytes]) -> list[str]:
+    """Each once, in the order of the maps; which text a map reads depends on the plan."""
+    expected = world.toy.expected_bad()
+    kept = published.get(paths.BAD_RECORDS, b"")
+    if sorted(kept.splitlines()) != sorted(bad_records.render(expected).splitlines()):
+        return [f"{paths.BAD_RECORDS} is {kept!r}, not {bad_records.render(expected)!r}"]
+    if not world.toy.has_reduce and kept != bad_records.render(expected):
+        return [f"{paths.BAD_RECORDS} is not in the order of the input: {kept!r}"]
+    said = world.master.status.bad_records if world.master.status is not None else None
+    return [] if said == len(expected) else [f"the status says {said} bad records, but there are {len(expected)}"]
 
 
 def _left_behind(world: World, published: dict[str, bytes], *allowed: str) -> list[str]:
@@ -124,7 +137,7 @@ def _failed(world: World) -> list[str]:
 def _deleted(world: World) -> list[str]:
     """A job that was deleted: it had published everything before, or nothing of it is left."""
     published = world.disk.below(world.spec.output)
-    if set(published) == FILES and published != world.old:
+    if set(published) - {paths.BAD_RECORDS} == FILES and published != world.old:
         expected = _expected(world)
         return [] if published["output.tsv"] in expected else [f"output.tsv is {published['output.tsv']!r}"]
     return _others_are_whole(world, set()) + _left_behind(world, published)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mapreduce import history, paths
+from mapreduce import bad_records, history, paths
+from mapreduce.bad_records import BadRecord
 from mapreduce_worker.gateway.storage import Output
 from mapreduce_worker.gateway.store import Store
 from tests.support.crash_store import Crashed, CrashStore, Disk
@@ -14,6 +15,7 @@ from tests.support.outputs import PATH, UID, attempt, make_output, opened_epoch,
 PARTS = (b"a\t1\nc\t3\n", b"b\t2\nd\t4\n")
 OUTPUT_FILE = paths.output_file("tsv", "none")
 OUTPUT = b"a\t1\nb\t2\nc\t3\nd\t4\n"
+BAD = (BadRecord(file="a", offset=7, reason="UserCodeFailed", message="ValueError: no", record="x"),)
 STAGING = paths.staging(PATH, UID)
 
 Loss = Callable[[Disk], None]
@@ -36,7 +38,7 @@ def run_job(store: Store, epoch: int = 1) -> Output:
     for partition, data in enumerate(PARTS):
         if output.staged(part(partition, data)) is None:
             stage(output, partition, data, epoch)
-    output.publish(attempt("publish", epoch=epoch), b'{"job": "wc"}', 9.0)
+    output.publish(attempt("publish", epoch=epoch), b'{"job": "wc"}', 9.0, bad=BAD)
     return output
 
 
@@ -51,7 +53,8 @@ STEPS = steps_of_a_job()
 
 def check_published(disk: Disk) -> None:
     files = disk.below(PATH)
-    assert set(files) == {OUTPUT_FILE, paths.MANIFEST, paths.SUCCESS, paths.EVENTS}
+    assert set(files) == {OUTPUT_FILE, paths.BAD_RECORDS, paths.MANIFEST, paths.SUCCESS, paths.EVENTS}
+    assert files[paths.BAD_RECORDS] == bad_records.render(BAD)
     assert files[OUTPUT_FILE] == OUTPUT
     events = history.parse(files[paths.EVENTS])
     assert [event["event"] for event in events if event["event"] == "Staged"] == ["Staged"] * 2

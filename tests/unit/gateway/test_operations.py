@@ -1,6 +1,7 @@
 """The gateway's assignments on a real folder, with the engine's own parts."""
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 
 from mapreduce import history, keys, paths, values
+from mapreduce.bad_records import BadRecord
 from mapreduce.errors import SystemFault
 from mapreduce.protocol import (
     Cleaned,
@@ -115,6 +117,23 @@ def test_a_job_goes_from_parts_to_its_published_directory(job):
     assert job.do(open_output(number=1)) == Opened(
         attempt=open_output(number=1).attempt, pages=0, published=True, summary=published.summary
     )
+
+
+def test_bad_records_are_published_beside_the_data_and_the_manifest_names_their_file(job):
+    work = [write_part(job.root / "scratch", number, words) for number, words in enumerate(WORDS)]
+    job.do(open_output())
+    job.operations.output().append([opened_epoch()])
+    for stage in work:
+        job.do(stage)
+    bad = tuple(BadRecord(file="a", offset=at, reason="UserCodeFailed", message="ValueError: no") for at in (3, 9))
+    report = job.do(msgspec.structs.replace(publish(), bad=bad))
+    published = job.root / report.summary.path
+    kept = (published / paths.BAD_RECORDS).read_bytes()
+    assert [msgspec.json.decode(line, type=BadRecord) for line in kept.splitlines()] == list(bad)
+    manifest = msgspec.json.decode((published / paths.MANIFEST).read_bytes())
+    checksum = f"sha256:{hashlib.sha256(kept).hexdigest()}"
+    named = {"name": "_bad_records.jsonl", "records": 2, "size": len(kept), "checksum": checksum}
+    assert (manifest["bad_records"], report.summary.bad_records) == (named, 2)
 
 
 def test_the_lock_names_who_the_master_says_judges(job):
