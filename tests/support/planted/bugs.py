@@ -172,7 +172,7 @@ TASKS: Final = (
     Bug(
         "count a disruption as a failure",
         "An attempt that is lost with its worker is charged to the user's code.",
-        (Edit(MASTER + "failures", "attempt_lost", "elif oom and kind", "elif kind"),),
+        (Edit(MASTER + "failures", "attempt_lost", "elif charged:", "elif kind:"),),
     ),
     Bug(
         "accept a part of an old attempt",

@@ -93,7 +93,7 @@ class World:
         self.disk.lose_power()
 
     def note(self, what: object, epoch: int = 0) -> None:
-        """Add a line to the story, or, with the `epoch` of its master, an event: that costs no text until it is told."""
+        """Add a line to the story, or, with the `epoch` of its master, an event: it costs no text until it is told."""
         self.story.append((self.clock.now, epoch, what))
 
     def told(self, *, whole: bool) -> str:
