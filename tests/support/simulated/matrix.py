@@ -9,6 +9,7 @@ which `hack/fault_matrix.py` makes docs/fault-matrix.md. Neighbours: `coverage.p
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import statistics
 import sys
@@ -21,7 +22,7 @@ from tests.support.simulated.faults import catalogue
 from tests.support.simulated.faults.fault import PHASES, Fault
 from tests.support.simulated.world import World
 
-SEEDS = range(5)
+SEEDS = range(2)
 NEWS = frozenset({"Planned", "Running", "Succeeded", "Scaled", "Suspended", "Resumed"})
 """What is told of every job, and of what the user asks for."""
 
@@ -54,6 +55,7 @@ class Record(msgspec.Struct, frozen=True):
     """All of them, and how many schedules were played for the hits."""
 
     schedules: int
+    seeds: int
     rows: tuple[Row, ...]
 
 
@@ -66,18 +68,24 @@ class Hits(msgspec.Struct, frozen=True):
 
 def run(fault: Fault, phase: str, seed: int) -> Run | None:
     """Play one fault alone; None if it did not hit. Raises `AssertionError` if the job's end is wrong."""
-    world = World(seed, schedule.alone(fault.name, phase))
+    world = World(seed, schedule.alone(fault.name, phase), checked=False)
     wrong = world.run()
     assert wrong == [], f"{fault.name} in {phase}, seed {seed}: {wrong}"
     times = [at for (name, where), at in world.hits.items() if (name, where) == (fault.name, phase)]
     if not times:
         return None
     told = {said.reason for said in world.said if said.at >= times[0] and said.reason not in NEWS}
+    back, charged = (0.0, set()) if world.master.ended == "Deleted" else _traces(world, times[0])
+    later = max(0.0, world.clock.now - _calm(seed)) if world.master.ended == "Succeeded" else 0.0
+    return Run(tuple(sorted(told)), tuple(sorted(charged)), _end(world), back, later)
+
+
+@functools.cache
+def _calm(seed: int) -> float:
+    """Return how long the same job takes if nothing fails."""
     calm = World(seed, schedule.alone("", ""))
     assert calm.run() == []
-    back, charged = (0.0, set()) if world.master.ended == "Deleted" else _traces(world, times[0])
-    later = max(0.0, world.clock.now - calm.clock.now) if world.master.ended == "Succeeded" else 0.0
-    return Run(tuple(sorted(told)), tuple(sorted(charged)), _end(world), back, later)
+    return calm.clock.now
 
 
 def _end(world: World) -> str:
@@ -129,7 +137,7 @@ def main() -> None:
     found = msgspec.json.decode(counted.read_bytes(), type=Hits)
     hits = {(fault, phase): count for fault, phase, count in found.hits}
     rows = tuple(row(fault, hits) for fault in catalogue.ALL)
-    record.write_bytes(msgspec.json.format(msgspec.json.encode(Record(found.schedules, rows))) + b"\n")
+    record.write_bytes(msgspec.json.format(msgspec.json.encode(Record(found.schedules, len(SEEDS), rows))) + b"\n")
 
 
 if __name__ == "__main__":
