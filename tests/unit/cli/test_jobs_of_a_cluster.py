@@ -100,6 +100,11 @@ def test_a_description_names_the_tasks_that_were_left_out(cluster):
     assert "Left out:   1 task (map-3)" in run("describe", "wordcount").stdout
 
 
+def test_a_description_counts_the_bad_records(cluster):
+    cluster.job("wordcount", {"badRecords": 2})
+    assert "Bad records:  2 of at most" in run("describe", "wordcount").stdout
+
+
 def test_a_traceback_cannot_send_control_characters_to_the_terminal(cluster):
     failure = {"task": "map-0", "reason": "UserCodeFailed", "message": "\x1b[2J", "traceback": "\x1b]0;gone\x07\n  x"}
     cluster.job("wordcount", MAPPING | {"lastFailures": [failure]})
