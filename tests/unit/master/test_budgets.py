@@ -39,10 +39,16 @@ def test_the_same_error_at_the_same_place_on_two_workers_ends_the_job_early():
     job = JobUnderTest(maps=1, workers=2).until_mapping()
     first = fail_once(job, where="a.txt:17")
     assert job.phase == "Mapping"
-    while job.running("map")[0][0] is first:
-        job.kill(first)
+    assert job.running("map")[0][0] is not first
     fail_once(job, where="a.txt:17")
     assert "failed alike on two workers" in job.status.conditions[-1].message
+
+
+def test_a_task_that_failed_goes_to_another_worker_only_if_one_is_free():
+    job = JobUnderTest(maps=2, workers=2).until_mapping()
+    first = fail_once(job, where="a.txt:17")
+    again = [event for event in job.history("Assigned") if str(event.task) == "map-0"][1]
+    assert again.worker == first.name
 
 
 def test_the_same_error_twice_on_one_worker_does_not():

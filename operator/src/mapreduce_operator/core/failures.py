@@ -82,7 +82,9 @@ def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     table = book.tasks[kind]
     text = policies.one_line(error)[:_TEXT]
     before = table.last_error.get(index)
-    elsewhere = before is not None and before[0] == text and before[1] != attempt.worker.name
+    # Without a place it may be another fault each time, as where a process just ends.
+    placed = bool(error.where) or error.reason == "UserCodeFailed"
+    elsewhere = placed and before is not None and before[0] == text and before[1] != attempt.worker.name
     table.last_error[index] = (text, attempt.worker.name)
     count = table.charge_user(index)
     book.charges["user"] += 1

@@ -87,15 +87,26 @@ def _give_out(book: Book, kind: Literal["map", "reduce"]) -> bool:
         index = table.first_ready(book.now, book.journal.written)
         if index is None:
             return True
-        worker = book.registry.by_number(_pick(idle, book.avoid.get(index) if kind == "reduce" else None))
+        worker = book.registry.by_number(_pick(idle, _avoided(book, kind, index)))
         attempts.give(book, worker, kind, index)
         if is_free(book, worker):
             heapq.heappush(idle, (len(worker.attempts), worker.number))
     return False
 
 
-def _pick(idle: list[tuple[int, int]], avoid: set[int] | None) -> int:
-    """Take the least busy worker, if possible not one that the task was moved away from."""
+def _avoided(book: Book, kind: Literal["map", "reduce"], index: int) -> set[int]:
+    """Return the workers that a task should not get again: it was moved away, or its code failed there.
+
+    A fault of one worker must not spend a task's whole budget, and one that follows the task is its own.
+    """
+    moved = book.avoid.get(index, set()) if kind == "reduce" else set()
+    failed = book.tasks[kind].last_error.get(index)
+    worker = book.registry.by_name(failed[1]) if failed else None
+    return moved | {worker.number} if worker is not None else moved
+
+
+def _pick(idle: list[tuple[int, int]], avoid: set[int]) -> int:
+    """Take the least busy worker, if possible not one that the task avoids."""
     if avoid:
         preferred = [candidate for candidate in idle if candidate[1] not in avoid]
         if preferred:

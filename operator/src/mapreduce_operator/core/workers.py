@@ -48,8 +48,7 @@ class Worker:
         """When it was asked for or first seen; when it was first seen running."""
         self.seen_by_platform, self.seen_since = False, 0.0
         self.reason = self.message = ""
-        self.address = ""
-        self.directory = ""
+        self.address = self.directory = ""
         self.boot = ""
         self.session = ""
         self.slots = 0
