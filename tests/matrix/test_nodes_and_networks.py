@@ -71,8 +71,7 @@ def test_while_the_gateways_node_is_paused_the_job_waits_and_says_why(namespace)
     cluster.eventually("maps run", lambda: status(namespace, "map", "active") >= 1, timeout=120)
 
     def told():
-        found = namespace.get("mrjob", "wordcount")["status"]
-        return "gateway" in str([condition.get("message", "") for condition in found.get("conditions", [])])
+        return "waiting for the gateway" in namespace.get("mrjob", "wordcount")["status"].get("message", "")
 
     with node_faults.paused(away):
         cluster.eventually("the job says that it waits for a gateway", told, timeout=120)
