@@ -2,7 +2,7 @@
 
     python -m tests.support.planted.table [NAME…]
 
-The exit status is 1 if a bug was not found within SEEDS seeds (default 300). A seed that shows something is played
+The exit status is 1 if a bug was not found within SEEDS seeds (default 400). A seed that shows something is played
 once more without the bug, where it must show nothing. Neighbours: `bugs.py` (the
 list), `play.py` (one bug, in an interpreter of its own). `make mutants` runs it.
 """
@@ -19,7 +19,7 @@ import msgspec
 from tests.support.planted import bugs
 from tests.support.planted.bugs import Bug
 
-SECONDS = 120.0
+SECONDS = 240.0
 """How long one bug may take: it may make a schedule endless."""
 WIDTH = 100
 
@@ -34,7 +34,7 @@ class Result(msgspec.Struct, frozen=True):
 
 def main() -> int:
     """Print the table; return the exit status."""
-    seeds = os.environ.get("SEEDS", "300")
+    seeds = os.environ.get("SEEDS", "400")
     chosen = [bugs.named(name) for name in sys.argv[1:]] or list(bugs.ALL)
     _say(f"{'planted bug':<44}{'seed':>5}{'seconds':>9}  found by")
     missing = [bug.name for bug in chosen if not _show(bug, seeds)]
