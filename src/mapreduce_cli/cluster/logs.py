@@ -37,7 +37,7 @@ Line = tuple[str, bytes]
 def logs(asked: Asked, name: str, worker: str, follow: bool, tail: int | None, gateways: bool) -> None:
     """Print what a job's Pods wrote.
 
-    Lines of several Pods have the Pod's name before them. What a program prints is not among them.
+    Lines of several Pods have the Pod's name before them. What a program prints is among them, 4 KiB of each attempt.
     A Pod's log goes with the Pod: when a job is over, its Pods are gone.
     """
     if follow and asked.json:

@@ -1,6 +1,7 @@
 """User code that forks, crashes, floods, hangs, or changes its process: one attempt pays, the slot goes on."""
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -84,7 +85,8 @@ CRASHES = {
 
 
 @pytest.mark.parametrize("name", CRASHES)
-def test_a_crash_is_the_programs_fault_and_tells_its_line_and_what_was_printed(tmp_path, name):
+def test_a_crash_is_the_programs_fault_and_tells_its_line_and_what_was_printed(tmp_path, name, caplog):
+    caplog.set_level(logging.INFO, "mapreduce_worker")
     crash, called = CRASHES[name]
 
     async def story() -> None:
@@ -97,6 +99,7 @@ def test_a_crash_is_the_programs_fault_and_tells_its_line_and_what_was_printed(t
         assert 'File "job.py", line 20 in misbehave' in error.traceback
         assert "mapreduce_worker" not in error.traceback
         assert error.log_tail == "about to\n"
+        assert "map-0.e1.0 printed:\n  about to" in caplog.text
         assert error.peak_memory > MIB
 
     run(story())

@@ -1,17 +1,22 @@
-"""What a slot's process prints: a file that is kept short, and the end of it for a failure's report.
+"""What a slot's process prints: a file that is kept short; its end is for the worker's log and a failure's report.
 
 Neighbours: `slot.py`, which owns one for each slot.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import textwrap
 from pathlib import Path
 from typing import IO, Final
 
+from mapreduce.ids import AttemptId
+
 TAIL: Final = 4096
-"""Bytes of what a slot printed that go into a failure's report."""
+"""Bytes of what a task printed that go into the worker's log, and into a failure's report."""
 MAX_LOG: Final = 4 << 20
+_log: Final = logging.getLogger(__name__)
 
 
 class Printed:
@@ -40,6 +45,12 @@ class Printed:
             text = text[-TAIL:]
             text = text[text.find(b"\n", 0, -1) + 1 :]
         return text.decode(errors="replace")
+
+    def relay(self, attempt: AttemptId) -> None:
+        """Write to the worker's own log what was printed since the task began: that is where people look."""
+        text = self.tail().rstrip()
+        if text:
+            _log.info("%s printed:\n%s", attempt, textwrap.indent(text, "  "))
 
     def cut(self) -> None:
         """Empty a log that has grown large, keeping its end: user code may print without bound."""

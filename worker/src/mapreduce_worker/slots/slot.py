@@ -279,6 +279,7 @@ class Slot:
             if not _fits(self._task, message):
                 raise ChannelDamagedError(f"a {type(message).__name__} that does not fit its task")
             self._task, self._sent = None, False
+            self._printed.relay(message.attempt)
             if isinstance(message, Broke):
                 self._peak = max(self._peak, memory.resident(self.pid))
                 message = Broke(message.attempt, self._told(message.error))
@@ -330,6 +331,7 @@ class Slot:
             self._config.post(Broke(attempt, self._told(error)))
             return
         self._sent = False
+        self._printed.relay(attempt)
         if self._damage:
             message = f"the slot's control channel was damaged, which only the program can have done: {self._damage}"
             error = ErrorInfo(kind="user", reason="SlotDamaged", message=message)
