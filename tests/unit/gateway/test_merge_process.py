@@ -1,5 +1,6 @@
 """A large merge runs in a child: same file, stopped when it is not wanted, errors told as ours."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -58,10 +59,12 @@ def test_the_child_writes_what_this_process_would(tmp_path, monkeypatch):
 
 def test_a_merge_that_is_not_wanted_is_ended(tmp_path):
     parts = tuple(str(tmp_path / name) for name in make_parts(tmp_path))
-    order = Order((Target(str(tmp_path / "out"), parts), Target(str(tmp_path / "more"), parts)), Style())
+    # A pipe that nobody writes to: the second file is never done, if the child is let be.
+    os.mkfifo(tmp_path / "endless")
+    second = Target(str(tmp_path / "more"), (str(tmp_path / "endless"),))
     with pytest.raises(Abandoned):
-        write_in_child(order, lambda records, size: False)
-    assert not (tmp_path / "out").exists()
+        write_in_child(Order((Target(str(tmp_path / "out"), parts), second), Style()), lambda records, size: False)
+    assert not (tmp_path / "more").exists()
 
 
 @pytest.mark.parametrize("child", [False, True])
