@@ -38,7 +38,6 @@ def test_what_the_program_raises_itself_is_its_failure_with_place_and_traceback(
     assert "in map" in caught.value.traceback
 
 
-@pytest.mark.usefixtures("signals_as_at_a_terminal")
 @pytest.mark.parametrize("name", [number.name for number in sequential.SIGNALS])
 def test_a_signal_interrupts_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     before = signal.getsignal(signal.Signals[name])

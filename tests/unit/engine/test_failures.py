@@ -126,7 +126,6 @@ def test_a_signal_that_comes_while_user_code_runs_is_not_its_failure():
         run(emitter(mr.Sum(), emit=emit), ["x"])
 
 
-@pytest.mark.usefixtures("signals_as_at_a_terminal")
 def test_where_anybody_may_press_ctrl_c_nobody_is_blamed_for_it():
     def emit(record):
         raise KeyboardInterrupt

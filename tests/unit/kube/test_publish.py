@@ -98,3 +98,41 @@ def test_a_final_status_is_not_lost_to_others_who_write_at_the_same_time():
 
 def test_a_status_of_a_job_whose_name_another_has_by_now_is_dropped():
     assert shown(Contended(publish.CONFLICT_TRIES), DONE) is None
+
+
+class Recorded(FakeApi):
+    """Notes what is written, in its order."""
+
+    def __init__(self):
+        super().__init__((JOB, body()))
+        self.order = []
+
+    async def create(self, ref, body):
+        self.order.append(body["reason"])
+        return await super().create(ref, body)
+
+    async def merge_patch(self, ref, body):
+        self.order.append(body["status"]["phase"])
+        return await super().merge_patch(ref, body)
+
+
+def test_who_sees_the_end_finds_the_event_that_led_to_it(monkeypatch):
+    api = Recorded()
+    monkeypatch.setattr(publish, "INTERVAL", 60.0)
+
+    async def go():
+        publisher = Publisher(writer(api), parsed().owner, 1, {})
+        publisher.set_status(JobStatus(phase="Mapping"))
+        async with asyncio.timeout(10):
+            await publisher.flush()
+            publisher.set_status(JobStatus(phase="Reducing"))
+            # It waits now, for the second between two patches.
+            for _ in range(10):
+                await asyncio.sleep(0)
+            publisher.announce(Announce(kind="Warning", reason="UserCodeFailed", message="m"))
+            publisher.set_status(JobStatus(phase="Failed"))
+            await publisher.flush()
+        await publisher.close()
+
+    asyncio.run(go())
+    assert api.order == ["Mapping", "UserCodeFailed", "Failed"]

@@ -154,6 +154,8 @@ class Publisher:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._final.wait()
+            # The Events of meanwhile: whoever waits for the end finds there what led to it.
+            await self._send_events()
         current = self._status
         if current is None:
             return
