@@ -135,7 +135,8 @@ def measure(case: Case, fault: Callable[[Run, Path], None] | None) -> float:
         if (folder / "out/output.tsv").read_bytes() != expected(case.maps):
             raise SystemExit("the output is not what it must be")
         events = local_runs.events(folder / "out")
-        history_checker.check(events, maps=case.maps, reduces=2)
+        if broken := history_checker.check(events, maps=case.maps, reduces=2):
+            raise SystemExit(f"the history breaks its rules: {broken}")
         return published(events) - first_map(events)
 
 

@@ -99,6 +99,9 @@ HINTS: Final[dict[str, Hint]] = {
         "the history tells how the workers ended; does the program end their processes?",
         "see the Events and Pods in mapreduce describe; does the program end the processes that run it?",
     ),
+    "SegmentUnreadable": Hint(
+        "", "let the workers of a job reach each other; do network policies of the namespace forbid it?"
+    ),
     "NonDeterministicMap": _both("let map yield the same pairs whenever it sees the same records"),
     "StorageFailed": Hint(
         "check that the disk has room and may be written to", "check that the volume has room and may be written to"
@@ -111,7 +114,7 @@ HINTS: Final[dict[str, Hint]] = {
 
 NO_END: Final = frozenset(
     {
-        *("WorkerLost", "WorkerSilent", "NotStarted", "SegmentUnreadable", "Preempted", "Cancelled"),
+        *("WorkerLost", "WorkerSilent", "NotStarted", "Preempted", "Cancelled"),
         *("WorkerExited", "WorkerKilled", "PodOutOfMemory", "PodEvicted", "PodPreempted", "PodRejected"),
         *("PodDeleted", "PodDisrupted", "NodeDrained", "NodeLost", "ContainerNotCreated"),
         *("Unready", "LeftOut", "BadRecordsSkipped", "NotNeeded", "Scaled", "Planned", "Running", "Succeeded"),

@@ -14,7 +14,7 @@ from hypothesis import settings
 TIMES: Final = int(os.environ.get("EXAMPLES", "0"))
 """How many times the count that a property names; 0 for the small run."""
 SHARE: Final = 5
-FEWEST: Final = 4
+FEWEST: Final = 10
 PLAIN: Final = 100
 """The count of a property that names none."""
 

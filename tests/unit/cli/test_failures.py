@@ -67,6 +67,7 @@ def test_only_what_a_cluster_alone_has_is_without_a_hint_for_a_local_run() -> No
         "QuotaExceeded",
         "PodRefused",
         "ObjectRefused",
+        "SegmentUnreadable",
         "DeadlineExceeded",
     }
 

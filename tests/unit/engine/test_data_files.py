@@ -52,8 +52,10 @@ def test_a_compressed_file_is_the_same_for_any_number_of_parts(compression, tmp_
 
 
 @pytest.mark.parametrize("compression", ["none", *COMPRESSIONS])
-def test_the_pieces_in_which_text_comes_leave_no_trace(compression):
+def test_the_pieces_in_which_text_comes_leave_no_trace(compression, monkeypatch):
+    monkeypatch.setattr(data_file, "PIECE", 1 << 17)
     text = tsv.lines(PAIRS) * 20
+    assert len(text) > 4 * data_file.PIECE
     made = []
     for size in (17_001, 1 << 18, len(text)):
         file = io.BytesIO()
