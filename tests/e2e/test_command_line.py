@@ -52,6 +52,7 @@ def write(folder, files):
         path.write_bytes(content)
 
 
+@pytest.mark.feature("rerun", "cluster")
 @pytest.mark.feature("submit, cp and cat", "cluster")
 def test_data_goes_in_a_job_runs_and_its_output_comes_out(user, namespace):
     files = texts(files=3)
@@ -64,6 +65,8 @@ def test_data_goes_in_a_job_runs_and_its_output_comes_out(user, namespace):
     assert user.run("cat", "wc").stdout == expected(files)
     user.run("cp", "pvc:data/counts", "counts")
     assert pathlib.Path(user.folder, "counts", "output.tsv").read_bytes() == expected(files)
+    user.run("rerun", "wc", "--name", "wc-again", "--output", "counts-again", "--wait")
+    assert user.run("cat", "wc-again").stdout == expected(files)
     again = user.run("submit", "job.py", *places, "--name", "wc-2", "--wait", status=2)
     assert b"OutputExists" in again.stderr
     assert copying(namespace) == []
@@ -110,3 +113,20 @@ def test_a_job_that_cannot_begin_is_explained(user, namespace):
     )
     user.run("delete", "wc", "--wait")
     assert namespace.get("mrjobs") == []
+
+
+@pytest.mark.feature("get, describe and logs", "cluster")
+def test_a_job_that_runs_is_seen_held_and_let_go_on(user, namespace):
+    files = texts(files=6)
+    write(user.folder, files | {"job.py": slow_word_count(map_pause=0.5).encode()})
+    namespace.claim("data")
+    user.run("cp", "in", "pvc:data/texts")
+    places = ("--input", "pvc:data/texts", "--output", "pvc:data/counts", "--split-size", "1Ki")
+    user.run("submit", "job.py", *places, "--name", "wc")
+    cluster.eventually("it maps", lambda: re.search(rb"wc +Mapping +[1-9]/6", user.run("get").stdout), timeout=120)
+    assert b"registered as" in user.run("logs", "wc").stdout
+    user.run("suspend", "wc")
+    cluster.eventually("it is held", lambda: b"Suspended" in user.run("describe", "wc").stdout, timeout=90)
+    user.run("resume", "wc")
+    namespace.wait_complete("wc", timeout=200)
+    assert user.run("cat", "wc").stdout == expected(files)

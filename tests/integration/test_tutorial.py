@@ -11,6 +11,7 @@ LIMIT = 200.0
 """Seconds for all of it, on a machine that does much else; alone it takes 15 or so."""
 
 
+@pytest.mark.feature("init, and the new job's test", "local")
 @pytest.mark.timeout(LIMIT + 40)
 def test_the_tutorial_does_what_it_shows_up_to_the_cluster(tmp_path: Path) -> None:
     environment = tutorial.environment(tmp_path, REPOSITORY=str(documents.ROOT))

@@ -38,6 +38,16 @@ class Whole(mr.Job):
     reduce = mr.Sum()
 """
 
+LENGTHS = """
+import mapreduce as mr
+
+class Lengths(mr.Job):
+    def map(self, line):
+        yield len(line), 1
+
+    reduce = mr.Sum()
+"""
+
 SORTED = b"a\t2\nb\t1\n"
 THREE_LINES = {"a.txt": b"b\na\n", "b.txt": b"a\n"}
 
@@ -94,6 +104,19 @@ CASES = [
         files={"x/a.txt": b"a\n", "y/b.log": b"b\n", "y/c.txt": b"c\n", "z.txt": b"a\n"},
         inputs=("in/x", "in/*.txt", "in/**/*.log"),
         output={"output.tsv": b"a\t2\nb\t1\n"},
+    ),
+    Case(
+        feature="a line of five megabytes",
+        program=LENGTHS,
+        files={"a.txt": b"short\n" + b"x" * 5_000_000 + b"\nshort\n"},
+        output={"output.tsv": b"5\t2\n5000000\t1\n"},
+    ),
+    Case(
+        feature="many small files",
+        program=LINES,
+        files={f"{number:03}.txt": b"b\n" if number % 3 == 0 else b"a\n" for number in range(300)},
+        options={"split-size": "100"},
+        output={"output.tsv": b"a\t200\nb\t100\n"},
     ),
     Case(
         feature="jsonl output",
