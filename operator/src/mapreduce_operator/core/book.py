@@ -245,8 +245,6 @@ class Book:
 
         self.input_problem = Failure("", "")
         self.announced: set[tuple[str, str]] = set()
-        self.next_look = 0.0
-        """When it may next be looked for attempts that are slow."""
         self.last_failures: list[TaskFailure] = []
         self.charges: dict[Budget, int] = {"user": 0, "disruption": 0, "segments": 0}
         """What each budget paid for, of the whole job."""

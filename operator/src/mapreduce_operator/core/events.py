@@ -339,8 +339,9 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     counters: dict[str, int] = {}
     """What the user's code counted in the attempts that count."""
     last_failures: tuple[TaskFailure, ...] = ()
-    charges: Charges = Charges()
     """The newest last."""
+    charges: Charges = Charges()
+    """What each budget has paid for, of the whole job."""
     failed_tasks: tuple[str, ...] = ()
     """The first tasks that spent their budget and were left out, as `maxFailedTasks` allows; how many
     there are, `maps` and `reduces` say."""

@@ -43,7 +43,8 @@ class Health:
 
     def report(self) -> tuple[bool, str]:
         """Return whether the process is alive, and a line a vital sign, those that are too old first."""
-        ages = [(vital.age() > vital.limit, vital, vital.age()) for vital in self.vitals]
+        told = [(vital, vital.age()) for vital in self.vitals]
+        ages = [(age > vital.limit, vital, age) for vital, age in told]
         stale = [old for old, _, _ in ages]
         lines = [
             f"{'STALE' if old else 'fresh'}: {vital.name}, {age:.1f} s ago (at most {vital.limit:g} s)"
