@@ -21,6 +21,9 @@ RECORD_BYTES: Final = 750
 FILE_CHARACTERS: Final = 600
 MESSAGE_CHARACTERS: Final = 300
 TRACEBACK_CHARACTERS: Final = 1200
+ROOM: Final = 256 * 1024
+"""Bytes of what one attempt keeps of its bad records, from which on it keeps where they are and a few words."""
+FEW_CHARACTERS: Final = 60
 _ENCODED: Final = RECORD_BYTES * 4 // 3
 
 

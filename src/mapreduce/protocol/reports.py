@@ -33,7 +33,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["user", "disruption", "refused"]
     """user: charged. disruption: not the code's fault. refused: the job cannot succeed
     (bad program, input that changed, output taken): it fails at once."""
-    reason: str
+    reason: Annotated[str, msgspec.Meta(max_length=100)]
     """A PascalCase word of `words`."""
     message: str
     where: str = ""

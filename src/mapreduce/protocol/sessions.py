@@ -21,7 +21,7 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
     """A finished map output on a worker's disk."""
 
     attempt: AttemptId
-    checksum: str
+    checksum: Annotated[str, msgspec.Meta(max_length=100)]
     rows: Amount
     size: Amount
     key_type: KeyType
@@ -40,7 +40,7 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     """worker → master, once a session; the token is in the Authorization header."""
 
     version: int
-    engine: str
+    engine: Annotated[str, msgspec.Meta(max_length=100)]
     role: Role
     boot: str
     """A random name of this start of the process; a new one for the same Pod ends the old session."""

@@ -3,6 +3,7 @@
 import base64
 import random
 
+import msgspec
 import pytest
 
 import mapreduce as mr
@@ -11,6 +12,8 @@ from mapreduce.errors import UserError
 from mapreduce_worker.engine import failure, map_part, map_task, merge, ranges
 from mapreduce_worker.engine.failure import UserTaskError
 from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.quarantine import Quarantine
+from mapreduce_worker.slots.messages import MAX_ANSWER
 from tests.support.engine_runs import add, attempt, collect, map_file, nothing, one_split, rows_of, write_input
 
 
@@ -212,3 +215,17 @@ def test_the_same_split_again_reports_the_same(tmp_path):
     again, _ = map_file(JOBS["combine"], tmp_path, file, skip=50, memory=6000)
     assert (first.bad, first.attempt) == (again.bad, attempt("map"))
     assert bad_records.render(first.bad) == bad_records.render(again.bad)
+
+
+def test_all_bad_records_of_a_split_fit_into_one_message_of_a_slot():
+    kept = Quarantine(bad_records.MOST)
+    for number in range(bad_records.MOST):
+        error = UserTaskError(f"ü.txt:{number}", "ü" * 5000)
+        error.__cause__ = ValueError("ü" * 5000)
+        kept.refuse(error, "ü" * 200, number, "ü".encode() * 5000)
+    assert [record.offset for record in kept.kept] == list(range(bad_records.MOST))
+    assert len(msgspec.msgpack.encode(kept.kept)) < MAX_ANSWER // 2
+    first, last = kept.kept[0], kept.kept[-1]
+    assert len(first.message) == bad_records.MESSAGE_CHARACTERS - 1
+    assert (first.record, last.record, last.cut) == ("ü" * (bad_records.RECORD_BYTES // 2), "", True)
+    assert len(last.message) < bad_records.FEW_CHARACTERS

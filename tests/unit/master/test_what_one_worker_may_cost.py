@@ -5,8 +5,17 @@ import pytest
 from mapreduce import protocol
 from mapreduce.errors import ProtocolError
 from mapreduce.ids import AttemptId, TaskId
-from mapreduce.protocol import AttemptCancelled, Exchange, MapOutput, MapSucceeded, Progress, Report
-from mapreduce_operator.core import answers, attempts, exchange
+from mapreduce.protocol import (
+    AttemptCancelled,
+    AttemptFailed,
+    ErrorInfo,
+    Exchange,
+    MapOutput,
+    MapSucceeded,
+    Progress,
+    Report,
+)
+from mapreduce_operator.core import answers, attempts, book, exchange
 from mapreduce_operator.core.outputs import KEPT_PAGES
 from tests.support.master_builder import JobUnderTest
 
@@ -73,3 +82,29 @@ def test_a_map_output_with_more_counters_than_a_job_can_have_is_refused():
     report = Report(number=1, outcome=MapSucceeded(output=output, records=1))
     with pytest.raises(ProtocolError, match="Exchange"):
         protocol.decode(protocol.encode(Exchange(epoch=1, seen=0, reports=(report,))), Exchange)
+
+
+def test_a_reason_that_is_no_word_is_refused():
+    error = ErrorInfo(kind="user", reason="x" * 101, message="m")
+    report = Report(number=1, outcome=AttemptFailed(attempt=map_attempt(0), error=error))
+    with pytest.raises(ProtocolError, match="Exchange"):
+        protocol.decode(protocol.encode(Exchange(epoch=1, seen=0, reports=(report,))), Exchange)
+
+
+def test_of_a_failure_so_much_text_is_kept_and_no_more():
+    job = JobUnderTest(maps=2, reducers=1, workers=1).until_mapping()
+    worker, attempt = job.running("map")[0]
+    texts = dict.fromkeys(("message", "where", "traceback", "log_tail"), "x" * 1000000)
+    worker.fail(attempt, **texts)
+    worker.request = 0
+    job.settle()
+    (failure,) = job.status.last_failures
+    assert {len(text) for text in (failure.message, failure.where, failure.traceback, failure.output)} == {16_384}
+
+
+def test_a_worker_that_says_something_new_each_time_is_told_of_a_thousand_times():
+    job = JobUnderTest(maps=2, reducers=1, workers=1).until_mapping()
+    (worker,) = job.workers
+    for number in range(book.MOST_ANNOUNCED + 100):
+        job.register(worker, engine=f"odd-{number}")
+    assert len(job.master.book.announced) == book.MOST_ANNOUNCED

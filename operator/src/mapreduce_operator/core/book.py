@@ -31,6 +31,8 @@ from mapreduce_operator.core.tasks import TaskTable
 from mapreduce_operator.core.workers import Registry, Worker
 
 KEPT_FAILURES = 5
+MOST_ANNOUNCED = 1000
+"""What is told once is remembered, and workers have a say in it."""
 
 
 class MasterContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -304,7 +306,7 @@ class Book:
 
     def announce_once(self, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Tell people what may be found again and again, but once."""
-        if (reason, message) not in self.announced:
+        if (reason, message) not in self.announced and len(self.announced) < MOST_ANNOUNCED:
             self.announced.add((reason, message))
             self.announce(kind, reason, message)
 

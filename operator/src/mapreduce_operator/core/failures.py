@@ -20,6 +20,8 @@ from mapreduce_operator.core.workers import Worker
 
 STAGE_TRIES: Final = 3
 """How often a part may be unreadable before its reduce runs again."""
+_KEPT: Final = 16_384
+"""Characters that are kept of each text of a failure: workers bound them, and a worker may lie."""
 _TEXT: Final = 2000
 """Characters of a message that go into the history."""
 MOVED: Final = "SegmentUnreadable"
@@ -211,10 +213,10 @@ def remember(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
         task=str(attempt.id.task),
         worker=attempt.worker.name,
         reason=error.reason,
-        message=error.message,
-        where=error.where,
-        traceback=error.traceback,
-        output=error.log_tail,
+        message=error.message[:_KEPT],
+        where=error.where[:_KEPT],
+        traceback=error.traceback[-_KEPT:],
+        output=error.log_tail[-_KEPT:],
         peak_memory=error.peak_memory,
         wall=book.at.wall,
     )

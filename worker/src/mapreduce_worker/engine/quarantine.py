@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any, Final
 
+import msgspec
+
 from mapreduce import bad_records, keys, values
 from mapreduce.bad_records import BadRecord
 from mapreduce.errors import RecordTooLongError
@@ -33,6 +35,7 @@ class Quarantine:
         """Begin with no bad record."""
         self.limit = limit
         self._kept: list[BadRecord] = []
+        self._room = bad_records.ROOM
 
     @property
     def kept(self) -> tuple[BadRecord, ...]:
@@ -50,6 +53,9 @@ class Quarantine:
         if len(self._kept) == self.limit:
             told = TooManyBadRecords(error.where, bad_records.too_many(self.limit, record))
             raise told from error.__cause__
+        if self._room <= 0:
+            record = _briefly(record)
+        self._room -= len(msgspec.msgpack.encode(record))
         self._kept.append(record)
 
 
@@ -67,6 +73,12 @@ def _record(error: UserTaskError, file: str, offset: int, raw: bytes) -> BadReco
         cut=len(raw) > bad_records.RECORD_BYTES or isinstance(error.__cause__, RecordTooLongError),
         traceback=_short(info.traceback, bad_records.TRACEBACK_CHARACTERS),
     )
+
+
+def _briefly(record: BadRecord) -> BadRecord:
+    """Return the same with few words: an attempt's report is one message, however many there are."""
+    message = _short(record.message, bad_records.FEW_CHARACTERS)
+    return msgspec.structs.replace(record, message=message, record="", base64=False, cut=True, traceback="")
 
 
 def _short(text: str, most: int) -> str:

@@ -30,8 +30,8 @@ from mapreduce_worker.engine.options import TaskOptions
 HEAD: Final = 4
 CHANNEL_CLOSED: Final = 113
 """The exit status of a slot that cannot speak to its agent any more."""
-MAX_ANSWER: Final = 1 << 20
-"""Bytes of one message from a slot: an error's texts, or a byte a partition, fit many times over."""
+MAX_ANSWER: Final = 4 << 20
+"""Bytes of one message from a slot: an error's texts, a byte a partition, all bad records of a split."""
 
 
 class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
