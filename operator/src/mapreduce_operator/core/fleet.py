@@ -233,9 +233,10 @@ def _replace_unreadable(book: Book) -> None:
     """Give up the worker from which others cannot read: one at a time, since with it gone others may be well again."""
     workers = book.registry.alive("worker")
     worst = max(workers, key=lambda worker: worker.unreadable, default=None)
-    if worst is None or worst.unreadable < policies.UNREADABLE:
+    verdict = policies.holder(worst.unreadable) if worst is not None else None
+    if worst is None or verdict is None:
         return
-    lose(book, worst, "SegmentUnreadable", f"others could not read from it {worst.unreadable} times")
+    lose(book, worst, verdict.reason, verdict.message)
     for worker in workers:
         worker.unreadable = 0
 

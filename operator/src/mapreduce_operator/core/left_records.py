@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mapreduce import bad_records
 from mapreduce.bad_records import BadRecord
+from mapreduce_operator.core import policies
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 
@@ -29,9 +29,9 @@ def count(book: Book, index: int, sign: int) -> None:
     book.bad_count += sign * len(found)
     if sign < 0:
         return
-    limit = book.spec.skip_bad_records
-    if book.bad_count > limit:
-        book.fail("TooManyBadRecords", bad_records.too_many(limit, found[-1]))
+    verdict = policies.bad_records(book.bad_count, book.spec.skip_bad_records, found[-1])
+    if verdict is not None:
+        book.fail(verdict.reason, verdict.message)
     else:
         first = f"the first that was noticed is at {found[0].where}: {found[0].message}"
         book.announce_first("Warning", "BadRecordsSkipped", f"bad records are left out; {first}")

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from mapreduce.bad_records import BadRecord, too_many
 from mapreduce.protocol import ErrorInfo
 from mapreduce.spec import Limits
 
@@ -40,9 +41,10 @@ BACKUP_SHARE: Final = 0.1
 
 class Verdict(msgspec.Struct, frozen=True):
     """What to do, and why. retry: the task runs again. rerun: the map runs again. move: the
-    reduce goes to another worker. fail: the job ends. back_up: the task gets a second attempt."""
+    reduce goes to another worker. fail: the job ends. back_up: the task gets a second attempt.
+    replace: the worker is given up."""
 
-    action: Literal["retry", "rerun", "move", "fail", "back_up"]
+    action: Literal["retry", "rerun", "move", "fail", "back_up", "replace"]
     reason: str
     message: str
 
@@ -108,6 +110,20 @@ def unreadable(in_a_row: int, holder: str, limits: Limits) -> Verdict:
         )
         return Verdict("fail", "SegmentUnreadable", message)
     return Verdict("rerun", "SegmentUnreadable", message)
+
+
+def holder(times: int) -> Verdict | None:
+    """Judge a worker from which others could not read so many times: from some number on it is replaced."""
+    if times < UNREADABLE:
+        return None
+    return Verdict("replace", "SegmentUnreadable", f"others could not read from it {times} times")
+
+
+def bad_records(count: int, limit: int, newest: BadRecord) -> Verdict | None:
+    """Judge `count` bad records of a job that may leave out `limit`."""
+    if count <= limit:
+        return None
+    return Verdict("fail", "TooManyBadRecords", too_many(limit, newest))
 
 
 def before_running(elapsed: float, limits: Limits, waiting_for: str) -> Verdict | None:
