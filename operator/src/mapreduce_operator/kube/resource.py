@@ -38,7 +38,7 @@ _RESERVED: Final = re.compile(
     r"|(.+[.])?crio[.]io(/.*)?"
 )
 PARAMS_LIMIT: Final = 65_536
-"""Characters of all parameters together: every job that exists is in the operator's memory."""
+"""Characters of the values of all parameters together: every job that exists is in the operator's memory."""
 RECORD_LIMIT: Final = 1024 * MIB
 """The largest `maxRecordBytes`: such a record fills a slot many times over."""
 
@@ -277,7 +277,9 @@ def _check_values(spec: fields.Spec) -> None:
             "reducers must be at least 1; leave it out for 8. A program without reduce makes a job without that phase"
         )
     if sum(map(len, spec.params.values())) > PARAMS_LIMIT:
-        raise InvalidSpec(f"params must have at most {PARAMS_LIMIT} characters together; more belongs into a side file")
+        raise InvalidSpec(
+            f"the values of params must have at most {PARAMS_LIMIT} characters together; more belongs into a side file"
+        )
     if spec.input.format == "Jsonl" and spec.input.encoding_errors == "Bytes":
         raise InvalidSpec("input: encodingErrors Bytes cannot be used with the format Jsonl")
 
