@@ -1,9 +1,9 @@
 """Jobs one after another on the kind cluster while a monkey deletes and kills: `make chaos MINUTES=10`.
 
 Each output is compared with what the naive reference makes of the same input, byte by byte, and each history goes
-through the history checker. At the end: nothing of any job is left, neither objects nor files; and the operator's
-memory over time with its slope. Exits 1 at the first wrong output, broken history, failed job or left-over.
-Neighbours: `monkey.py`, `operator_process.py`.
+through the history checker. In the second half the operator is left alone, and the jobs are not, so that its memory
+has a slope. At the end: nothing of any job is left, neither objects nor files. Exits 1 at the first wrong output,
+broken history, failed job or left-over. Neighbours: `monkey.py`, `memory.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import threading
 import time
 import traceback
 from collections import Counter
@@ -19,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from bench import operator_process
+from bench.memory import Memory
 from bench.monkey import Monkey
 from mapreduce import history, testing
 from mapreduce.errors import CorruptionError
@@ -32,9 +31,10 @@ REDUCES = 4
 JOB_SECONDS = 400
 """A job that takes longer under the monkey counts as stuck."""
 SETTLE_SECONDS = 120
-SAMPLE_SECONDS = 10.0
-WARM_SECONDS = 60.0
-"""A process younger than this still grows by what it imports and by its first job."""
+SPARED = 0.5
+"""The last share of the time, in which the operator is left alone: a process that dies every minute shows no slope."""
+KEPT = 5
+"""Finished jobs that stay, so that the operator always has as many: what it holds for more is no leak."""
 
 WORD_COUNT = """
 import time
@@ -142,52 +142,10 @@ def run_job(namespace: Namespace, kind: Kind, number: int, wanted: bytes) -> his
     return events
 
 
-class Memory:
-    """Samples of the operator's memory, taken in a thread: (seconds since the start, process)."""
-
-    def __init__(self) -> None:
-        self._begin = time.time()
-        self._samples: list[tuple[float, operator_process.Process]] = []
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(SAMPLE_SECONDS):
-            try:
-                process = operator_process.look()
-            except AssertionError:
-                continue
-            if process is not None:
-                self._samples.append((time.time() - self._begin, process))
-
-    def stop(self) -> None:
-        """Print all samples a process, and the slope within those that lived long enough."""
-        self._stopped.set()
-        self._thread.join()
-        lives: dict[tuple[int, float], list[tuple[float, float]]] = {}
-        for moment, process in self._samples:
-            lives.setdefault((process.pid, round(process.started)), []).append((moment, process.rss / 2**20))
-        print(f"\noperator memory, MiB at seconds since the start; {len(lives)} processes")
-        settled = []
-        for (pid, started), points in lives.items():
-            print(f"  process {pid}: " + "  ".join(f"{moment:.0f}: {size:.0f}" for moment, size in points))
-            warm = [point for point in points if point[0] + self._begin - started > WARM_SECONDS]
-            settled.append(warm)
-        told = slope(settled)
-        print(f"  slope after the first {WARM_SECONDS:.0f} s of a process: {told}")
-
-
-def slope(lives: list[list[tuple[float, float]]]) -> str:
-    """Return the slope in MiB an hour that fits all processes best, each at its own level."""
-    above = below = 0.0
-    for points in lives:
-        if points:
-            x = sum(moment for moment, _ in points) / len(points)
-            y = sum(size for _, size in points) / len(points)
-            above += sum((moment - x) * (size - y) for moment, size in points)
-            below += sum((moment - x) ** 2 for moment, _ in points)
-    return f"{3600 * above / below:+.1f} MiB an hour" if below else "no process lived long enough"
+def delete_old(namespace: Namespace, number: int) -> None:
+    """Delete the job of this number, if there ever was one; its output stays."""
+    if number >= 0:
+        namespace.kubectl("delete", "mrjob", f"chaos-{number}", "--wait=false")
 
 
 def left_objects(namespace: Namespace) -> list[str]:
@@ -236,15 +194,17 @@ def chaos(namespace: Namespace, minutes: float, seed: int, *, spare_operator: bo
     events_seen: Counter[str] = Counter()
     hits = 0
     memory = Memory()
-    monkey = Monkey(namespace, seed, spare_operator=spare_operator)
+    begun = time.monotonic()
+    spared_from = begun if spare_operator else begun + 60 * minutes * (1 - SPARED)
+    monkey = Monkey(namespace, seed, operator_until=spared_from)
     monkey.start()
-    deadline = time.monotonic() + 60 * minutes
     try:
-        while time.monotonic() < deadline:
+        while time.monotonic() < begun + 60 * minutes:
             kind = KINDS[sum(ran.values())] if sum(ran.values()) < len(KINDS) else chance.choice(KINDS)
             begin = time.monotonic()
             events = run_job(namespace, kind, sum(ran.values()), wanted[kind.name])
             ran[kind.name] += 1
+            delete_old(namespace, sum(ran.values()) - 1 - KEPT)
             events_seen.update(str(event["event"]) for event in events)
             hits += sum(1 for event in history_checker.named(events, "Lost", "WorkerLost"))
             epochs = len({event["epoch"] for event in events})
@@ -268,7 +228,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--spare-operator", action="store_true", help="leave the operator alone, to watch its memory")
+    parser.add_argument("--spare-operator", action="store_true", help="leave the operator alone from the start")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}, {chosen.minutes:g} minutes", flush=True)
     with cluster.namespace() as namespace:

@@ -21,9 +21,12 @@ PAUSE = (3.0, 11.0)
 
 
 class Monkey:
-    """Runs in a thread between `start` and `stop`. `deeds` counts what it did, `victims` names the Pods it deleted."""
+    """Runs in a thread between `start` and `stop`. `deeds` counts what it did, `victims` names the Pods it deleted.
 
-    def __init__(self, namespace: Namespace, seed: int, *, spare_operator: bool) -> None:
+    operator_until: the time.monotonic() from which it leaves the operator alone.
+    """
+
+    def __init__(self, namespace: Namespace, seed: int, *, operator_until: float) -> None:
         self.deeds: Counter[str] = Counter()
         self.victims: set[str] = set()
         self._namespace = namespace
@@ -36,11 +39,12 @@ class Monkey:
             (2, "gateway deleted", lambda: self._delete("gateway")),
             (1, "gateway deleted with force", lambda: self._delete("gateway", *FORCE)),
         ]
-        if not spare_operator:
-            self._ways += [
-                (1, "operator deleted", operator_process.delete),
-                (1, "operator killed", self._kill_operator),
-            ]
+        self._ways_with_operator = [
+            *self._ways,
+            (1, "operator deleted", operator_process.delete),
+            (1, "operator killed", self._kill_operator),
+        ]
+        self._operator_until = operator_until
 
     def start(self) -> None:
         """Begin."""
@@ -53,7 +57,8 @@ class Monkey:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._chance.uniform(*PAUSE)):
-            ((_, name, do),) = self._chance.choices(self._ways, [weight for weight, _, _ in self._ways])
+            ways = self._ways_with_operator if time.monotonic() < self._operator_until else self._ways
+            ((_, name, do),) = self._chance.choices(ways, [weight for weight, _, _ in ways])
             try:
                 hit = do()
             except (AssertionError, subprocess.SubprocessError) as error:
