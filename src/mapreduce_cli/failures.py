@@ -16,6 +16,9 @@ FAILED: Final = 1
 REFUSED: Final = 2
 INTERRUPTED: Final = 130
 
+WRONG_USE: Final = "Refused"
+"""The reason, with `--json`, of what ends before there is a job to fail."""
+
 REFUSED_REASONS: Final = frozenset(
     {
         "InvalidSpec",

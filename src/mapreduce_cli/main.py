@@ -110,14 +110,18 @@ def main_kubectl() -> None:
 
 
 def _run(name: str) -> None:
-    """Run the command; who asked for one JSON document gets one for wrong usage too."""
-    if JSON not in sys.argv:
+    """Run the command; who asked for one JSON document gets one for wrong usage too.
+
+    Asked of the words themselves: parsing ends at what is wrong, maybe before it came to `--json`.
+    """
+    options = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+    if JSON not in options:
         cli(prog_name=name)
         return
     try:
         sys.exit(cli(prog_name=name, standalone_mode=False) or 0)
     except click.ClickException as error:
-        terminal.document({"error": {"reason": "Refused", "message": error.format_message()}})
+        terminal.document({"error": {"reason": failures.WRONG_USE, "message": error.format_message()}})
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(failures.INTERRUPTED)

@@ -17,7 +17,7 @@ import click
 
 from mapreduce.words import JOB_NAME_LIMIT
 from mapreduce_cli import terminal
-from mapreduce_cli.failures import REFUSED
+from mapreduce_cli.failures import REFUSED, WRONG_USE
 
 _FILES: Final = ("job.py", "test_job.py", "pytest.ini", "claim.yaml", "job.yaml", "README.md", "texts/sample.txt")
 
@@ -70,7 +70,7 @@ def job_name(folder: str) -> str:
 
 def _refuse(message: str, as_json: bool) -> NoReturn:
     if as_json:
-        terminal.document({"error": {"reason": "Refused", "message": message}})
+        terminal.document({"error": {"reason": WRONG_USE, "message": message}})
     else:
         terminal.note(f"mapreduce: refused: {message}")
     sys.exit(REFUSED)

@@ -69,7 +69,7 @@ class Json:
 
     def refused(self, error: UsageError) -> int:
         """Tell that nothing was started."""
-        return self._error(failures.REFUSED, "Refused", str(error))
+        return self._error(failures.REFUSED, failures.WRONG_USE, str(error))
 
     def failed(self, failure: failures.JobFailed, typed: Mapping[str, str]) -> int:
         """Tell how the job failed; paths are those of the job."""

@@ -82,7 +82,7 @@ def race(told: list[dict[str, Any]], phase: str) -> tuple[dict[str, Any], dict[s
 
 
 @pytest.mark.feature("speculation", "local")
-@pytest.mark.parametrize("phase", ["map", "reduce"])
+@pytest.mark.parametrize("phase", ["map", "reduce"], ids=["speculation-map", "speculation-reduce"])
 def test_a_task_that_sleeps_on_one_worker_only_is_done_by_another_one(tmp_path: Path, phase: str) -> None:
     slow = SlowOnce(tmp_path, phase)
     with running(tmp_path, *slow.arguments("--workers", "3")) as run:

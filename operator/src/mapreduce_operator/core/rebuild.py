@@ -59,8 +59,10 @@ def _read_frame(found: Recovered, frame: Frame) -> None:
 
 
 def _read_event(found: Recovered, entry: HistoryEvent) -> None:
-    # That the budget of disruptions is spent is no disruption of its own.
-    if entry.budget and (entry.event == "Charged") == (entry.budget != "disruption"):
+    # A disruption is charged by the event that tells of it, everything else by an event of its own; `Charged` with
+    # `disruption` says that this budget is spent, which is not one more.
+    says_so_itself = entry.budget == "disruption"
+    if entry.budget and (entry.event == "Charged") != says_so_itself:
         found.charges[entry.budget] = found.charges.get(entry.budget, 0) + 1
     if entry.task is not None:
         _read_of_task(found, entry, entry.task)

@@ -61,7 +61,7 @@ def idle(book: Book) -> list[Worker]:
 
 
 def _idle(book: Book) -> list[tuple[int, int]]:
-    """Return the same as a heap of (attempts that it has, number)."""
+    """Return the workers that `idle` returns as a heap of (attempts that it has, number)."""
     return sorted((len(worker.attempts), worker.number) for worker in idle(book))
 
 

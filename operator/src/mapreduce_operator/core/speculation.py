@@ -78,10 +78,10 @@ def _slowest(book: Book, table: TaskTable) -> list[tuple[Attempt, str]]:
 
 
 def _alone(table: TaskTable) -> Iterator[Attempt]:
-    """Yield the attempts that their tasks depend on, and that have no backup; none is for tasks that run
-    alone.
+    """Yield the only attempts of their tasks that may get a backup.
 
-    Each gets one; another one only if the first was lost with its worker.
+    Each gets one; another one only if the first was lost with its worker. Tasks that went over their memory
+    get none: they have their worker to themselves.
     """
     for index, live in table.live.items():
         if len(live) != 1 or index in table.greedy or not table.is_in(index, TaskState.RUNNING):

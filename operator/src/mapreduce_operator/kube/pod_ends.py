@@ -1,6 +1,6 @@
 """How a Pod ended, or why it is about to: one word of `mapreduce.words`, and what Kubernetes said.
 
-Pure. Only the word decides nothing: memory that ran out is charged to what ran, everything else
+Pure. The word alone decides nothing: memory that ran out is charged to what ran, everything else
 here is a disruption, which is for the core to say. What is told first is what came first: a Pod
 that was evicted has a container that was killed. Neighbours: `observe.py` (the whole Pod).
 """

@@ -194,8 +194,11 @@ def read_range(root: Path, part: FileRange, max_record: int = 64 * MIB) -> tuple
 
 
 def longest(max_record: int, skip_bad_records: int) -> int:
-    """Return the `max_record` of `read_range`: where a job skips bad records, who reads the records finds those
-    that are too long, and no length makes a range unreadable."""
+    """Return the `max_record` of `read_range`, in bytes.
+
+    Where a job skips bad records, no length makes a range unreadable: a record that is too long is found, and
+    left out, by whoever reads the records of the range.
+    """
     return LARGEST if skip_bad_records else max_record
 
 

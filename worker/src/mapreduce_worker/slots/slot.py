@@ -58,8 +58,6 @@ MAX_STARTS: Final = 5
 RECYCLED_ABOVE: Final = 0.6
 """Share of the memory limit above which an idle slot is replaced, so that what one attempt left
 behind is not held against the next."""
-
-
 FRESH: Final = 128 << 20
 """Bytes that a process which has just started may hold, and that are not worth a new one."""
 EXIT_SECONDS: Final = 2.0
@@ -107,8 +105,11 @@ class Slot:
         self._damage = ""
         self._kills_before = 0
         self._worn = False
+        """Whether a task left behind what only a new process is free of."""
         self._limit = 0
+        """Bytes that the process was allowed when it was killed for its memory."""
         self._peak = 0
+        """The most bytes that the process was seen to hold during its task."""
         self.starting = False
         """Whether there may be a process that has no `pid` here yet."""
         self.rss = 0
