@@ -126,7 +126,7 @@ async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: He
     server = await serve(make_app(shared.registry, authenticator), settings.bind, settings.rpc_port, tls.context)
     lister: asyncio.Task[None] | None = None
     try:
-        health.failed = failed.is_set
+        health.failed, health.trouble = failed.is_set, jobs.trouble
         watches.start()
         health.vitals += (
             Vital("the watches' loop ran", watches.age, LOOP_SECONDS),

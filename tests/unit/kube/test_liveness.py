@@ -56,6 +56,23 @@ def test_a_process_that_is_about_to_end_is_not_alive():
     assert asked(made)[0] == 503
 
 
+def test_what_is_judged_is_what_is_told():
+    grows = itertools.count(30, 5)
+    made = Health()
+    made.vitals = (Vital("list", lambda: float(next(grows)), 30.0),)
+    assert asked(made) == (200, "fresh: list, 30.0 s ago (at most 30 s)\n")
+    assert asked(made) == (503, "STALE: list, 35.0 s ago (at most 30 s)\n")
+
+
+def test_trouble_that_a_new_process_would_not_mend_is_told_and_ends_none():
+    made = with_ages(list=1.0)
+    made.trouble = lambda: ("namespace b could not be listed: no right",)
+    assert asked(made) == (
+        200,
+        "fresh: list, 1.0 s ago (at most 30 s)\nnamespace b could not be listed: no right\n",
+    )
+
+
 def test_two_minutes_without_an_api_server_end_no_operator_and_ten_do():
     def after(seconds):
         made = Health()

@@ -34,25 +34,26 @@ class Vital(msgspec.Struct, frozen=True):
 
 
 class Health:
-    """failed: something ended that must not. vitals: what must be fresh. ready: the Lease is held, jobs were read."""
+    """failed: something ended that must not. vitals: what must be fresh. ready: the Lease is held, jobs were read.
+
+    trouble: lines to tell, of what a new process would not mend.
+    """
 
     def __init__(self) -> None:
         self.failed: Callable[[], bool] = lambda: False
         self.vitals: tuple[Vital, ...] = ()
+        self.trouble: Callable[[], tuple[str, ...]] = tuple
         self.ready = False
 
     def report(self) -> tuple[bool, str]:
         """Return whether the process is alive, and a line a vital sign, those that are too old first."""
+        # Asked once: what is judged is what is told.
         told = [(vital, vital.age()) for vital in self.vitals]
-        ages = [(age > vital.limit, vital, age) for vital, age in told]
-        stale = [old for old, _, _ in ages]
-        lines = [
-            f"{'STALE' if old else 'fresh'}: {vital.name}, {age:.1f} s ago (at most {vital.limit:g} s)"
-            for old, vital, age in sorted(ages, key=lambda one: not one[0])
-        ]
-        if self.failed():
-            lines.insert(0, "something ended that must not: the process is about to end")
-        return not self.failed() and not any(stale), "\n".join(lines or ["ok"]) + "\n"
+        stale = [_line("STALE", vital, age) for vital, age in told if age > vital.limit]
+        fresh = [_line("fresh", vital, age) for vital, age in told if age <= vital.limit]
+        failed = ["something ended that must not: the process is about to end"] if self.failed() else []
+        lines = [*failed, *stale, *fresh, *self.trouble()]
+        return not failed and not stale, "\n".join(lines or ["ok"]) + "\n"
 
     def app(self) -> web.Application:
         """Return the application that answers /healthz and /readyz."""
@@ -67,3 +68,7 @@ class Health:
 
     async def _readyz(self, request: web.Request) -> web.Response:
         return web.Response(text="ok\n" if self.ready else "no\n", status=200 if self.ready else 503)
+
+
+def _line(state: str, vital: Vital, age: float) -> str:
+    return f"{state}: {vital.name}, {age:.1f} s ago (at most {vital.limit:g} s)"

@@ -1,6 +1,7 @@
 """All jobs of this operator: which exist, and what a LIST says of them and of their Pods.
 
-Watches are hints; the truth is a LIST every 30 s and at each start. Neighbours: `handlers.py`
+Watches are hints; the truth is a LIST every 30 s and at each start. A namespace that may not be
+listed, since its rights or it are gone, stops nothing in the others. Neighbours: `handlers.py`
 (hints), `reconcile.py` (one job), `__main__` (runs `keep_listing`).
 """
 
@@ -15,7 +16,7 @@ from typing import Final
 from mapreduce import words
 from mapreduce_operator.kube import kept, observe, pods, resource
 from mapreduce_operator.kube.client import JsonObject, Ref
-from mapreduce_operator.kube.errors import ApiError, InvalidSpec
+from mapreduce_operator.kube.errors import ApiError, Forbidden, InvalidSpec, NotFound
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.reconcile import Job
 from mapreduce_operator.kube.running import Shared
@@ -39,15 +40,23 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._listed = shared.clock()
+        self._trouble: dict[str, str] = {}
+        """Namespaces that could not be listed the last time, and why."""
 
     async def find(self) -> frozenset[str]:
-        """Return the uids of all jobs that exist, by a LIST that begins now; raises `ApiError`."""
-        return frozenset([str(body["metadata"].get("uid")) async for body in self._each()])
+        """Return the uids of all jobs that exist, by a LIST that begins now; raises `ApiError`.
 
-    async def _each(self) -> AsyncIterator[JsonObject]:
-        for namespace in self._namespaces or ("",):
-            async for body in self._shared.api.each(Ref(words.PLURAL, namespace), page=PAGE):
-                yield kept.of(body)
+        Of every namespace: who is not found counts as dead, and in one that cannot be listed anybody may live.
+        """
+        found = [str(body["metadata"].get("uid")) for name in self._all() async for body in self._each(name)]
+        return frozenset(found)
+
+    def _all(self) -> tuple[str, ...]:
+        return self._namespaces or ("",)
+
+    async def _each(self, namespace: str) -> AsyncIterator[JsonObject]:
+        async for body in self._shared.api.each(Ref(words.PLURAL, namespace), page=PAGE):
+            yield kept.of(body)
 
     def namespace_of(self, uid: str) -> str | None:
         """Return the namespace of a job that exists."""
@@ -80,17 +89,39 @@ class Jobs:
         """Return the seconds since a LIST that succeeded began, or since the start if none did."""
         return self._shared.clock() - self._listed
 
+    def trouble(self) -> tuple[str, ...]:
+        """Return a line for each namespace that could not be listed the last time."""
+        return tuple(f"namespace {name} could not be listed: {why}" for name, why in sorted(self._trouble.items()))
+
     async def list_all(self) -> None:
-        """Read every job and every Pod, and tell each job its part; raises `ApiError`."""
+        """Read every job and every Pod, and tell each job its part; raises `ApiError`.
+
+        A namespace whose LIST is refused is left as it is known, unless all are: then none was listed.
+        """
         began = self._shared.clock()
-        listed = await self._shared.api.list_in("pods", self._namespaces, pods.selector())
+        refused: ApiError | None = None
+        for namespace in self._all():
+            try:
+                await self._list(namespace)
+            except (Forbidden, NotFound) as error:
+                self._is_refused(namespace, refused := error)
+            else:
+                self._is_listed(namespace)
+        if refused is not None and set(self._trouble) == set(self._all()):
+            raise refused
+        self._listed = began
+
+    async def _list(self, namespace: str) -> None:
+        """The same for one namespace, or for the whole cluster."""
+        began = self._shared.clock()
+        listed = await self._shared.api.list_all(Ref("pods", namespace), pods.selector())
         # All of them before the first is told: a LIST that breaks off says nothing.
-        bodies = [body async for body in self._each()]
+        bodies = [body async for body in self._each(namespace)]
         present: set[str] = set()
         for body in bodies:
             present.add(str(body["metadata"].get("uid")))
             self.job_seen(body, began=began)
-        for uid in set(self._jobs) - present:
+        for uid in {uid for uid, job in self._jobs.items() if namespace in ("", job.owner.namespace)} - present:
             if self._jobs[uid].existed_before(began):
                 self._forget(uid)
         pods_of: dict[str, list[PodSeen]] = defaultdict(list)
@@ -100,7 +131,17 @@ class Jobs:
                 pods_of[seen.job_uid].append(seen)
         for uid in present & set(self._jobs):
             self._jobs[uid].pods_listed(pods_of[uid], began)
-        self._listed = began
+
+    def _is_refused(self, namespace: str, error: ApiError) -> None:
+        if namespace not in self._trouble:
+            _log.error(
+                "namespace %s cannot be listed, its jobs are left as they are known: %s", namespace or "(all)", error
+            )
+        self._trouble[namespace] = str(error)
+
+    def _is_listed(self, namespace: str) -> None:
+        if self._trouble.pop(namespace, None) is not None:
+            _log.warning("namespace %s can be listed again", namespace or "(all)")
 
     async def keep_listing(self) -> None:
         """List every 30 s, for ever; sooner again where it failed: the watches may be deaf for the same reason."""
