@@ -37,6 +37,7 @@ from mapreduce_cli.sequential_history import EPOCH, History
 from mapreduce_operator.core import policies
 from mapreduce_worker.engine import failure as engine_failure
 from mapreduce_worker.engine import map_output, map_part, map_task, program, ranges, reduce_task
+from mapreduce_worker.engine.long_lines import Chunk
 from mapreduce_worker.engine.options import PROCESS_SHARE, of_job
 from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.gateway import data_files
@@ -302,9 +303,9 @@ class _Sequential:
             message = bad_records.too_many(self._spec.skip_bad_records, found[-1])
             raise JobFailed("TooManyBadRecords", message)
 
-    def _source(self, part: FileRange, _position: int) -> tuple[int, Iterator[bytes]]:
-        longest = ranges.longest(self._spec.max_record_bytes, self._spec.skip_bad_records)
-        return ranges.read_range(self._root, part, longest)
+    def _source(self, part: FileRange, _position: int) -> tuple[int, Iterator[Chunk]]:
+        skips = self._spec.skip_bad_records > 0
+        return ranges.read_range(self._root, part, self._spec.max_record_bytes, skips=skips)
 
     def _check_key_type(self, attempt: AttemptId, made: MapOutput) -> None:
         if made.key_type in ("", self._key_type):

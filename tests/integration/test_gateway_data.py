@@ -11,8 +11,10 @@ from mapreduce.plan import FileRange, Split
 from mapreduce.protocol import StagePart
 from mapreduce_worker.core.events import FetchedInput, FetchInput
 from mapreduce_worker.data_server import DataServer, worker_routes
-from mapreduce_worker.engine import blocks, part
+from mapreduce_worker.engine import blocks, formats, part, ranges
 from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.quarantine import Quarantine
 from mapreduce_worker.engine.ranges import list_files
 from mapreduce_worker.fetch import Fetcher, InputRefusedError, Unreachable
 from mapreduce_worker.gateway.failures import PartUnreadable
@@ -24,6 +26,7 @@ from mapreduce_worker.gateway.publishing import Abandoned
 from mapreduce_worker.gateway.storage import Output, PartFacts, PartToStage, Watch
 from mapreduce_worker.gateway.store import PosixStore
 from mapreduce_worker.outputs import MapOutputs
+from mapreduce_worker.slots import process
 from mapreduce_worker.ticketing import TicketBook
 from tests.support.outputs import attempt
 
@@ -167,11 +170,10 @@ def test_a_part_that_is_not_wanted_any_more_is_broken_off(scratch, root):
 # --- input ----------------------------------------------------------------------------------
 
 
-def read_input(root: Path | None, split: Split, scratch: Path, book: TicketBook | None = None) -> bytes:
-    """Fetch a split from an input gateway as a worker does; return the records' bytes."""
+def fetch_input(files: InputFiles | None, split: Split, scratch: Path, book: TicketBook | None = None) -> FetchedInput:
+    """Fetch a split from an input gateway as a worker does."""
 
     async def run() -> FetchedInput:
-        files = None if root is None else InputFiles(root, ["*"])
         server = DataServer(input_routes(lambda: files, ticket_book()))
         port = await server.start("127.0.0.1", 0)
         ticket = (book or ticket_book()).mint(tickets.INPUT)
@@ -183,7 +185,12 @@ def read_input(root: Path | None, split: Split, scratch: Path, book: TicketBook 
             await server.close()
         return fetched
 
-    fetched = asyncio.run(run())
+    return asyncio.run(run())
+
+
+def read_input(root: Path | None, split: Split, scratch: Path) -> bytes:
+    """Fetch a split; return the records' bytes."""
+    fetched = fetch_input(None if root is None else InputFiles(root, ["*"]), split, scratch)
     data = Path(fetched.path).read_bytes()
     return b"|".join(chunks(data[r.at : r.at + r.length]) for r in fetched.ranges)
 
@@ -219,3 +226,22 @@ def test_a_worker_is_told_that_the_input_changed(scratch, root):
 def test_a_gateway_without_the_input_gives_nothing(scratch, root):
     with pytest.raises(Unreachable, match="404"):
         read_input(None, make_split(root, a=b"one\n"), scratch)
+
+
+def test_a_line_that_is_too_long_is_left_out_alike_from_a_gateway_and_from_the_disk(scratch, root):
+    limit, size = 1000, 5 << 20
+    (root / "a").write_bytes(b"one\n" + b"x" * size + b"\ntwo\n")
+    (file,) = list_files(root, ["*"])
+    split = Split(0, (FileRange(file, 1, file.size),))
+    fetched = fetch_input(InputFiles(root, ["*"], limit, skips=True), split, scratch)
+    assert Path(fetched.path).stat().st_size < 2 * limit
+    local = ranges.read_range(root, split.ranges[0], limit, skips=True)
+    told = []
+    for offset, chunks in (local, process.fetched_range(fetched, 0)):
+        kept = Quarantine(1)
+        options = TaskOptions(max_record_bytes=limit, skip_bad_records=1)
+        batches = formats.read(file, offset, chunks, options, kept.refuse)
+        told.append(([(batch.offset(0), batch.records) for batch in batches], kept.kept))
+    assert told[0] == told[1]
+    assert told[0][0] == [(size + 5, ["two"])]
+    assert [(bad.offset, bad.reason, bad.cut) for bad in told[0][1]] == [(4, "RecordTooLong", True)]

@@ -12,7 +12,7 @@ from mapreduce.ids import AttemptId, TaskId
 from mapreduce.plan import FileRange, ListedFile, Split, split_files
 from mapreduce.protocol import MapOutput
 from mapreduce.spec import MIB
-from mapreduce_worker.engine import local, map_output, ranges
+from mapreduce_worker.engine import local, long_lines, map_output, ranges
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.map_task import run_map
@@ -93,7 +93,8 @@ def write_input(root: Path, content: bytes, name: str = "input.txt") -> ListedFi
 def read_all(root: Path, file: ListedFile, split_size: int) -> list[tuple[int, bytes]]:
     """Return (offset, bytes) of every range of a file that is divided by `split_size`."""
     parts = [part for split in split_files([file], split_size) for part in split.ranges]
-    return [(offset, b"".join(chunks)) for offset, chunks in (ranges.read_range(root, part) for part in parts)]
+    read = [ranges.read_range(root, part) for part in parts]
+    return [(offset, b"".join(map(long_lines.whole, chunks))) for offset, chunks in read]
 
 
 def one_split(file: ListedFile) -> Split:

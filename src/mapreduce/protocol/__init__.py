@@ -19,7 +19,17 @@ from mapreduce.protocol.answers import (
     RunReduce,
     StagePart,
 )
-from mapreduce.protocol.data import ERROR_FOLLOWS, NOTHING, RangeHead, ReadInput, ReadPart, ReadSegments, SegmentHead
+from mapreduce.protocol.data import (
+    ERROR_FOLLOWS,
+    GAP_BYTES,
+    GAP_FOLLOWS,
+    NOTHING,
+    RangeHead,
+    ReadInput,
+    ReadPart,
+    ReadSegments,
+    SegmentHead,
+)
 from mapreduce.protocol.reports import (
     AttemptCancelled,
     AttemptFailed,
@@ -67,6 +77,8 @@ __all__ = [
     "CONTENT_TYPE",
     "ERROR_FOLLOWS",
     "EXCHANGE",
+    "GAP_BYTES",
+    "GAP_FOLLOWS",
     "INPUT_PATH",
     "MAX_BODY",
     "NOTHING",

@@ -41,7 +41,8 @@ class ReadInput(msgspec.Struct, frozen=True, kw_only=True):
     The answer is, for each range, a frame: 4 bytes length of a `RangeHead` in msgpack, the head,
     then chunks (4 bytes length, bytes), closed by a chunk of length 0. The bytes are whole
     records: from the first that begins in the range to the end of the last that does; of a range that
-    is a whole file they are the file's bytes, compressed or not. A length
+    is a whole file they are the file's bytes, compressed or not. In the place of a chunk's length, `GAP_FOLLOWS`
+    and a number of `GAP_BYTES` bytes say how many bytes of a line that is too long are left out there. A length
     of `ERROR_FOLLOWS` instead closes the answer with an `ErrorInfo` in msgpack behind it.
     """
 
@@ -60,6 +61,10 @@ NOTHING: Final = 2**32 - 1
 
 ERROR_FOLLOWS: Final = 2**32 - 1
 """In the place of a length in the answer to `ReadInput`: an `ErrorInfo` closes the answer."""
+
+GAP_FOLLOWS: Final = 2**32 - 2
+"""In the place of a chunk's length: bytes of a line are left out here, and their number follows."""
+GAP_BYTES: Final = 8
 
 ReadPart = AttemptId
 """reader → holder: the part of one reduce attempt; the answer is the file."""

@@ -1,6 +1,5 @@
 """Lines of JSON are read one value a line, and a bad one is told with file, offset and column."""
 
-import itertools
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from mapreduce.plan import split_files
 from mapreduce.spec import EncodingErrors
-from mapreduce_worker.engine import json_lines, ranges
+from mapreduce_worker.engine import json_lines, long_lines, ranges
 from mapreduce_worker.engine.failure import RecordRefused, describe
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support import budget
@@ -56,7 +55,7 @@ def test_however_a_file_is_divided_every_value_is_read_once(lines, end, bom, las
         file = write_input(Path(folder), text.encode())
         parts = [part for split in split_files([file], split_size) for part in split.ranges]
         read = [ranges.read_range(Path(folder), part) for part in parts]
-        found = list(itertools.chain.from_iterable(values(*chunks, offset=offset) for offset, chunks in read))
+        found = [value for offset, chunks in read for value in values(*map(long_lines.whole, chunks), offset=offset)]
     assert found == expected
     assert list(map(type, found)) == list(map(type, expected))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from mapreduce.bad_records import BadRecord
 from mapreduce.errors import RecordError
-from mapreduce.plan import FileRange, ListedFile, split_files
+from mapreduce.plan import ListedFile, split_files
 from mapreduce_worker.engine import formats, ranges
 from mapreduce_worker.engine.failure import RecordRefused
 from mapreduce_worker.engine.options import TaskOptions
@@ -70,32 +70,26 @@ def test_exactly_the_bad_lines_are_left_out_however_the_bytes_come(some, ends, s
 
 
 @budget.examples(50)
-@given(_lines, st.integers(1, 60))
-def test_each_bad_line_belongs_to_one_split(tmp_path_factory, some, split_size):
+@given(_lines, st.integers(1, 60), st.integers(1, 20))
+def test_each_bad_line_belongs_to_one_split(tmp_path_factory, some, split_size, chunk):
     folder = tmp_path_factory.mktemp("in")
     file = write_input(folder, b"\n".join(some))
     options = TaskOptions(max_record_bytes=LIMIT, skip_bad_records=100)
+    good: list[tuple[int, str]] = []
     found: list[BadRecord] = []
-    for split in split_files([file], split_size):
-        kept = Quarantine(100)
-        for part in split.ranges:
-            offset, chunks = ranges.read_range(folder, part, ranges.longest(LIMIT, 100))
-            list(formats.read(part.file, offset, chunks, options, kept.refuse))
-        found += kept.kept
-    assert [bad.offset for bad in found] == naive(b"\n".join(some), lambda line: [line.decode()])[1]
-
-
-def test_a_record_of_many_chunks_is_read_through_without_being_held(tmp_path):
-    file = write_input(tmp_path, b"a\n" + b"x" * (3 * ranges.CHUNK) + b"\nb\n")
-    offset, chunks = ranges.read_range(tmp_path, FileRange(file, 1, file.size), ranges.longest(LIMIT, 1))
-    kept = Quarantine(1)
-    found = []
-    for chunk in chunks:
-        assert len(chunk) <= ranges.CHUNK
-        found.append(chunk)
-    records = formats.read(file, offset, iter(found), TaskOptions(max_record_bytes=LIMIT), kept.refuse)
-    assert [list(batch.records) for batch in records] == [["b"]]
-    assert [(bad.offset, bad.record, bad.cut) for bad in kept.kept] == [(2, "x" * LIMIT, True)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranges, "CHUNK", chunk)
+        for split in split_files([file], split_size):
+            kept = Quarantine(100)
+            for part in split.ranges:
+                offset, chunks = ranges.read_range(folder, part, LIMIT, skips=True)
+                for batch in formats.read(part.file, offset, chunks, options, kept.refuse):
+                    good += [(batch.offset(index), record) for index, record in enumerate(batch.records)]
+            found += kept.kept
+    expected = naive(b"\n".join(some), lambda line: [line.decode()])
+    assert (good, [bad.offset for bad in found]) == expected
+    whole = read_in_chunks(b"\n".join(some), [], options)[1]
+    assert [bad.record for bad in found] == [bad.record for bad in whole]
 
 
 @pytest.mark.parametrize(("content", "reason"), [(b"x" * 13, "RecordTooLong"), (b"\xff\xfe", "RecordUndecodable")])

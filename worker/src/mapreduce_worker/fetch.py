@@ -206,9 +206,9 @@ async def _receive_ranges(stream: aiohttp.StreamReader, count: int, file: Binary
         if head.position != position:
             raise Unreachable(f"range {head.position} came in place of {position}")
         at = file.tell()
-        while length := await _length(stream, MAX_CHUNK):
+        while length := await _length(stream, MAX_CHUNK, gaps=True):
             file.write(length.to_bytes(4, "big"))
-            await _copy(stream, length, file)
+            await _copy(stream, protocol.GAP_BYTES if length == protocol.GAP_FOLLOWS else length, file)
         ranges.append(FetchedRange(head.offset, at, file.tell() - at))
     file.flush()
     return tuple(ranges)
@@ -218,12 +218,12 @@ async def _frame(stream: aiohttp.StreamReader) -> bytes:
     return await stream.readexactly(await _length(stream, MAX_HEAD))
 
 
-async def _length(stream: aiohttp.StreamReader, most: int) -> int:
-    """Read a length; raises `InputRefusedError` if an error follows in its place."""
+async def _length(stream: aiohttp.StreamReader, most: int, *, gaps: bool = False) -> int:
+    """Read a length, or `GAP_FOLLOWS` where `gaps` may be; raises `InputRefusedError` if an error follows."""
     length = int.from_bytes(await stream.readexactly(4), "big")
     if length == protocol.ERROR_FOLLOWS:
         raise InputRefusedError(protocol.decode(await _rest(stream), ErrorInfo))
-    if length > most:
+    if length > most and not (gaps and length == protocol.GAP_FOLLOWS):
         raise Unreachable(f"a length of {length} bytes makes no sense here")
     return length
 

@@ -10,12 +10,13 @@ from typing import Final
 
 from mapreduce.plan import ListedFile, compression
 from mapreduce.spec import InputFormat
-from mapreduce_worker.engine import json_lines, records
+from mapreduce_worker.engine import json_lines, long_lines, records
+from mapreduce_worker.engine.long_lines import Chunk
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.records import LineBatch, Refuse, WholeBatch
 
 FileBatch = LineBatch | WholeBatch
-Reader = Callable[[str, int, Iterator[bytes], TaskOptions, Refuse], Iterator[FileBatch]]
+Reader = Callable[[str, int, Iterator[Chunk], TaskOptions, Refuse], Iterator[FileBatch]]
 """Takes a file's name, the offset of the first byte, the bytes, the options, and what to do with a bad record."""
 
 _READERS: Final[dict[InputFormat, Reader]] = {
@@ -26,7 +27,7 @@ _READERS: Final[dict[InputFormat, Reader]] = {
 
 
 def read(
-    file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse = records.never
+    file: ListedFile, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse = records.never
 ) -> Iterator[FileBatch]:
     """Yield the records of the bytes that begin at `offset` of a file; chunks may end anywhere.
 
@@ -43,7 +44,7 @@ def read(
 
 
 def _read(
-    file: ListedFile, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse
+    file: ListedFile, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse
 ) -> Iterator[FileBatch]:
     reader = _READERS[options.format]
     suffix = compression(file.path)
@@ -53,7 +54,7 @@ def _read(
     # Only here: not every slot meets a compressed file.
     from mapreduce_worker.engine.decompression import Stream  # noqa: PLC0415 - see above
 
-    stream = Stream(file.name, suffix, chunks)
+    stream = Stream(file.name, suffix, map(long_lines.whole, chunks))
     for batch in reader(file.name, 0, stream, options, refuse):
         # Progress counts the bytes of the split, which are the compressed ones.
         batch.size = stream.taken()

@@ -15,6 +15,7 @@ import msgspec
 from mapreduce.errors import RecordMalformedError
 from mapreduce_worker.engine import records
 from mapreduce_worker.engine.failure import RecordRefused
+from mapreduce_worker.engine.long_lines import Chunk
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.records import LineBatch, Refuse
 
@@ -25,7 +26,7 @@ _BYTE: Final = re.compile(r" \(byte (\d+)\)$")
 
 
 def read(
-    name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse = records.never
+    name: str, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse = records.never
 ) -> Iterator[LineBatch]:
     """Yield the values of the lines that begin at `offset` of the file `name`; chunks may end anywhere.
 

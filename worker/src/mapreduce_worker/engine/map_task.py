@@ -36,6 +36,7 @@ from mapreduce_worker.engine import (
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.fold_table import FoldTable
 from mapreduce_worker.engine.instance import Instance, Progress
+from mapreduce_worker.engine.long_lines import Chunk
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.quarantine import Quarantine
@@ -43,7 +44,7 @@ from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.records import Batch, Refuse
 from mapreduce_worker.engine.tables import Rows
 
-Source = Callable[[FileRange, int], tuple[int, Iterator[bytes]]]
+Source = Callable[[FileRange, int], tuple[int, Iterator[Chunk]]]
 """Takes a range and its position in the split; gives the offset of the first byte, and chunks."""
 
 _first, _second = itemgetter(0), itemgetter(1)

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from mapreduce.errors import RecordTooLongError
 from mapreduce.plan import FileRange, ListedFile
-from mapreduce.spec import LARGEST, MIB
-from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUnreadable, RecordRefused
+from mapreduce.spec import MAX_RECORD_BYTES
+from mapreduce_worker.engine import long_lines
+from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUnreadable
+from mapreduce_worker.engine.long_lines import Chunk
 
 CHUNK: Final = 1 << 20
 """Bytes that are read at once."""
@@ -165,14 +166,17 @@ def identity(path: Path, *, by_content: bool = False) -> str:
     return f"mtime:{path.stat().st_mtime_ns}"
 
 
-def read_range(root: Path, part: FileRange, max_record: int = 64 * MIB) -> tuple[int, Iterator[bytes]]:
+def read_range(
+    root: Path, part: FileRange, max_record: int = MAX_RECORD_BYTES, *, skips: bool = False
+) -> tuple[int, Iterator[Chunk]]:
     """Return the offset of the first record that begins in the range, and chunks that hold its records.
 
     The chunks of a range that is the whole file are all its bytes, and may end anywhere: in a file that is
     compressed, or is one record, there is no line to look for. Those of any other range are together whole
-    records, and one of more than `max_record` bytes raises `RecordRefused`; see `longest`. The file is checked
-    against the listing before the first chunk and after the last one: raises `InputChanged`, also from the
-    iterator, if it is another, and `InputUnreadable`.
+    records, and one of more than `max_record` bytes raises `RecordRefused`. Where the job `skips` bad records, who
+    reads the records finds those that are too long: they have gaps, and one that is `long_lines.BEYOND` too long
+    raises. The file is checked against the listing before the first chunk and after the last one: raises
+    `InputChanged`, also from the iterator, if it is another, and `InputUnreadable`.
     """
     where = f"{part.file.name}:{part.start}"
     try:
@@ -184,22 +188,15 @@ def read_range(root: Path, part: FileRange, max_record: int = 64 * MIB) -> tuple
     try:
         _check(file, part.file, part.start)
         if part.start == 0 and part.end >= part.file.size:
-            return 0, _all_bytes(file, part.file)
-        start = _boundary(file, part.start, part.file, max_record)
-        end = max(start, _boundary(file, part.end, part.file, max_record))
+            return 0, _bytes(file, part.file, 0, part.file.size)
+        start = _boundary(file, part.start, part.file, max_record, skips)
+        end = max(start, _boundary(file, part.end, part.file, max_record, skips))
     except BaseException:
         file.close()
         raise
-    return start, _chunks(file, part.file, (start, end), max_record)
-
-
-def longest(max_record: int, skip_bad_records: int) -> int:
-    """Return the `max_record` of `read_range`, in bytes.
-
-    Where a job skips bad records, no length makes a range unreadable: a record that is too long is found, and
-    left out, by whoever reads the records of the range.
-    """
-    return LARGEST if skip_bad_records else max_record
+    if skips:
+        return start, long_lines.shortened(_bytes(file, part.file, start, end), max_record)
+    return start, _records(file, part.file, (start, end), max_record)
 
 
 def _open(root: Path, listed: ListedFile) -> BinaryIO:
@@ -247,10 +244,11 @@ def _check(file: BinaryIO, listed: ListedFile, at: int) -> None:
         )
 
 
-def _boundary(file: BinaryIO, at: int, listed: ListedFile, max_record: int) -> int:
+def _boundary(file: BinaryIO, at: int, listed: ListedFile, max_record: int, skips: bool) -> int:
     """Return where the first record begins that does not begin before `at`; the file's size if none does."""
     if at <= 0:
         return 0
+    reach = max_record + long_lines.BEYOND
     file.seek(at - 1)
     position = at - 1
     while chunk := file.read(CHUNK):
@@ -258,72 +256,60 @@ def _boundary(file: BinaryIO, at: int, listed: ListedFile, max_record: int) -> i
         if found >= 0:
             return position + found + 1
         position += len(chunk)
-        if position - at > max_record:
-            raise too_long(listed.name, _record_start(file, at), max_record)
+        if position - at > (reach if skips else max_record):
+            refuse = long_lines.endless if skips else long_lines.too_long
+            raise refuse(listed.name, _record_start(file, at, reach), max_record)
     return position if position > at - 1 else listed.size
 
 
-def _record_start(file: BinaryIO, at: int) -> int:
-    """Return where the record begins that the byte before `at` belongs to: for an error, as it may be far."""
-    end = at
-    while end > 0:
-        begin = max(0, end - CHUNK)
+def _record_start(file: BinaryIO, at: int, reach: int) -> int:
+    """Return where the record begins that the byte before `at` belongs to; `at` if it is farther than `reach`."""
+    end, lowest = at, max(0, at - reach)
+    while end > lowest:
+        begin = max(lowest, end - CHUNK)
         file.seek(begin)
         found = file.read(end - begin).rfind(b"\n")
         if found >= 0:
             return begin + found + 1
         end = begin
-    return 0
+    return at if lowest else 0
 
 
-def _all_bytes(file: BinaryIO, listed: ListedFile) -> Iterator[bytes]:
-    with file:
-        file.seek(0)
-        left = listed.size
-        while left:
-            chunk = file.read(min(CHUNK, left))
-            if not chunk:
-                raise _shorter(listed, listed.size - left)
-            left -= len(chunk)
-            yield chunk
-        _check(file, listed, 0)
-
-
-def _chunks(file: BinaryIO, listed: ListedFile, bounds: tuple[int, int], max_record: int) -> Iterator[bytes]:
-    start, end = bounds
+def _bytes(file: BinaryIO, listed: ListedFile, start: int, end: int) -> Generator[bytes]:
     at = start
     with file:
         file.seek(at)
-        held: list[bytes] = []
-        size = 0
         while at < end:
             chunk = file.read(min(CHUNK, end - at))
             if not chunk:
                 raise _shorter(listed, at)
             at += len(chunk)
-            cut = len(chunk) if at == end or max_record == LARGEST else chunk.rfind(b"\n") + 1
-            held.append(chunk[:cut])
-            size += cut
-            if cut:
-                yield b"".join(held)
-                held, size = [chunk[cut:]], len(chunk) - cut
-            else:
-                held[-1] = chunk
-                size += len(chunk)
-                # One byte more, as it may be a carriage return that a line feed follows.
-                if size > max_record + 1:
-                    raise too_long(listed.name, at - size, max_record)
+            yield chunk
         _check(file, listed, start)
+
+
+def _records(file: BinaryIO, listed: ListedFile, bounds: tuple[int, int], max_record: int) -> Iterator[bytes]:
+    """Yield whole records, many at a time; raises for the first that is too long."""
+    start, end = bounds
+    at = start
+    held: list[bytes] = []
+    size = 0
+    for chunk in _bytes(file, listed, start, end):
+        at += len(chunk)
+        cut = len(chunk) if at == end else chunk.rfind(b"\n") + 1
+        held.append(chunk[:cut])
+        size += cut
+        if cut:
+            yield b"".join(held)
+            held, size = [chunk[cut:]], len(chunk) - cut
+        else:
+            held[-1] = chunk
+            size += len(chunk)
+            # One byte more, as it may be a carriage return that a line feed follows.
+            if size > max_record + 1:
+                raise long_lines.too_long(listed.name, at - size, max_record)
 
 
 def _shorter(listed: ListedFile, at: int) -> InputChanged:
     message = f"{listed.name} became shorter while the job ran: it was planned with {listed.size} bytes"
     return InputChanged(message, f"{listed.name}:{at}")
-
-
-def too_long(name: str, offset: int, limit: int) -> RecordRefused:
-    """Return the error for a record, which begins at `offset`, of more than `limit` bytes."""
-    message = f"the record at byte {offset} of {name} is longer than {limit} bytes, which is the limit (maxRecordBytes)"
-    error = RecordRefused(f"{name}:{offset}", message)
-    error.__cause__ = RecordTooLongError(message)
-    return error

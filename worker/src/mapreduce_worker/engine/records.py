@@ -3,7 +3,7 @@
 A record of text ends with `\\n`, and one `\\r` before it is no part of it. Nothing else ends a record: not a
 lone `\\r`, not the other characters at which `str.splitlines` divides. A byte order mark at offset 0 of a file
 is dropped, but where records are bytes. Neighbours: `formats` (chooses a reader), `json_lines` (lines as JSON),
-`ranges` (the bytes).
+`ranges` (the bytes), `long_lines`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any, Final, NoReturn, Protocol
 
 from mapreduce.errors import RecordError
 from mapreduce.spec import EncodingErrors
-from mapreduce_worker.engine import ranges
+from mapreduce_worker.engine import long_lines
 from mapreduce_worker.engine.failure import RecordRefused
+from mapreduce_worker.engine.long_lines import Chunk, Gap
 from mapreduce_worker.engine.options import TaskOptions
 
 BOM: Final = codecs.BOM_UTF8
@@ -120,7 +121,7 @@ class WholeBatch:
 
 
 def lines(
-    name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse = never
+    name: str, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse = never
 ) -> Iterator[LineBatch]:
     """Yield the lines of the bytes that begin at `offset` of the file `name`; chunks may end anywhere.
 
@@ -135,17 +136,17 @@ def lines(
 
 
 def whole_file(
-    name: str, offset: int, chunks: Iterator[bytes], options: TaskOptions, refuse: Refuse = never
+    name: str, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse = never
 ) -> Iterator[WholeBatch]:
     """Yield the one record of a file, of which `chunks` are all bytes; calls `refuse` as `lines` does."""
     held: list[bytes] = []
     size = 0
-    for chunk in chunks:
+    for chunk in map(long_lines.whole, chunks):
         held.append(chunk)
         size += len(chunk)
         if size > options.max_record_bytes:
             limit = options.max_record_bytes
-            refuse(ranges.too_long(name, offset, limit), name, offset, _beginning(held, limit))
+            refuse(long_lines.too_long(name, offset, limit), name, offset, _beginning(held, limit))
             return
     raw = b"".join(held)
     if options.encoding_errors == "bytes":
@@ -161,40 +162,53 @@ def whole_file(
 
 
 def whole_lines(
-    name: str, offset: int, chunks: Iterator[bytes], limit: int, refuse: Refuse = never
+    name: str, offset: int, chunks: Iterator[Chunk], limit: int, refuse: Refuse = never
 ) -> Iterator[tuple[int, bytes]]:
     """Yield whole lines, many at a time, with the offset of the first; only the last may lack its `\\n`.
 
-    Calls `refuse`, after the lines before it were yielded, for a line of more than `limit` bytes.
+    Calls `refuse`, after the lines before it were yielded, for a line of more than `limit` bytes, and raises
+    `RecordRefused` for one that is too long to be left out.
     """
     held: list[bytes] = []
     size = 0
-    refused = False
+    refused: int | None = None
     for chunk in chunks:
-        if refused:
+        if refused is None:
+            data = long_lines.whole(chunk)
+        else:
             # The rest of a line that is left out.
-            end = chunk.find(b"\n") + 1
-            offset += end or len(chunk)
-            if not end or end == len(chunk):
-                refused = not end
+            length, data = _of_line(chunk)
+            offset += length
+            long_lines.bound(name, refused, offset - refused, limit)
+            if not data:
                 continue
-            chunk, refused = chunk[end:], False  # noqa: PLW2901 - what is left of it
-        cut = chunk.rfind(b"\n") + 1
+            refused, offset, data = None, offset + 1, data[1:]
+        cut = data.rfind(b"\n") + 1
         if cut:
-            raw = b"".join([*held, chunk[:cut]]) if held or cut < len(chunk) else chunk
+            raw = b"".join([*held, data[:cut]]) if held or cut < len(data) else data
             yield from _within(name, offset, raw, limit, refuse)
             offset += size + cut
-            held, size = ([chunk[cut:]], len(chunk) - cut) if cut < len(chunk) else ([], 0)
+            held, size = ([data[cut:]], len(data) - cut) if cut < len(data) else ([], 0)
         else:
-            held.append(chunk)
-            size += len(chunk)
+            held.append(data)
+            size += len(data)
         # One byte more, as it may be a carriage return that a line feed follows.
         if size > limit + 1:
-            refuse(ranges.too_long(name, offset, limit), name, offset, _beginning(held, limit))
+            refuse(long_lines.too_long(name, offset, limit), name, offset, _beginning(held, limit))
+            long_lines.bound(name, offset, size, limit)
+            refused = offset
             offset += size
-            held, size, refused = [], 0, True
+            held, size = [], 0
     if size:
         yield from _within(name, offset, b"".join(held), limit, refuse)
+
+
+def _of_line(chunk: Chunk) -> tuple[int, bytes]:
+    """Return how many bytes of a chunk belong to the line in which it begins, and what follows, from its end on."""
+    if isinstance(chunk, Gap):
+        return chunk.size, b""
+    end = chunk.find(b"\n")
+    return (end, chunk[end:]) if end >= 0 else (len(chunk), b"")
 
 
 def _beginning(held: Sequence[bytes], limit: int) -> bytes:
@@ -211,7 +225,8 @@ def _within(name: str, offset: int, raw: bytes, limit: int, refuse: Refuse) -> I
             if len(line) - line.endswith(b"\r") > limit:
                 if at > begin:
                     yield offset + begin, raw[begin:at]
-                refuse(ranges.too_long(name, offset + at, limit), name, offset + at, line[:limit])
+                refuse(long_lines.too_long(name, offset + at, limit), name, offset + at, line[:limit])
+                long_lines.bound(name, offset + at, len(line), limit)
                 begin = at + len(line) + 1
             at += len(line) + 1
     if begin < len(raw):

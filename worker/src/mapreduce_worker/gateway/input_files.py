@@ -13,19 +13,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mapreduce.plan import FileRange, ListedFile
-from mapreduce.spec import MIB
+from mapreduce.spec import MAX_RECORD_BYTES
 from mapreduce_worker.engine import ranges
 from mapreduce_worker.engine.failure import InputChanged, InputUnreadable
+from mapreduce_worker.engine.long_lines import Chunk
 
 
 class InputFiles:
     """The input's files of one job; may be used by several threads."""
 
-    def __init__(self, root: Path, patterns: Sequence[str], max_record: int = 64 * MIB) -> None:
-        """Take the root of the volume, the job's patterns relative to it, and the bytes that a record may have."""
+    def __init__(
+        self, root: Path, patterns: Sequence[str], max_record: int = MAX_RECORD_BYTES, *, skips: bool = False
+    ) -> None:
+        """Take the root of the volume, the job's patterns relative to it, the bytes that a record may have, and
+        whether the job skips bad records."""
         self._root = root
         self._patterns = tuple(patterns)
         self._max_record = max_record
+        self._skips = skips
         self._planned: frozenset[str] = frozenset()
         self._matched: frozenset[str] | None = None
         self._lock = threading.Lock()
@@ -36,7 +41,7 @@ class InputFiles:
         self._remember(file.path for file in listing)
         return listing
 
-    def read(self, part: FileRange) -> tuple[int, Iterator[bytes]]:
+    def read(self, part: FileRange) -> tuple[int, Iterator[Chunk]]:
         """Return what `ranges.read_range` does; raises also `InputUnreadable` for a file that is in no plan."""
         path = part.file.path
         if path not in self._planned:
@@ -44,7 +49,7 @@ class InputFiles:
                 raise InputUnreadable(f"{path} is no file of the job's plan")
             if path not in self._found():
                 raise InputChanged(f"{path} is not, or no longer, among the files that the job's input names")
-        return ranges.read_range(self._root, part, self._max_record)
+        return ranges.read_range(self._root, part, self._max_record, skips=self._skips)
 
     def _remember(self, paths: Iterable[str]) -> None:
         # A job may be planned twice, and either plan be the one that its master keeps.

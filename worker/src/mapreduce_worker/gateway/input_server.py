@@ -16,6 +16,7 @@ from mapreduce.errors import MapReduceError
 from mapreduce.plan import Split
 from mapreduce.protocol import RangeHead, ReadInput
 from mapreduce_worker.data_server import Handler, RequestRefused, demand, read
+from mapreduce_worker.engine.long_lines import Chunk, Gap
 from mapreduce_worker.gateway import failures
 from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.ticketing import TicketBook
@@ -53,12 +54,19 @@ def frames(files: InputFiles, split: Split) -> Iterator[bytes]:
             head = protocol.encode(RangeHead(position=position, offset=offset))
             yield _length(head) + head
             for chunk in chunks:
-                for start in range(0, len(chunk), BLOCK):
-                    block = chunk[start : start + BLOCK]
-                    yield _length(block) + block
+                yield from _framed(chunk)
             yield _END
     except (MapReduceError, OSError) as error:
         yield protocol.ERROR_FOLLOWS.to_bytes(4, "big") + protocol.encode(failures.describe(error))
+
+
+def _framed(chunk: Chunk) -> Iterator[bytes]:
+    if isinstance(chunk, Gap):
+        yield protocol.GAP_FOLLOWS.to_bytes(4, "big") + chunk.size.to_bytes(protocol.GAP_BYTES, "big")
+        return
+    for start in range(0, len(chunk), BLOCK):
+        block = chunk[start : start + BLOCK]
+        yield _length(block) + block
 
 
 def joined(pieces: Iterable[bytes], size: int = BLOCK) -> Iterator[bytes]:

@@ -30,7 +30,6 @@ from mapreduce.protocol import (
     Staged,
     StagePart,
 )
-from mapreduce_worker.engine import ranges
 from mapreduce_worker.gateway import data_files, planner
 from mapreduce_worker.gateway.apart import require_apart
 from mapreduce_worker.gateway.core.operations import Reported, Work
@@ -109,8 +108,8 @@ class Operations:
             return None
         if self._input is None:
             spec = self.job.spec
-            longest = ranges.longest(spec.max_record_bytes, spec.skip_bad_records)
-            self._input = InputFiles(self._settings.root_input, spec.inputs, longest)
+            root, skips = self._settings.root_input, spec.skip_bad_records > 0
+            self._input = InputFiles(root, spec.inputs, spec.max_record_bytes, skips=skips)
         return self._input
 
     def _open_output(self, work: OpenOutput) -> Reported:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from mapreduce import paths
+from mapreduce import paths, protocol
 from mapreduce.api import Job
 from mapreduce.ids import AttemptId
 from mapreduce.plan import FileRange
@@ -41,6 +41,7 @@ from mapreduce_worker.core.events import (
     SegmentSpoiled,
 )
 from mapreduce_worker.engine import failure, map_part, map_task, program, ranges, reduce_task
+from mapreduce_worker.engine.long_lines import Chunk, Gap
 from mapreduce_worker.engine.map_output import SegmentCorrupt, SegmentFile
 from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.slots import forked, group, memory, stacks
@@ -62,7 +63,7 @@ LOADED: Final = 1
 """The first mark of an attempt: the program is imported."""
 _PR_SET_PDEATHSIG: Final = 1
 
-Source = Callable[[FileRange, int], tuple[int, Iterator[bytes]]]
+Source = Callable[[FileRange, int], tuple[int, Iterator[Chunk]]]
 
 
 class Pipe:
@@ -214,9 +215,9 @@ class Runner:
     def _source(self, fetched: FetchedInput | None) -> Source:
         if fetched is None:
             root = Path(self._prepare.root_input)
-            limit = ranges.longest(self._options.max_record_bytes, self._options.skip_bad_records)
-            return lambda part, position: ranges.read_range(root, part, limit)
-        return lambda part, position: _fetched_range(fetched, position)
+            limit, skips = self._options.max_record_bytes, self._options.skip_bad_records > 0
+            return lambda part, position: ranges.read_range(root, part, limit, skips=skips)
+        return lambda part, position: fetched_range(fetched, position)
 
     def _progress(self, attempt: AttemptId) -> Callable[[int, int], None]:
         due = time.monotonic() + PROGRESS_SECONDS
@@ -241,16 +242,20 @@ def _source_of(task: ReduceInSlot, path: Path, offset: int) -> AttemptId | None:
     return None
 
 
-def _fetched_range(fetched: FetchedInput, position: int) -> tuple[int, Iterator[bytes]]:
+def fetched_range(fetched: FetchedInput, position: int) -> tuple[int, Iterator[Chunk]]:
     """Return what `engine.ranges.read_range` would, from the scratch file."""
     place = fetched.ranges[position]
 
-    def chunks() -> Iterator[bytes]:
+    def chunks() -> Iterator[Chunk]:
         with Path(fetched.path).open("rb") as file:
             file.seek(place.at)
             end = place.at + place.length
             while file.tell() < end:
-                yield file.read(int.from_bytes(file.read(4), "big"))
+                length = int.from_bytes(file.read(4), "big")
+                if length == protocol.GAP_FOLLOWS:
+                    yield Gap(int.from_bytes(file.read(protocol.GAP_BYTES), "big"))
+                else:
+                    yield file.read(length)
 
     return place.offset, chunks()
 
