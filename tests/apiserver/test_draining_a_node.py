@@ -11,7 +11,11 @@ def test_a_drained_node_gives_its_workers_back_and_the_job_goes_on_elsewhere(ser
     drained = {pod["metadata"]["name"] for pod in team.pods("worker")}
     kubelet.worker_node = "elsewhere"
     # Neither --force nor more: a Pod without a controller, or with other data, would be refused here.
-    server.kubectl("drain", "here", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=50s")
+    try:
+        server.kubectl("drain", "here", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=50s")
+    except AssertionError as error:
+        pods = server.kubectl("get", "pods", "--namespace", team.name, "--output", "yaml")
+        raise AssertionError(f"{error}\n{kubelet.state()}\n{pods}") from error
     left = team.server.get("-n", team.name, "pods", "--field-selector=spec.nodeName=here")["items"]
     assert left == []
     complete(team)

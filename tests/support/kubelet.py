@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import urllib.error
 import urllib.request
 from typing import Any
@@ -86,10 +87,23 @@ class Kubelet:
             if running.pod["metadata"]["name"] == name:
                 self._mount(running.pod, self._folder / name)
 
+    def state(self) -> str:
+        """Return where the kubelet stands, and each of its processes with the end of its log: for a test that fails."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        told = [f"kubelet: {self._error!r}", *(traceback.format_stack(frame) if frame else ["its thread has ended"])]
+        now = time.monotonic()
+        for running in list(self._pods.values()):
+            name, pid = running.pod["metadata"]["name"], running.process.pid
+            left = "not asked to end" if running.kill_at is None else f"to be killed in {running.kill_at - now:.1f} s"
+            told += [f"{name}: process {pid}, ended: {running.process.poll()}, {left}", self.log(name)[-2000:]]
+        return "\n".join(told)
+
     def close(self) -> None:
         """End every process; raises what went wrong meanwhile."""
         self._stop.set()
-        self._thread.join(10)
+        self._thread.join(30)
+        if self._thread.is_alive():
+            raise AssertionError(f"the kubelet hangs\n{self.state()}")
         for running in self._pods.values():
             if running.process.poll() is None:
                 os.killpg(running.process.pid, signal.SIGKILL)
@@ -220,7 +234,7 @@ class Kubelet:
             if time.monotonic() < running.kill_at:
                 return
             os.killpg(running.process.pid, signal.SIGKILL)
-            running.process.wait()
+            running.process.wait(20)
         if pod is not None:
             self._try("DELETE", f"{where}?gracePeriodSeconds=0")
         shutil.rmtree(self._folder / running.pod["metadata"]["name"], ignore_errors=True)
