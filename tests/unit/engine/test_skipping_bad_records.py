@@ -166,6 +166,21 @@ def test_what_cannot_be_carried_makes_its_whole_record_bad(tmp_path, reduce, yie
     assert [(bad.where, bad.reason) for bad in found] == [("input.txt:5", reason)]
 
 
+@pytest.mark.parametrize("raises", [False, True])
+def test_what_a_generator_counts_when_it_is_closed_is_forgotten_with_its_record(tmp_path, raises):
+    def map_line(self, line):
+        try:
+            yield (line if line != "bad" else ["no key"]), 1
+        finally:
+            self.counters["done"] += 1
+            if raises and line == "bad":
+                raise ValueError("while it ended")
+
+    job = type("Closed", (mr.Job,), {"map": map_line, "reduce": mr.Sum()})
+    made, _ = map_file(job, tmp_path, write_input(tmp_path, b"good\nbad\ngood\n"), skip=1)
+    assert (made.counters, [bad.reason for bad in made.bad]) == ({"done": 2}, ["UnsupportedKey"])
+
+
 def test_keys_of_two_types_are_no_bad_record(tmp_path):
     members = {"map": lambda self, line: [(int(line) if line > "1" else line, 1)], "reduce": mr.Sum()}
     job = type("Mixed", (mr.Job,), members)

@@ -9,7 +9,8 @@ cannot be read), `map_task` and `map_part` (whose mapper is wrapped), `mapreduce
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any, Final
 
@@ -138,6 +139,7 @@ def skipping(
 
     def mapped(record: Any) -> list[Any]:
         counted = user.counted()
+        found: Any = None
         try:
             found = mapper(record)
             if found is None:
@@ -150,8 +152,16 @@ def skipping(
             try:
                 failure.blame(error, records.where(), "map")
             except UserTaskError as told:
+                _close(found)
                 user.count_again_from(counted)
                 quarantine.refuse(told, *records.here())
             return []
 
     return mapped
+
+
+def _close(found: Any) -> None:
+    """End a generator of the user's that is not done: what its `finally` counts belongs to the bad record too."""
+    if isinstance(found, Generator):
+        with suppress(Exception):
+            found.close()

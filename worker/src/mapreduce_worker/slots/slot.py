@@ -152,11 +152,16 @@ class Slot:
             self._task = None
             self._config.post(SlotDied(attempt=attempt, code=-signal.SIGKILL))
         elif ask and not self._killed:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, stacks.SIGNAL)
+            self._ask()
             asyncio.get_running_loop().call_later(stacks.SECONDS, self.kill, attempt)
         else:
             self._kill()
+
+    def _ask(self) -> None:
+        """Let the process write down where it is; the number of one that has ended may be another's by now."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, stacks.SIGNAL)
 
     def measure(self, limit: int) -> None:
         """Look at memory and log; a process over its limit of bytes (0: none) is killed."""
