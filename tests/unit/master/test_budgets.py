@@ -141,3 +141,24 @@ def test_a_store_that_fails_is_tried_again_after_a_pause():
     assert [str(attempt) for attempt in gateway.active] == ["publish-0.e1.1"]
     job.held.clear()
     assert job.run_to_the_end() == "Succeeded"
+
+
+def test_of_an_error_that_was_charged_only_a_digest_is_kept_and_nothing_once_its_task_has_succeeded():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    fail_once(job, "ValueError: " + "x" * 1500)
+    table = job.master.book.tasks["map"]
+    assert len(repr(table.last_error)) < 300
+    job.finish(*job.running("map")[0])
+    assert table.last_error == {}
+
+
+def test_what_was_charged_to_tasks_that_succeeded_since_is_not_kept_after_a_restart():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    fail_once(job)
+    job.finish(*job.running("map")[0])
+    job.pass_time(2)
+    job.restart_master()
+    job.settle()
+    table = job.master.book.tasks["map"]
+    assert (table.last_error, table.user_failures[0]) == ({}, 1)
+    assert job.run_to_the_end() == "Succeeded"

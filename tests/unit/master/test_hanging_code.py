@@ -3,6 +3,7 @@
 import re
 
 from mapreduce.spec import Limits
+from tests.support import slow_tasks
 from tests.support.master_builder import JobUnderTest
 
 
@@ -75,3 +76,28 @@ def test_an_attempt_that_moves_again_before_it_was_ended_is_not_charged():
         worker.cannot_kill = True
     beat(job, 60, lambda second: (second // 40, 0, 0))
     assert job.history("Charged") == []
+
+
+def until_charged(job, count):
+    """Let time go by until so many hangs were charged."""
+    for _ in range(400):
+        if len(job.history("Charged")) == count:
+            return
+        beat(job, 1)
+    raise AssertionError(f"{len(job.history('Charged'))} were charged")
+
+
+def test_a_task_and_its_backup_that_hang_at_the_same_time_are_not_two_workers_that_fail_alike():
+    job = slow_tasks.job(limits=Limits(task_timeout=60.0))
+    slow_tasks.until_one_is_left(job)
+    until_charged(job, 2)
+    first, second = job.history("Charged")
+    assert (first.message, first.worker != second.worker) == (second.message, True)
+    assert job.phase == "Mapping"
+
+
+def test_a_task_that_hangs_alike_on_another_worker_after_it_was_charged_fails():
+    job = slow_tasks.job(limits=Limits(task_timeout=60.0), speculation=False)
+    slow_tasks.until_one_is_left(job)
+    until_charged(job, 2)
+    assert "failed alike on two workers" in job.status.conditions[-1].message

@@ -2,6 +2,7 @@
 
 from mapreduce.protocol import RunMap, RunReduce
 from mapreduce.spec import Limits
+from mapreduce_operator.core.tasks import TaskTable
 from tests.support.master_builder import JobUnderTest
 
 
@@ -174,3 +175,36 @@ def test_a_task_that_is_over_its_memory_alone_too_spends_its_budget():
     for _ in range(3):
         goes_over(job, "map-0")
     assert (job.phase, job.status.conditions[-1].reason) == ("Failed", "SlotOverMemory")
+
+
+class Watched(TaskTable):
+    """A table that says at how many of its tasks somebody looked."""
+
+    looks = 0
+
+    def may_run(self, index, now, written):
+        self.looks += 1
+        return super().may_run(index, now, written)
+
+
+def test_who_runs_next_is_found_without_a_look_at_all_that_ran_or_wait_alone():
+    table = Watched("map", 1000)
+    for index in range(1000):
+        table.run_alone(index)
+    for index in range(500):
+        table.move(index, "assigned")
+        table.move(index, "succeeded")
+    table.looks = 0
+    assert table.ready_alone(0.0, 0, most=2) == [500, 501]
+    assert table.first_ready(0.0, 0) is None
+    assert (table.looks, table.waiting_alone) == (2, 500)
+
+
+def test_a_task_that_waits_alone_again_and_again_is_found_once():
+    table = TaskTable("map", 3)
+    for _ in range(3):
+        table.run_alone(1)
+        table.move(1, "assigned")
+        table.move(1, "put_back")
+    assert table.ready_alone(0.0, 0, most=3) == [1]
+    assert table.first_ready(0.0, 0) == 0

@@ -202,6 +202,32 @@ def test_a_backup_whose_worker_is_lost_costs_nothing_and_another_one_takes_its_p
     assert job.history("Charged") == []
 
 
+def test_a_task_whose_backups_are_lost_with_their_workers_gets_no_more_than_three():
+    job = slow_tasks.job()
+    _, attempt = until_one_is_left(job)
+    for number in (1, 2, 3):
+        job.pass_time(1)
+        job.kill(runner_of(job, f"map-0.e1.{number}")[0])
+        until_one_is_left(job)
+    job.pass_time(60)
+    assert [str(found) for _, found in job.running("map")] == [str(attempt)]
+    assert len(backups(job)) == 3
+    assert job.run_to_the_end() == "Succeeded"
+
+
+def test_who_takes_the_place_of_the_slow_attempt_gets_the_backups_that_are_left():
+    job = slow_tasks.job()
+    slow, _ = until_one_is_left(job)
+    for number in (1, 2, 3):
+        job.pass_time(60)
+        other, _ = runner_of(job, f"map-0.e1.{number}")
+        job.kill(slow)
+        until_one_is_left(job)
+        slow = other
+    job.pass_time(60)
+    assert [str(found) for _, found in job.running("map")] == ["map-0.e1.3"]
+
+
 def test_a_backup_that_fails_is_not_given_again_while_the_other_runs():
     job = slow_tasks.job()
     _, attempt = until_one_is_left(job)

@@ -36,7 +36,9 @@ def back_up(book: Book, slow: Attempt, worker: Worker, message: str) -> None:
     name = book.tasks[task.kind].new_attempt(task.index, book.epoch, speculative=True)
     attempt = Attempt(name, worker, book.now)
     attempt.speculative = True
-    slow.backup = worker
+    slow.backed_up_by = worker
+    slow.backups += 1
+    attempt.backups = slow.backups
     _hand_out(book, attempt)
     book.record("Assigned", attempt=name, worker=worker, reason="Speculative", message=message)
 
@@ -50,7 +52,7 @@ def _hand_out(book: Book, attempt: Attempt) -> None:
 def adopt(book: Book, worker: Worker, attempt_id: AttemptId) -> Attempt:
     """Take over an attempt of an older epoch that a worker runs."""
     attempt = Attempt(attempt_id, worker, book.now)
-    attempt.alone = attempt_id.task.index in book.tasks[attempt_id.task.kind].greedy
+    attempt.alone = attempt_id.task.index in book.tasks[attempt_id.task.kind].alone
     attempt.started = True
     _begin(book, attempt)
     worker.free = min(worker.free, worker.slots - len(worker.attempts))

@@ -92,9 +92,13 @@ class Recovered(msgspec.Struct):
     pages: list[tuple[Split, ...]] = []
     header: PlanHeader | None = None
     charged: dict[TaskId, int] = {}
+    judged: dict[TaskId, int] = {}
+    """What a task had been charged when that counted last: while a part of it waits to be staged, it does not."""
     charges: dict[Budget, int] = {}
-    greedy: set[TaskId] = set()
+    alone: set[TaskId] = set()
+    """Tasks that went over their memory."""
     last_error: dict[TaskId, tuple[str, str]] = {}
+    """The text of the last error charged to a task that has not succeeded since, and on which worker it happened."""
     staged: dict[int, Part] = {}
     made: dict[int, tuple[Part, str]] = {}
     """Parts that were finished, with the worker that has each; those of reduces count only if vouched for."""

@@ -15,7 +15,7 @@ from mapreduce_operator.core import attempts, maps, parts, places, policies
 from mapreduce_operator.core.book import KEPT_FAILURES, Book
 from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.states import TaskState
-from mapreduce_operator.core.tasks import Attempt
+from mapreduce_operator.core.tasks import Attempt, ChargedError
 from mapreduce_operator.core.workers import Worker
 
 STAGE_TRIES: Final = 3
@@ -83,15 +83,13 @@ def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     kind, index = attempt.id.task.kind, attempt.id.task.index
     table = book.tasks[kind]
     text = policies.one_line(error)[:_TEXT]
-    before = table.last_error.get(index)
-    # Without a place it may be another fault each time, as where a process just ends.
-    placed = bool(error.where) or error.reason == "UserCodeFailed"
-    elsewhere = placed and before is not None and before[0] == text and before[1] != attempt.worker.name
-    table.last_error[index] = (text, attempt.worker.name)
+    met = ChargedError.of(text, attempt.worker.name, book.now)
+    elsewhere = _seen_elsewhere(book, attempt, error, met)
+    table.last_error[index] = met
     count = table.charge_user(index)
     book.charges["user"] += 1
     if error.reason == OVER_MEMORY and kind in ("map", "reduce"):
-        table.greedy.add(index)
+        table.run_alone(index)
     sequence = book.record(
         "Charged",
         attempt=attempt.id,
@@ -103,7 +101,7 @@ def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     )
     table.blocked[index] = sequence
     verdict = policies.user_failure(str(attempt.id.task), error, count, book.spec.limits, seen_elsewhere=elsewhere)
-    again = "; it runs again alone on a worker" if index in table.greedy and verdict.action == "retry" else ""
+    again = "; it runs again alone on a worker" if index in table.alone and verdict.action == "retry" else ""
     about = f"{attempt.id.task} on {attempt.worker.name}"
     book.announce("Warning", error.reason, f"{about}: {policies.one_line(error)}{again}")
     if verdict.action == "fail" and table.is_in(index, TaskState.STAGING):
@@ -120,6 +118,20 @@ def charge_user(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
             book.fail(verdict.reason, verdict.message)
     else:
         attempts.put_back(book, kind, index)
+
+
+def _seen_elsewhere(book: Book, attempt: Attempt, error: ErrorInfo, met: ChargedError) -> bool:
+    """Tell whether another worker met the same error at the same place before this attempt began.
+
+    What two attempts meet that run at the same time may be one event, as where a service is away that the code
+    needs. Of an attempt of an older master it is not known when it began.
+    """
+    # Without a place it may be another fault each time, as where a process just ends.
+    placed = bool(error.where) or error.reason == "UserCodeFailed"
+    before = book.tasks[attempt.id.task.kind].last_error.get(attempt.id.task.index)
+    if not placed or before is None or attempt.id.epoch != book.epoch or before.at > attempt.began:
+        return False
+    return before.digest == met.digest and before.worker != met.worker
 
 
 def may_leave_out(book: Book, kind: Kind, already: int) -> bool:

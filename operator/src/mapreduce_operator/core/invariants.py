@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from mapreduce_operator.core import maps, scheduling, solitude
+from mapreduce_operator.core import alone, maps, scheduling
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.master import Master
 from mapreduce_operator.core.outputs import NOBODY
@@ -37,6 +37,9 @@ def _states_are_counted(book: Book) -> Iterator[str]:
         actual = [sum(1 for state in table.state if state == wanted) for wanted in TaskState]
         if actual != table.counts:
             yield f"{kind}: counted {table.counts}, are {actual}"
+        alone = sum(1 for index in table.alone if table.is_in(index, TaskState.WAITING))
+        if alone != table.waiting_alone:
+            yield f"{kind}: counted {table.waiting_alone} that wait to run alone, are {alone}"
 
 
 def _live_attempts_agree_with_their_workers(book: Book) -> Iterator[str]:
@@ -62,7 +65,7 @@ def _live_attempts_agree_with_their_workers(book: Book) -> Iterator[str]:
 def _who_runs_alone_is_alone(book: Book) -> Iterator[str]:
     for worker in book.registry.alive("worker"):
         given = [attempt for attempt in worker.attempts.values() if attempt.id.epoch == book.epoch]
-        if worker.solitary and any(attempt.alone for attempt in given) and len(given) > 1:
+        if worker.runs_alone and any(attempt.alone for attempt in given) and len(given) > 1:
             yield f"{worker.name} has {len(given)} attempts, though one of them runs alone"
 
 
@@ -71,7 +74,9 @@ def _backups_run_elsewhere(book: Book) -> Iterator[str]:
         wanted = [attempt for attempt in worker.attempts.values() if not attempt.cancel]
         tasks = Counter(attempt.id.task for attempt in wanted if attempt.id.epoch == book.epoch)
         yield from (f"{task} runs {count} times on {worker.name}" for task, count in tasks.items() if count > 1)
-        yield from (f"{worker.name} backs up its own {attempt.id}" for attempt in wanted if attempt.backup is worker)
+        yield from (
+            f"{worker.name} backs up its own {attempt.id}" for attempt in wanted if attempt.backed_up_by is worker
+        )
 
 
 def _running_tasks_are_run(book: Book) -> Iterator[str]:
@@ -156,10 +161,11 @@ def _waiting_maps_get_room(book: Book) -> Iterator[str]:
     held_back = book.tasks["map"].blocked or book.tasks["map"].paused
     if waiting and free and not held_back:
         yield "a map waits, though a slot is free"
-    alone = solitude.ready(book, "map")
-    if alone and any(solitude.is_empty(book, worker) for worker in book.registry.alive("worker")):
-        yield f"map-{alone[0]} waits for a worker of its own, though one is empty"
-    if alone and any(scheduling.waiting_reduces(book, reserved=True)):
+    table = book.tasks["map"]
+    large = table.ready_alone(book.now, book.journal.written, most=1)
+    if large and any(alone.is_empty(book, worker) for worker in book.registry.alive("worker")):
+        yield f"map-{large[0]} waits for a worker of its own, though one is empty"
+    if large and any(scheduling.waiting_reduces(book, reserved=True)):
         yield "a worker is kept free for a map that runs alone, and a reduce waits there for it"
     stuck = len(list(scheduling.waiting_reduces(book)))
     if not free and stuck and scheduling.being_preempted(book) < waiting:

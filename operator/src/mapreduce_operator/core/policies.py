@@ -35,6 +35,9 @@ BELIEVED: Final = 0.5
 come late, after imports and `setup`."""
 YOUNG: Final = 1.0
 """Seconds that an attempt has in any case: what is shorter is over before a second one could help."""
+BACKUPS: Final = 3
+"""Backups in turn of one attempt, where each is lost with its worker: code that ends the second process that runs it
+would cost a worker each time, with all that this one holds."""
 BACKUP_SHARE: Final = 0.1
 """The share of the slots that backups may have."""
 

@@ -22,7 +22,7 @@ from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.outputs import MapOutputs
 from mapreduce_operator.core.pace import Pace
 from mapreduce_operator.core.states import TaskState
-from mapreduce_operator.core.tasks import TaskTable
+from mapreduce_operator.core.tasks import ChargedError, TaskTable
 
 _encode_split = msgspec.msgpack.Encoder().encode
 
@@ -86,13 +86,10 @@ def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
         found.paces.setdefault(task.kind, Pace()).add(entry.seconds)
     match entry.event:
         case "Charged" if entry.budget == "user":
-            found.charged[task] = found.charged.get(task, 0) + 1
-            found.last_error[task] = (entry.message, entry.worker)
-            if entry.reason == failures.OVER_MEMORY:
-                found.greedy.add(task)
-            found.failures = [*found.failures, _failure(entry)][-KEPT_FAILURES:]
+            _read_charge(found, entry, task)
         case "Staged" if entry.attempt is not None:
             found.staged.setdefault(task.index, _part(entry, entry.attempt))
+            found.last_error.pop(task, None)
             found.has_reduce = task.kind == "reduce"
         case "Consumed":
             found.consumed = entry.checksum
@@ -103,13 +100,29 @@ def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
             found.has_reduce = entry.message != shape.MAP_ONLY
         case "Finished" | "Held" if task.kind == "map":
             found.has_reduce = entry.message != shape.MAP_ONLY
-            found.finished[task.index] = entry.checksum
-            if entry.records:
-                found.records[task.index] = entry.records
-            found.counters[task.index] = entry.counters
-            found.bad[task.index] = entry.bad
+            _read_map(found, entry, task)
         case _:
             pass
+
+
+def _read_charge(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
+    found.charged[task] = found.charged.get(task, 0) + 1
+    if not _has_part(found, task):
+        found.judged[task] = found.charged[task]
+    found.last_error[task] = (entry.message, entry.worker)
+    if entry.reason == failures.OVER_MEMORY:
+        found.alone.add(task)
+    found.failures = [*found.failures, _failure(entry)][-KEPT_FAILURES:]
+
+
+def _read_map(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
+    found.finished[task.index] = entry.checksum
+    if found.has_reduce:
+        found.last_error.pop(task, None)
+    if entry.records:
+        found.records[task.index] = entry.records
+    found.counters[task.index] = entry.counters
+    found.bad[task.index] = entry.bad
 
 
 def _read_of_part(found: Recovered, entry: HistoryEvent, attempt: AttemptId) -> None:
@@ -123,10 +136,21 @@ def _read_of_part(found: Recovered, entry: HistoryEvent, attempt: AttemptId) -> 
             found.made[index] = (_part(entry, attempt), entry.worker)
         case "Lost" if made is not None and made[0].attempt == attempt:
             del found.made[index]
+        case "Assigned" if made is not None and made[0].attempt.task == attempt.task:
+            # Its worker was not there any more when an older master had begun.
+            del found.made[index]
         case "Consumed":
             found.vouched.add(attempt)
         case _:
             pass
+
+
+def _has_part(found: Recovered, task: TaskId) -> bool:
+    """Tell whether an attempt of a task has made a part that was still there: what others met then did not matter."""
+    made = found.made.get(task.index)
+    if made is None or made[0].attempt.task != task:
+        return False
+    return task.kind == "map" or made[0].attempt in found.vouched
 
 
 def _part(entry: HistoryEvent, attempt: AttemptId) -> Part:
@@ -200,11 +224,14 @@ def _restore_tasks(book: Book, found: Recovered) -> None:
         table = book.tasks.get(task.kind)
         if table is not None and task.index < table.count:
             table.user_failures[task.index] = min(255, count)
-            table.last_error[task.index] = found.last_error[task]
-            if task in found.greedy and task.kind in ("map", "reduce"):
-                table.greedy.add(task.index)
-            if count >= book.spec.limits.attempts_per_task and not _is_settled(found, task):
-                _spent(book, found, task, f"{task} failed {count} times, at last: {found.last_error[task][0]}")
+            text, worker = found.last_error.get(task, ("", ""))
+            if text:
+                table.last_error[task.index] = ChargedError.of(text, worker)
+            if task in found.alone and task.kind in ("map", "reduce"):
+                table.run_alone(task.index)
+            judged = found.judged.get(task, 0)
+            if judged >= book.spec.limits.attempts_per_task and not _is_settled(found, task):
+                _spent(book, found, task, f"{task} failed {judged} times, at last: {text}")
     for task in found.left_out:
         book.tasks[task.kind].move(task.index, "spent")
         failures.leave_out(book, task)

@@ -2,7 +2,7 @@
 
 Maps go first. A reduce is given out when no map waits. Where a map waits and no slot is free, a
 reduce attempt that only waits is preempted, else reducers that wait for a lost segment would
-hold every slot for ever. Neighbours: `solitude.py` (tasks that run alone), `attempts.py` (gives), `policies.py`
+hold every slot for ever. Neighbours: `alone.py` (tasks that run alone), `attempts.py` (gives), `policies.py`
 (how many make room).
 """
 
@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Literal
 
-from mapreduce_operator.core import attempts, maps, policies, solitude, storage
+from mapreduce_operator.core import alone, attempts, maps, policies, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt
@@ -46,7 +46,7 @@ def _load(book: Book) -> None:
 
 def is_free(book: Book, worker: Worker) -> bool:
     """Tell whether a worker can get an attempt."""
-    if worker.number in book.registry.reserved or worker.solitary:
+    if worker.number in book.registry.reserved or worker.runs_alone:
         return False
     return worker.free > 0 and worker.takes_work and worker.rest_until <= book.now
 
@@ -72,7 +72,7 @@ def _map_waits(book: Book) -> bool:
 def _maps(book: Book) -> None:
     if not _map_waits(book):
         return
-    solitude.advance(book, "map")
+    alone.advance(book, "map")
     for attempt in list(waiting_reduces(book, reserved=True)):
         _preempt(book, attempt)
     if not _give_out(book, "map"):
@@ -101,7 +101,7 @@ def _avoided(book: Book, kind: Literal["map", "reduce"], index: int) -> set[int]
     """
     moved = book.avoid.get(index, set()) if kind == "reduce" else set()
     failed = book.tasks[kind].last_error.get(index)
-    worker = book.registry.by_name(failed[1]) if failed else None
+    worker = book.registry.by_name(failed.worker) if failed else None
     return moved | {worker.number} if worker is not None else moved
 
 
@@ -118,7 +118,7 @@ def _pick(idle: list[tuple[int, int]], avoid: set[int]) -> int:
 
 def maps_beside_others(book: Book) -> int:
     """Return how many maps wait for a slot, and not for a whole worker."""
-    return book.tasks["map"].counts[TaskState.WAITING] - len(solitude.waiting(book, "map"))
+    return book.tasks["map"].counts[TaskState.WAITING] - book.tasks["map"].waiting_alone
 
 
 def _make_room(book: Book) -> None:
@@ -165,5 +165,5 @@ def being_preempted(book: Book) -> int:
 
 def _reduces(book: Book) -> None:
     if book.tasks["reduce"].counts[TaskState.WAITING]:
-        solitude.advance(book, "reduce")
+        alone.advance(book, "reduce")
         _give_out(book, "reduce")

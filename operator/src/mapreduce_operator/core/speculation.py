@@ -62,7 +62,7 @@ def _slowest(book: Book, table: TaskTable) -> list[tuple[Attempt, str]]:
     if median is None:
         return []
     found = []
-    for attempt in _alone(table):
+    for attempt in _without_backup(table):
         index, elapsed = attempt.id.task.index, book.now - attempt.began
         if elapsed < policies.YOUNG:
             continue
@@ -77,17 +77,17 @@ def _slowest(book: Book, table: TaskTable) -> list[tuple[Attempt, str]]:
     return [(attempt, message) for _, _, attempt, message in found]
 
 
-def _alone(table: TaskTable) -> Iterator[Attempt]:
-    """Yield the only attempts of their tasks that may get a backup.
+def _without_backup(table: TaskTable) -> Iterator[Attempt]:
+    """Yield the attempts that may get a backup: their tasks have no other attempt, and do not run alone.
 
-    Each gets one; another one only if the first was lost with its worker. Tasks that went over their memory
-    get none: they have their worker to themselves.
+    Each gets one; another one only if the first was lost with its worker, and not without end.
     """
     for index, live in table.live.items():
-        if len(live) != 1 or index in table.greedy or not table.is_in(index, TaskState.RUNNING):
+        if len(live) != 1 or index in table.alone or not table.is_in(index, TaskState.RUNNING):
             continue
         (attempt,) = live.values()
-        if attempt.worker.usable and (attempt.backup is None or not attempt.backup.alive):
+        backed_up = attempt.backed_up_by is not None and attempt.backed_up_by.alive
+        if attempt.worker.usable and not backed_up and attempt.backups < policies.BACKUPS:
             yield attempt
 
 
@@ -116,4 +116,4 @@ def _elsewhere(book: Book, attempt: Attempt) -> Worker | None:
 
 
 def _is_slow(worker: Worker) -> bool:
-    return any(attempt.backup is not None for attempt in worker.attempts.values())
+    return any(attempt.backed_up_by is not None for attempt in worker.attempts.values())

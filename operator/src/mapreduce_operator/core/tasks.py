@@ -7,9 +7,12 @@ Neighbours: `states.py` (the table), `attempts.py` and `failures.py` (who change
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 from array import array
 from typing import Final
+
+import msgspec
 
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce_operator.core import states
@@ -23,22 +26,39 @@ _STORY: Final = 64
 """Events of a task that are kept for its history; the oldest fall out."""
 
 
+class ChargedError(msgspec.Struct, frozen=True):
+    """What is kept of an error that was charged: enough to know it again, not its text, which the journal has."""
+
+    digest: bytes
+    worker: str
+    """The name of the worker on which it happened."""
+    at: float
+    """When it was charged, on the master's own clock; 0 of one that an older master charged."""
+
+    @classmethod
+    def of(cls, text: str, worker: str, at: float = 0.0) -> ChargedError:
+        """Return what is kept of an error with this text."""
+        digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).digest()
+        return cls(digest, worker, at)
+
+
 class Attempt:
     """One execution that the master gave to a worker, or took over.
 
     sent: the answer that assigned it last, 0 before. started: the worker has named it as
     running. waiting: it waits for segments, input or the master. cancel: why it is not wanted any
     more, empty while it is. told: the answer that told so last. progress: how far it said it is;
-    moved_at: when that changed last, or it waited. began: when it was given, or taken over. backup: the
-    worker that got a second attempt because this one is slow. speculative: it is such a second attempt.
-    alone: its worker gets nothing beside it. asked_at: when its worker was asked to end it because its code hangs,
-    0 while it was not.
+    moved_at: when that changed last, or it waited. began: when it was given, or taken over. backed_up_by: the
+    worker that got a second attempt because this one is slow, the last one. speculative: it is such a second
+    attempt. backups: how many of them there were, also while this one was a backup itself. alone: its worker gets
+    nothing beside it. asked_at: when its worker was asked to end it because its code hangs, 0 while it was not.
     """
 
     __slots__ = (
         "alone",
         "asked_at",
-        "backup",
+        "backed_up_by",
+        "backups",
         "began",
         "cancel",
         "id",
@@ -56,7 +76,8 @@ class Attempt:
         self.id = attempt
         self.worker = worker
         self.began = began
-        self.backup: Worker | None = None
+        self.backed_up_by: Worker | None = None
+        self.backups = 0
         self.speculative = False
         self.alone = False
         self.asked_at = 0.0
@@ -87,12 +108,14 @@ class TaskTable:
         self.pace = Pace()
         self.live: dict[int, dict[AttemptId, Attempt]] = {}
         """Attempts that count: given to a worker, not ended, not cancelled."""
-        self.last_error: dict[int, tuple[str, str]] = {}
-        """The text of the last charged error of a task, and on which worker."""
-        self.greedy: set[int] = set()
-        """Tasks that went over their memory, and run alone from then on."""
+        self.last_error: dict[int, ChargedError] = {}
+        """The last charged error of each task that has not succeeded since."""
+        self.alone: set[int] = set()
+        """Tasks that went over their memory, and run alone from then on; see `run_alone`."""
+        self.waiting_alone = 0
+        """How many of them wait."""
         self.workers_died: dict[int, int] = {}
-        """How many workers were lost while they ran a task."""
+        """How many workers were lost while they ran a task that has not succeeded since."""
         self.blocked: dict[int, int] = {}
         """Waiting tasks that may run only when this sequence of the journal is written."""
         self.paused: dict[int, float] = {}
@@ -100,6 +123,9 @@ class TaskTable:
         self._numbers = array("I", bytes(4 * count))
         self._stories = [b""] * count
         self._ready = list(range(count))
+        """A heap of the tasks that wait for a slot; others, and one of them twice, may be in it too."""
+        self._ready_alone: list[int] = []
+        """The same of those that wait for a worker of their own."""
         self._streaks: dict[int, tuple[int, int]] = {}
 
     # --- state --------------------------------------------------------------------------
@@ -118,8 +144,13 @@ class TaskTable:
         self.counts[before] -= 1
         self.counts[following] += 1
         self._stories[index] = (self._stories[index] + _CODES[event])[-_STORY:]
+        if index in self.alone:
+            self.waiting_alone += (following is TaskState.WAITING) - (before is TaskState.WAITING)
         if following is TaskState.WAITING:
-            heapq.heappush(self._ready, index)
+            heapq.heappush(self._ready_alone if index in self.alone else self._ready, index)
+        elif following is TaskState.SUCCEEDED:
+            self.last_error.pop(index, None)
+            self.workers_died.pop(index, None)
 
     def story(self, index: int) -> str:
         """Return what happened to a task, oldest first."""
@@ -142,9 +173,9 @@ class TaskTable:
         found = None
         while self._ready:
             index = self._ready[0]
-            if self.state[index] != TaskState.WAITING:
+            if self.state[index] != TaskState.WAITING or index in self.alone:
                 heapq.heappop(self._ready)
-            elif index not in self.greedy and self.may_run(index, now, written):
+            elif self.may_run(index, now, written):
                 found = index
                 break
             else:
@@ -152,6 +183,33 @@ class TaskTable:
         for index in aside:
             heapq.heappush(self._ready, index)
         return found
+
+    def ready_alone(self, now: float, written: int, most: int) -> list[int]:
+        """Return the lowest waiting tasks that may run now on a worker of their own, at most so many.
+
+        A job may have very many of them, so that they are not looked at one by one at each event.
+        """
+        found: list[int] = []
+        aside: list[int] = []
+        while self._ready_alone and len(found) < most:
+            index = heapq.heappop(self._ready_alone)
+            if self.state[index] != TaskState.WAITING or index in aside[-1:]:
+                continue
+            aside.append(index)
+            if self.may_run(index, now, written):
+                found.append(index)
+        for index in aside:
+            heapq.heappush(self._ready_alone, index)
+        return found
+
+    def run_alone(self, index: int) -> None:
+        """Let a task run on a worker of its own from now on."""
+        if index in self.alone:
+            return
+        self.alone.add(index)
+        if self.is_in(index, TaskState.WAITING):
+            self.waiting_alone += 1
+            heapq.heappush(self._ready_alone, index)
 
     def may_run(self, index: int, now: float, written: int) -> bool:
         """Tell whether nothing holds a waiting task back."""

@@ -104,7 +104,7 @@ class Worker:
         return self.usable and not self.surplus
 
     @property
-    def solitary(self) -> bool:
+    def runs_alone(self) -> bool:
         """Whether it has a task that nothing may run beside."""
         return any(attempt.alone for attempt in self.attempts.values())
 
@@ -142,7 +142,7 @@ class Registry:
         self.maybe_free: set[int] = set()
         """Holds every worker with a free slot; who has none may be in it too."""
         self.reserved: set[int] = set()
-        """Workers that get nothing until they are empty; see `solitude.py`."""
+        """Workers that get nothing until they are empty; see `alone.py`."""
         self._all: list[Worker] = []
         self._by_name: dict[str, Worker] = {}
         self._by_session: dict[str, Worker] = {}

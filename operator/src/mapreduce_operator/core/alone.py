@@ -12,20 +12,7 @@ from typing import Literal
 
 from mapreduce_operator.core import attempts
 from mapreduce_operator.core.book import Book
-from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
-
-
-def waiting(book: Book, kind: Literal["map", "reduce"]) -> list[int]:
-    """Return the tasks that wait for a worker of their own."""
-    table = book.tasks[kind]
-    return [index for index in sorted(table.greedy) if table.is_in(index, TaskState.WAITING)]
-
-
-def ready(book: Book, kind: Literal["map", "reduce"]) -> list[int]:
-    """Return those that may run now: what the others were charged is not journalled yet."""
-    table = book.tasks[kind]
-    return [index for index in waiting(book, kind) if table.may_run(index, book.now, book.journal.written)]
 
 
 def is_empty(book: Book, worker: Worker) -> bool:
@@ -37,16 +24,17 @@ def is_empty(book: Book, worker: Worker) -> bool:
 def advance(book: Book, kind: Literal["map", "reduce"]) -> None:
     """Give what can be given, and reserve workers for the rest."""
     book.registry.reserved.clear()
-    if not book.tasks[kind].greedy:
+    table = book.tasks[kind]
+    if not table.waiting_alone:
         return
-    count, left = len(waiting(book, kind)), ready(book, kind)
-    candidates = [worker for worker in book.registry.alive("worker") if worker.takes_work and not worker.solitary]
-    for worker in [worker for worker in candidates if is_empty(book, worker)][: len(left)]:
+    candidates = [worker for worker in book.registry.alive("worker") if worker.takes_work and not worker.runs_alone]
+    empty = [worker for worker in candidates if is_empty(book, worker)]
+    left = table.ready_alone(book.now, book.journal.written, most=len(empty) + len(book.avoid))
+    for worker in empty[: len(left)]:
         index = left.pop(_choice(book, kind, left, worker))
         attempts.give(book, worker, kind, index, alone=True)
-        count -= 1
-    busy = sorted((len(worker.attempts), worker.number) for worker in candidates if not worker.solitary)
-    book.registry.reserved.update(number for _, number in busy[:count])
+    busy = sorted((len(worker.attempts), worker.number) for worker in candidates if not worker.runs_alone)
+    book.registry.reserved.update(number for _, number in busy[: table.waiting_alone])
 
 
 def _choice(book: Book, kind: str, left: list[int], worker: Worker) -> int:
