@@ -78,6 +78,20 @@ def test_a_token_that_is_refused_again_may_be_tried_later():
     assert len(server.asked) == 2
 
 
+def test_a_write_is_not_repeated_with_the_new_token_but_by_who_looks_at_the_lease_first():
+    server = Server((401, {}), (200, {}), token="new")
+    refused, done = server.run(lambda api: api.delete(POD), lambda api: api.delete(POD))
+    assert (type(refused), done) == (Unauthorized, None)
+    assert [token for _, token in server.asked] == ["bearer before", "bearer new"]
+
+
+def test_what_changes_nothing_or_is_its_own_fence_is_repeated():
+    review = Ref("tokenreviews")
+    for call in (renew, lambda api: api.create(review, {})):
+        server = Server((401, {}), (200, {}), token="new")
+        assert server.run(call) == [{"message": "said"}]
+
+
 def test_the_watches_read_the_token_at_each_login(monkeypatch, tmp_path):
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")

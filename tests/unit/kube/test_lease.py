@@ -6,7 +6,7 @@ import pytest
 
 from mapreduce_operator.kube import lease as leases
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import LeaseLost, Unavailable
+from mapreduce_operator.kube.errors import LeaseLost, Unauthorized, Unavailable
 from mapreduce_operator.kube.lease import Lease
 from mapreduce_operator.kube.writer import Writer
 from tests.support.fake_api import FakeApi
@@ -164,6 +164,40 @@ def test_a_stale_lease_that_cannot_be_renewed_lets_no_write_through():
     assert api.deleted == []
     asyncio.run(Writer(api, lease).delete(Ref("pods", "team", "a")))
     assert len(api.deleted) == 1
+
+
+class Slow(FakeApi):
+    """Takes its time to refuse the credentials of the first write."""
+
+    def __init__(self, clock, meanwhile=None):
+        super().__init__()
+        self.clock = clock
+        self.meanwhile = meanwhile
+        self.tries = 0
+
+    async def delete(self, ref, uid="", version=""):
+        self.tries += 1
+        if self.tries == 1:
+            self.clock.now += 12
+            if self.meanwhile:
+                self.put(WHERE, self.meanwhile)
+            raise Unauthorized("expired", status=401)
+        await super().delete(ref, uid, version)
+
+
+def test_a_write_is_repeated_after_new_credentials_were_read():
+    clock = Clock()
+    api = Slow(clock)
+    asyncio.run(Writer(api, acquired(api, clock=clock)).delete(Ref("pods", "team", "a")))
+    assert (api.tries, len(api.deleted)) == (2, 1)
+
+
+def test_a_write_is_not_repeated_where_the_lease_was_taken_while_the_first_try_was_refused():
+    clock = Clock()
+    api = Slow(clock, meanwhile=held_by("pod-2_b", 2))
+    with pytest.raises(LeaseLost):
+        asyncio.run(Writer(api, acquired(api, clock=clock)).delete(Ref("pods", "team", "a")))
+    assert (api.tries, api.deleted) == (1, [])
 
 
 class Silent(FakeApi):

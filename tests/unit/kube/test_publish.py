@@ -5,11 +5,12 @@ import asyncio
 import pytest
 
 from mapreduce import words
-from mapreduce_operator.core.events import Announce, JobStatus
-from mapreduce_operator.kube import publish
+from mapreduce_operator.core.events import Announce, Condition, JobStatus
+from mapreduce_operator.kube import event_pace, publish
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import Conflict
+from mapreduce_operator.kube.errors import Conflict, Rejected
 from mapreduce_operator.kube.publish import Publisher
+from mapreduce_operator.kube.status import least
 from tests.support.fake_api import FakeApi, writer
 from tests.support.kube_objects import body, parsed
 
@@ -136,3 +137,70 @@ def test_who_sees_the_end_finds_the_event_that_led_to_it(monkeypatch):
 
     asyncio.run(go())
     assert api.order == ["Mapping", "UserCodeFailed", "Failed"]
+
+
+class Strict(FakeApi):
+    """Refuses a status in which a condition's reason is longer than so many characters."""
+
+    def __init__(self, limit):
+        super().__init__((JOB, body()))
+        self.limit = limit
+        self.tries = 0
+
+    async def merge_patch(self, ref, body):
+        self.tries += 1
+        condition = body["status"]["conditions"][0]
+        if len(condition["reason"]) > self.limit:
+            raise Rejected("Too long: may not be more than 1024 bytes", status=422)
+        return await super().merge_patch(ref, body)
+
+
+def failed_with(reason):
+    condition = Condition(type="Failed", status="True", reason=reason, message="it broke", since=1.0)
+    return JobStatus(phase="Failed", conditions=(condition,), completion_wall=1.0, records=7)
+
+
+def test_a_final_status_that_the_api_server_refuses_is_cut_to_what_it_takes():
+    api = Strict(1024)
+    assert shown(api, failed_with("x" * 2000)) == "Failed"
+    stands = api.objects[JOB]["status"]
+    (condition,) = stands["conditions"]
+    assert (condition["type"], condition["reason"], condition["message"]) == ("Failed", "InternalError", "it broke")
+    assert stands["message"] == "the API server refused the whole status; it broke"
+    assert "records" not in stands
+    assert api.tries == publish.REJECTED_TRIES + 1
+
+
+def test_a_word_that_is_known_stays_in_what_is_left_of_a_status():
+    found = least(failed_with("UserCodeFailed"), 3, {})["status"]
+    assert (found["conditions"][0]["reason"], found["observedGeneration"]) == ("UserCodeFailed", 3)
+
+
+def test_a_status_of_which_nothing_is_taken_holds_nobody_up():
+    api = Strict(0)
+    assert shown(api, failed_with("UserCodeFailed")) is None
+    assert api.tries == publish.REJECTED_TRIES + 1
+
+
+def test_a_status_goes_before_the_events_of_a_job_that_goes_on():
+    api = Recorded()
+    shown(api, JobStatus(phase="Mapping"))
+    assert api.order == ["Mapping", "Started"]
+
+
+def test_of_a_thousand_events_some_are_sent_and_the_last_one_tells_of_the_others_before_the_end():
+    api = Recorded()
+
+    async def go():
+        publisher = Publisher(writer(api), parsed().owner, 1, {}, clock=lambda: 100.0)
+        for number in range(1000):
+            publisher.announce(Announce(kind="Warning", reason="UserCodeFailed", message=f"number {number}"))
+        publisher.set_status(JobStatus(phase="Failed"))
+        async with asyncio.timeout(10):
+            await publisher.flush()
+        await publisher.close()
+
+    asyncio.run(go())
+    assert api.order == ["UserCodeFailed"] * (event_pace.BURST + 1) + ["Failed"]
+    left_out = 999 - event_pace.BURST
+    assert api.created[-1][1]["message"] == f"number 999 ({left_out} Events before this one were left out)"

@@ -3,7 +3,8 @@
 The only module that imports the Kubernetes client; it uses its configuration, credentials and
 transport, not its models: what the operator reads is decoded by the module that needs it.
 A server that asks to be left alone for some seconds (`Retry-After`) is, by everybody but the
-Lease; credentials that are refused are read again at once, since the kubelet changes them.
+Lease; credentials that are refused are read again at once, since the kubelet changes them, and
+what was asked is asked again. A write is not: `writer.py` looks at the Lease before it repeats one.
 Neighbours: everything in `kube` that reads; `writer.py` for everything that writes.
 """
 
@@ -61,6 +62,9 @@ _KINDS_OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
     422: Rejected,
     429: Unavailable,
 }
+
+_UNFENCED: Final = frozenset({"leases", "tokenreviews"})
+"""What is posted without asking the Lease: itself, a compare-and-swap, and what changes nothing."""
 
 JsonObject = dict[str, Any]
 
@@ -152,7 +156,8 @@ class Api:
                 status, content, pause = await self._send(method, path, body, content_type)
                 if status == HTTPStatus.UNAUTHORIZED and self._read_credentials is not None:
                     self._read_credentials()
-                    status, content, pause = await self._send(method, path, body, content_type)
+                    if method == "GET" or ref.resource in _UNFENCED:
+                        status, content, pause = await self._send(method, path, body, content_type)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{what}: {str(error) or type(error).__name__}") from error
         except (OpenApiException, ConfigException) as error:

@@ -1,6 +1,8 @@
-"""Sends what people see of one job: its status, at most one patch a second, and its Events.
+"""Sends what people see of one job: its status, at most one patch a second, and its Events, some a minute.
 
-Neighbours: `status.py` and `events.py` (what is sent), `reconcile.py` (owns one of these a job).
+The status goes first, but for the last one: who waits for the end finds there what led to it.
+Neighbours: `status.py` and `events.py` (what is sent), `event_pace.py` (which Events),
+`reconcile.py` (owns one of these a job).
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import contextlib
 import logging
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -18,7 +19,8 @@ from mapreduce import words
 from mapreduce_operator.core.events import Announce, JobStatus
 from mapreduce_operator.kube import events, pods, status
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import ApiError, Conflict, LeaseLost, NotFound, Unavailable
+from mapreduce_operator.kube.errors import ApiError, Conflict, LeaseLost, NotFound, Rejected, Unavailable
+from mapreduce_operator.kube.event_pace import EventPace, Told
 from mapreduce_operator.kube.resource import Owner
 from mapreduce_operator.kube.writer import Writer
 
@@ -26,11 +28,11 @@ INTERVAL: Final = 1.0
 """Seconds between two patches of one job's status."""
 RETRY: Final = 2.0
 CONFLICT_TRIES: Final = 3
-"""Tries of a status, after which the job of this name counts as another."""
+"""Tries of a status that meets a conflict: where the uid is not that of the job, it is another of its name."""
+REJECTED_TRIES: Final = 3
+"""Tries of a status that the API server takes for nonsense, after which the least of it is sent."""
 DEFECT_TRIES: Final = 3
 """Tries of what cannot be sent for a defect of ours, before it is dropped."""
-MAX_EVENTS: Final = 100
-"""Events that wait to be sent; older ones are dropped: they are a courtesy, the status is not."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,18 +48,22 @@ class Publisher:
         previous: Mapping[str, Any],
         *,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`previous` is the status that stands there; `wall` tells the time of Events, in Unix seconds."""
         self._writer = writer
         self._wall = wall
+        self._clock = clock
         self._owner = owner
         self._generation = generation
         self._previous = previous
         self._status: JobStatus | None = None
         self.latest: JobStatus | None = None
         """What was last told to show, sent or not."""
-        self._defects = self._conflicts = 0
-        self._events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
+        self._defects = self._conflicts = self._rejected = 0
+        self._events = EventPace(clock())
+        self._at_events = False
+        """Whether an Event is what is being sent, or was the last."""
         self._work = asyncio.Event()
         self._final = asyncio.Event()
         self._idle = asyncio.Event()
@@ -82,11 +88,11 @@ class Publisher:
 
     def announce(self, announcement: Announce) -> None:
         """Send an Event soon."""
-        self._events.append(events.manifest(self._owner, announcement, self._wall(), secrets.token_hex(6)))
+        self._events.add(Told(announcement, self._wall()), self._clock())
         self._wake()
 
     async def flush(self) -> None:
-        """Wait until everything was sent, or the job is gone."""
+        """Wait until everything that is due was sent, or the job is gone."""
         await self._idle.wait()
 
     async def close(self) -> None:
@@ -103,11 +109,16 @@ class Publisher:
 
     async def _run(self) -> None:
         while True:
-            await self._work.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._events.pause()):
+                    await self._work.wait()
             self._work.clear()
             try:
+                if not self._final.is_set():
+                    await self._send_status()
                 await self._send_events()
-                await self._send_status()
+                if self._final.is_set():
+                    await self._send_status()
             except LeaseLost:
                 return
             except ApiError as error:
@@ -126,55 +137,70 @@ class Publisher:
                 self._idle.set()
 
     def _give_up(self) -> None:
-        """After some tries, drop what met the defect: the oldest Event, or else the status."""
+        """After some tries, drop what met the defect: the oldest Event, or the status."""
         self._defects += 1
         if self._defects < DEFECT_TRIES:
             return
         self._defects = 0
-        if self._events:
-            self._events.popleft()
+        if self._at_events:
+            self._events.due.popleft()
         else:
             self._status = None
 
     async def _send_events(self) -> None:
-        while self._events:
+        self._events.refill(self._clock())
+        if self._final.is_set():
+            self._events.release()
+        while self._events.due:
+            self._at_events = True
+            told = self._events.due[0]
+            body = events.manifest(self._owner, told.announcement, told.wall, secrets.token_hex(6))
             try:
-                await self._writer.create(Ref("events", self._owner.namespace), self._events[0])
+                await self._writer.create(Ref("events", self._owner.namespace), body)
             except Unavailable:
                 raise
             except ApiError as error:
                 # The namespace is going away, say. The job does not wait for it.
                 _log.warning("an Event was refused: %s", error)
-            self._events.popleft()
+            self._events.due.popleft()
 
     async def _send_status(self) -> None:
-        pause = self._sent_at + INTERVAL - time.monotonic()
+        self._at_events = False
+        pause = self._sent_at + INTERVAL - self._clock()
         if self._status is not None and pause > 0 and not self._final.is_set():
-            # A final status ends the wait; what comes meanwhile is newer than what would be sent now.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._final.wait()
-            # The Events of meanwhile: whoever waits for the end finds there what led to it.
-            await self._send_events()
+            if self._final.is_set():
+                # The Events of meanwhile go first.
+                return
         current = self._status
         if current is None:
             return
         ref = Ref(words.PLURAL, self._owner.namespace, self._owner.name, "status")
         selector = pods.worker_selector(self._owner.uid)
-        body = status.patch(current, self._generation, self._previous, selector=selector, wall=self._wall())
+        render = status.patch if self._rejected < REJECTED_TRIES else status.least
+        body = render(current, self._generation, self._previous, selector=selector, wall=self._wall())
         body |= {"metadata": {"uid": self._owner.uid}}
         try:
             answer = await self._writer.merge_patch(ref, body)
         except NotFound:
             answer = {}
-        except Conflict as error:
+        except Conflict:
             # Another job of the same name by now; or many writes at once, and a final status must not be lost to that.
             self._conflicts += 1
             if self._conflicts < CONFLICT_TRIES:
-                raise Unavailable(str(error), status=error.status) from error
+                raise
             answer = {}
-        self._conflicts = 0
+        except Rejected as error:
+            # Nobody may wait for ever for a status that cannot be written.
+            self._rejected += 1
+            if self._rejected <= REJECTED_TRIES:
+                raise
+            _log.error("job %s/%s: the least status was refused: %s", self._owner.namespace, self._owner.name, error)
+            answer = {}
+        self._conflicts = self._rejected = 0
         self._previous = answer.get("status") or self._previous
-        self._sent_at = time.monotonic()
+        self._sent_at = self._clock()
         if self._status is current:
             self._status = None

@@ -11,11 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
+from mapreduce import words
 from mapreduce_operator.core import suspension
 from mapreduce_operator.core.events import Condition, JobStatus, PhaseCounts, TaskFailure
 
 MAX_BYTES: Final = 20_000
 _MESSAGE: Final = 2_000
+_LEAST: Final = 500
+"""Characters of a message where the whole status was refused."""
 _TRACEBACKS: Final = (2_000, 500, 0)
 """Characters of each traceback; shortened further where the status is too large."""
 
@@ -73,6 +76,29 @@ def patch(
     # Counters are in the manifest too; the last failures are nowhere else that is as near.
     without = bodies[-1] | {"counters": None}
     return {"status": without if _fits(without) else without | {"lastFailures": None}}
+
+
+def least(
+    status: JobStatus, generation: int, previous: Mapping[str, Any], *, selector: str = "", wall: float = 0.0
+) -> Json:
+    """Return a patch with so little of the status that no API server refuses it: where `patch` is refused.
+
+    The phase, the conditions with words that are known, short messages; whatever else stands there stays.
+    """
+    conditions = _conditions(status, _Frame(generation, previous, selector, wall))
+    for condition in conditions:
+        condition["message"] = _cut(condition["message"], _LEAST)
+        if condition["reason"] not in words.REASONS:
+            condition["reason"] = "InternalError"
+    return {
+        "status": {
+            "observedGeneration": generation,
+            "phase": status.phase,
+            "message": _cut(f"the API server refused the whole status; {_message(status)}", _LEAST),
+            "completionTime": timestamp(status.completion_wall),
+            "conditions": conditions,
+        }
+    }
 
 
 def _fits(body: Json) -> bool:

@@ -6,8 +6,14 @@ taken writes nothing, however late it wakes up. Neighbours: `client.py` (sends),
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
+from mapreduce_operator.kube.errors import Unauthorized
 from mapreduce_operator.kube.lease import Lease
+
+Result = TypeVar("Result")
 
 
 class Writer:
@@ -19,15 +25,21 @@ class Writer:
 
     async def create(self, ref: Ref, body: JsonObject) -> JsonObject:
         """Create an object in a list."""
-        await self._lease.ensure()
-        return await self._api.create(ref, body)
+        return await self._fenced(lambda: self._api.create(ref, body))
 
     async def merge_patch(self, ref: Ref, body: JsonObject) -> JsonObject:
         """Apply a JSON merge patch."""
-        await self._lease.ensure()
-        return await self._api.merge_patch(ref, body)
+        return await self._fenced(lambda: self._api.merge_patch(ref, body))
 
     async def delete(self, ref: Ref, uid: str = "", version: str = "") -> None:
         """Delete an object, only if it has this uid and resourceVersion."""
+        await self._fenced(lambda: self._api.delete(ref, uid, version))
+
+    async def _fenced(self, send: Callable[[], Awaitable[Result]]) -> Result:
         await self._lease.ensure()
-        await self._api.delete(ref, uid, version)
+        try:
+            return await send()
+        except Unauthorized:
+            # New credentials were read. The refusal took its time: the Lease may be another's by now.
+            await self._lease.ensure()
+            return await send()
