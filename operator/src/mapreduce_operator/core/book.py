@@ -1,8 +1,8 @@
 """Everything that the master knows of one job, in one place.
 
 The other modules of this package are functions over a `Book`: one concern each. None of them
-keeps anything of its own. Neighbours: `master.py`, which owns the one `Book` of a job and
-empties `commands` into an Outcome after each event.
+keeps anything of its own. Neighbours: `entries.py` (values that the book holds), `master.py`, which
+owns the one `Book` of a job and empties `commands` into an Outcome after each event.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from mapreduce.bad_records import BadRecord
 from mapreduce.history import Budget, EventWord, HistoryEvent
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
-from mapreduce.plan import PlanHeader, Split
+from mapreduce.plan import PlanHeader
 from mapreduce.protocol import OutputSummary, Role
 from mapreduce.spec import JobSpec
 from mapreduce_operator.core import states
+from mapreduce_operator.core.entries import Ending, Failure, JournalTrouble, Part, PlanDraft, Recovered
 from mapreduce_operator.core.events import Announce, Command, Condition, Instant, JobStatus, SpecChanged, TaskFailure
 from mapreduce_operator.core.journal import Journal
 from mapreduce_operator.core.outputs import MapOutputs
-from mapreduce_operator.core.pace import Pace
 from mapreduce_operator.core.states import JobEvent, JobState
 from mapreduce_operator.core.tally import Counted, Tally
 from mapreduce_operator.core.tasks import TaskTable
@@ -54,87 +54,6 @@ class MasterContext(msgspec.Struct, frozen=True, kw_only=True):
     resumed: bool = False
     first_incarnation: int = 0
     judge: str = ""
-
-
-class Part(msgspec.Struct, frozen=True):
-    """The part of a reduce, or of a map in a job without reduce: which attempt made it, and what is in it."""
-
-    attempt: AttemptId
-    checksum: str
-    rows: int
-    size: int
-    worker: int = -1
-    """Who has it, until it is staged."""
-    records: int = 0
-    """Input records of a map whose part it is."""
-    counters: dict[str, int] = {}
-    bad: tuple[BadRecord, ...] = ()
-
-
-class Ending(msgspec.Struct):
-    """How the job ends. `until`: when waiting for the store to be cleaned is over."""
-
-    mode: Literal["published", "failed", "deleted"]
-    until: float
-    cleaned: bool = False
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """Why the job failed."""
-
-    reason: str
-    message: str
-
-
-class Recovered(msgspec.Struct):
-    """What the frames of a journal tell, gathered page by page; see `rebuild.py`."""
-
-    pages: list[tuple[Split, ...]] = []
-    header: PlanHeader | None = None
-    charged: dict[TaskId, int] = {}
-    judged: dict[TaskId, int] = {}
-    """What a task had been charged when that counted last: while a part of it waits to be staged, it does not."""
-    charges: dict[Budget, int] = {}
-    alone: set[TaskId] = set()
-    """Tasks that went over their memory."""
-    last_error: dict[TaskId, tuple[str, str]] = {}
-    """The text of the last error charged to a task that has not succeeded since, and on which worker it happened."""
-    staged: dict[int, Part] = {}
-    made: dict[int, tuple[Part, str]] = {}
-    """Parts that were finished, with the worker that has each; those of reduces count only if vouched for."""
-    vouched: set[AttemptId] = set()
-    """Reduce attempts whose consumption is in the journal."""
-    left_out: list[TaskId] = []
-    finished: dict[int, str] = {}
-    """Map index to checksum, of maps that finished."""
-    records: dict[int, int] = {}
-    counters: dict[int, dict[str, int]] = {}
-    """What each map counted that finished."""
-    paces: dict[Kind, Pace] = {}
-    """How long maps and reduces took."""
-    bad: dict[int, tuple[BadRecord, ...]] = {}
-    """What each map left out that finished."""
-    consumed: str = ""
-    key_type: KeyType = ""
-    has_reduce: bool | None = None
-    failure: Failure | None = None
-    started_wall: float | None = None
-    active_wall: float | None = None
-    failures: list[TaskFailure] = []
-
-
-class PlanDraft(msgspec.Struct):
-    """The pages of a plan that an attempt reports."""
-
-    attempt: AttemptId
-    pages: list[tuple[Split, ...]]
-
-
-class JournalTrouble(msgspec.Struct, frozen=True):
-    """The journal cannot be written, and since when on the clock of `Book.now`."""
-
-    message: str
-    since: float
 
 
 class Book:

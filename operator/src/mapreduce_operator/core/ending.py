@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from mapreduce_operator.core import attempts, fleet, status, storage
-from mapreduce_operator.core.book import Book, Ending, Failure
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.entries import Ending, Failure
 from mapreduce_operator.core.events import Ended
 
 CLEAN_SECONDS: Final = 60.0

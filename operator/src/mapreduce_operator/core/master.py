@@ -26,7 +26,8 @@ from mapreduce_operator.core import (
     storage,
     wishes,
 )
-from mapreduce_operator.core.book import Book, Failure, MasterContext
+from mapreduce_operator.core.book import Book, MasterContext
+from mapreduce_operator.core.entries import Failure
 from mapreduce_operator.core.events import (
     Disconnected,
     EpochRead,

@@ -7,7 +7,8 @@ worker is gone before that).
 from __future__ import annotations
 
 from mapreduce_operator.core import attempts, maps
-from mapreduce_operator.core.book import Book, Part
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.entries import Part
 from mapreduce_operator.core.states import TaskState
 
 

@@ -11,7 +11,8 @@ import msgspec
 from mapreduce.program import Program
 from mapreduce.protocol import VERSION, JobContext, Register, Registered
 from mapreduce_operator.core import adoption, failures, fleet, naming, storage, suspension
-from mapreduce_operator.core.book import Book, Failure
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.entries import Failure
 from mapreduce_operator.core.events import Refuse, Welcome, WorkerRegistered
 from mapreduce_operator.core.workers import Worker
 

@@ -31,7 +31,8 @@ from mapreduce.protocol import (
     Staged,
 )
 from mapreduce_operator.core import attempts, failures, hanging, maps, parts, shape, storage
-from mapreduce_operator.core.book import Book, Part
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.entries import Part
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker

@@ -23,7 +23,8 @@ from mapreduce.protocol import (
     Staged,
 )
 from mapreduce_operator.core import attempts, failures, parts, policies, rebuild, shape
-from mapreduce_operator.core.book import Book, JournalTrouble, Part, PlanDraft
+from mapreduce_operator.core.book import Book
+from mapreduce_operator.core.entries import JournalTrouble, Part, PlanDraft
 from mapreduce_operator.core.events import FindJobs, JobsFound
 from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt
