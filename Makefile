@@ -42,6 +42,10 @@ clean: ## Remove .venv, caches and built distributions.
 test: $(STAMP) ## Run the tests; E2E=1 also builds and starts what the cluster's tests need.
 	@hack/test
 
+.PHONY: repeat
+repeat: $(STAMP) ## Run the stages that must never flake, and add each run to tests/repeats.ndjson (TIMES=1).
+	@hack/repeat
+
 .PHONY: verify
 verify: $(STAMP) ## Check format, lint, types, layers, sizes and generated files; change nothing.
 	@hack/verify
