@@ -6,43 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import misbehaving
 from tests.support.local_runs import events, finished, running, started, succeeded, write_program
 
-SETUP = """
-import ctypes, os, signal, subprocess, sys, threading, time
-from pathlib import Path
-import mapreduce as mr
-
-HERE = Path({folder!r})
-
-def first():
-    try:
-        (HERE / "was-here").touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
-
-class Bad(mr.Job):
-    def map(self, line):
-        if line == "bad":
-            self.misbehave()
-        yield line, 1
-
-    def misbehave(self):
-{body}
-
-    reduce = mr.Sum()
-"""
-
-LINES = ["good", "bad", "fine", "good"]
 ORACLE = "bad\t1\nfine\t1\ngood\t2\n"
 
 
 def program(folder: Path, body: str) -> Path:
     """Write a program that does `body` at the record `bad`, and its input."""
-    (folder / "in.txt").write_text("".join(f"{line}\n" for line in LINES))
-    rows = "\n".join(f"        {row}" for row in body.strip().split("\n"))
-    return write_program(folder, SETUP.format(folder=str(folder), body=rows))
+    (folder / "in.txt").write_text("".join(f"{line}\n" for line in misbehaving.LINES))
+    return write_program(folder, misbehaving.program(folder, body))
 
 
 def fails(folder: Path, body: str, *options: object) -> str:
@@ -119,8 +92,8 @@ ALWAYS: dict[str, tuple[str, tuple[str, ...]]] = {
         "print('going', flush=True); ctypes.string_at(0)",
         (
             r"SlotKilled: map-0 failed 4 times, at last: .* crashed: segmentation fault \(SIGSEGV\)",
-            r'File "job.py", line 22 in misbehave',
-            r'File "job.py", line 18 in map',
+            r'File "job.py", line 26 in misbehave',
+            r'File "job.py", line 22 in map',
             "printed: going",
             "hint: look for a native library that crashes",
         ),
@@ -152,7 +125,7 @@ def test_a_program_that_always_misbehaves_fails_with_what_is_known(tmp_path: Pat
 
 def test_a_hang_is_told_with_the_line_where_the_code_was(tmp_path: Path) -> None:
     stderr = fails(tmp_path, "print('slow'); time.sleep(600)", "--task-timeout", "1")
-    for text in ("NoProgress: map-0 failed 4 times", 'File "job.py", line 22 in misbehave', "printed: slow"):
+    for text in ("NoProgress: map-0 failed 4 times", 'File "job.py", line 26 in misbehave', "printed: slow"):
         assert text in stderr
 
 

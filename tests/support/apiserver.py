@@ -33,26 +33,26 @@ ISSUER = "https://kubernetes.default.svc"
 KINDS = {
     kind: f"/{group}/namespaces/{{namespace}}/{plural}"
     for kind, group, plural in (
-        ("configmap", "api/v1", "configmaps"),
-        ("deployment", "apis/apps/v1", "deployments"),
-        ("event", "api/v1", "events"),
-        ("lease", "apis/coordination.k8s.io/v1", "leases"),
-        ("mrjob", "apis/mapreduce.dev/v1alpha1", "mapreducejobs"),
-        ("networkpolicie", "apis/networking.k8s.io/v1", "networkpolicies"),
-        ("pod", "api/v1", "pods"),
-        ("secret", "api/v1", "secrets"),
+        ("configmaps", "api/v1", "configmaps"),
+        ("deployments", "apis/apps/v1", "deployments"),
+        ("events", "api/v1", "events"),
+        ("leases", "apis/coordination.k8s.io/v1", "leases"),
+        ("mrjobs", "apis/mapreduce.dev/v1alpha1", "mapreducejobs"),
+        ("networkpolicies", "apis/networking.k8s.io/v1", "networkpolicies"),
+        ("pods", "api/v1", "pods"),
+        ("secrets", "api/v1", "secrets"),
     )
 }
-"""Where each kind is served, by its name without an s."""
-_get_words = argparse.ArgumentParser(prog="get", exit_on_error=False)
-_get_words.add_argument("-n", dest="namespace", required=True)
-_get_words.add_argument("-l", dest="selector")
-_get_words.add_argument("--field-selector", dest="fields")
-_get_words.add_argument("kind")
-_get_words.add_argument("name", nargs="?")
-_no_checks = ssl.create_default_context()
-_no_checks.check_hostname = False
-_no_checks.verify_mode = ssl.CERT_NONE
+"""Where each kind is served, by its plural."""
+_words_of_get = argparse.ArgumentParser(prog="get", exit_on_error=False)
+_words_of_get.add_argument("-n", dest="namespace", required=True)
+_words_of_get.add_argument("-l", dest="selector")
+_words_of_get.add_argument("--field-selector", dest="fields")
+_words_of_get.add_argument("kind")
+_words_of_get.add_argument("name", nargs="?")
+_any_certificate = ssl.create_default_context()
+_any_certificate.check_hostname = False
+_any_certificate.verify_mode = ssl.CERT_NONE
 
 Result = TypeVar("Result")
 
@@ -118,14 +118,21 @@ class ApiServer:
 
         Asked directly: tests wait in loops, and each kubectl is a process of a tenth of a second.
         """
-        parsed = _get_words.parse_args(words)
-        place = KINDS[parsed.kind.removesuffix("s")].format(namespace=parsed.namespace)
+        parsed = _words_of_get.parse_args(words)
+        place = KINDS[parsed.kind if parsed.kind in KINDS else f"{parsed.kind}s"].format(namespace=parsed.namespace)
         selectors = {"labelSelector": parsed.selector, "fieldSelector": parsed.fields}
         query = urllib.parse.urlencode({name: value for name, value in selectors.items() if value})
         return self.call("GET", f"{place}/{parsed.name or ''}".rstrip("/") + f"?{query}")
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request as the admin; return the answer, or raise with what the server said. PATCH merges."""
+        try:
+            return self.request(method, path, body)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from error
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """Do as `call`, for who looks at the status of a refusal; raises `urllib.error.HTTPError`."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         request = urllib.request.Request(  # noqa: S310 - a constant scheme
             f"{self.url}{path}",
@@ -133,11 +140,8 @@ class ApiServer:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": "Bearer admin", "Content-Type": kind},
         )
-        try:
-            with urllib.request.urlopen(request, context=_no_checks, timeout=60) as answer:  # noqa: S310 - see above
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from error
+        with urllib.request.urlopen(request, context=_any_certificate, timeout=60) as answer:  # noqa: S310 - see above
+            return json.loads(answer.read())
 
     def apply(self, *documents: Any, check: bool = True) -> str:
         """Apply manifests as a user would."""

@@ -6,8 +6,8 @@ import copy
 from typing import Any
 
 from mapreduce.protocol import Role
-from mapreduce_operator.core.events import StartWorker
-from mapreduce_operator.kube import resource
+from mapreduce_operator.core.events import StartWorker, WorkerSeen
+from mapreduce_operator.kube import observe, resource
 from mapreduce_operator.kube.choices import Resources
 from mapreduce_operator.kube.pods import Platform
 from mapreduce_operator.kube.resource import Defaults, ParsedJob
@@ -80,6 +80,19 @@ def pod(**status: Any) -> dict[str, Any]:
         "spec": {"nodeName": "node-1"},
         "status": {"phase": "Pending"} | status,
     }
+
+
+def deleted(pod: dict[str, Any]) -> dict[str, Any]:
+    """Return the Pod, which somebody has deleted and which is not gone yet."""
+    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return pod
+
+
+def worker_seen(pod: dict[str, Any], **options: Any) -> WorkerSeen:
+    """Return what the core is told of a Pod that is a worker of ours."""
+    found = observe.seen(pod, **options)
+    assert found is not None
+    return found.worker
 
 
 def container(**state: Any) -> list[dict[str, Any]]:

@@ -9,19 +9,16 @@ folders; everything else of the manifest's environment is what the process gets.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import pathlib
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import threading
 import time
 import traceback
 import urllib.error
-import urllib.request
 from typing import Any
 
 from tests.support.apiserver import ApiServer
@@ -53,9 +50,6 @@ class Kubelet:
         self.worker_node = "here"
         self._server = server
         self._folder = folder
-        self._context = ssl.create_default_context()
-        self._context.check_hostname = False
-        self._context.verify_mode = ssl.CERT_NONE
         self._namespaces: set[str] = set()
         self._pods: dict[str, Running] = {}
         self._numbers = itertools.count(2)
@@ -120,7 +114,7 @@ class Kubelet:
                 return
 
     def _look(self) -> None:
-        listed = self._call("GET", f"/api/v1/pods?labelSelector={SELECTOR}")["items"]
+        listed = self._server.request("GET", f"/api/v1/pods?labelSelector={SELECTOR}")["items"]
         present = {pod["metadata"]["uid"]: pod for pod in listed if pod["metadata"]["namespace"] in self._namespaces}
         for uid, pod in present.items():
             if uid in self._pods:
@@ -144,11 +138,11 @@ class Kubelet:
             binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": metadata["name"]}, "target": target}
             if not spec.get("nodeName"):
                 # Else an earlier look bound it, and could not tell its status.
-                self._call("POST", f"{where}/binding", binding)
+                self._server.request("POST", f"{where}/binding", binding)
             ip = f"127.{NETWORK}.{next(self._numbers)}.1"
             # The address is told first: a worker that registers must have one.
             status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
-            self._call("PATCH", f"{where}/status", {"status": status})
+            self._server.request("PATCH", f"{where}/status", {"status": status})
         except (urllib.error.HTTPError, FileNotFoundError):
             # Deleted meanwhile, or its claim or ConfigMap is not there yet: the next look tries again.
             return
@@ -175,14 +169,14 @@ class Kubelet:
             place = folder / volume["name"]
             if "persistentVolumeClaim" in volume:
                 name = volume["persistentVolumeClaim"]["claimName"]
-                self._call("GET", f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}")
+                self._server.request("GET", f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}")
                 folders[volume["name"]] = self.claim(namespace, name)
                 continue
             place.mkdir(parents=True, exist_ok=True)
             folders[volume["name"]] = place
             if "configMap" in volume:
                 name = volume["configMap"]["name"]
-                data = self._call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")["data"]
+                data = self._server.request("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")["data"]
                 for key, content in data.items():
                     (place / key).write_text(content)
             if "projected" in volume:
@@ -201,7 +195,7 @@ class Kubelet:
         }
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         path = f"/api/v1/namespaces/{metadata['namespace']}/serviceaccounts/{ACCOUNT}/token"
-        return str(self._call("POST", path, body)["status"]["token"])
+        return str(self._server.request("POST", path, body)["status"]["token"])
 
     def _follow(self, running: Running, pod: dict[str, Any] | None) -> None:
         where = path_of(running.pod)
@@ -242,21 +236,10 @@ class Kubelet:
 
     def _try(self, method: str, path: str, body: Any = None) -> None:
         try:
-            self._call(method, path, body)
+            self._server.request(method, path, body)
         except urllib.error.HTTPError as error:
             if error.code not in (404, 409):
                 raise
-
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        request = urllib.request.Request(  # noqa: S310 - a constant scheme
-            f"{self._server.url}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": "Bearer admin", "Content-Type": kind},
-        )
-        with urllib.request.urlopen(request, context=self._context, timeout=20) as answer:  # noqa: S310 - see above
-            return json.loads(answer.read())
 
 
 def path_of(pod: dict[str, Any]) -> str:

@@ -117,6 +117,16 @@ class JobUnderTest:
         self.start_master(resumed=True)
         self.list_pods()
 
+    def restart_without_workers_at_publishing(self) -> None:
+        """All parts are staged when every worker dies, and the master with them; publishing is held till then."""
+        self.held.add("publish")
+        self.work(rounds=12)
+        assert self.phase == "Publishing"
+        for worker in self.workers:
+            worker.alive = False
+        self.restart_master()
+        self.held.clear()
+
     def tell(self, event: Event) -> tuple[Command, ...]:
         """Let the master handle one event, check its book, and carry out what it asks for."""
         outcome = self.master.handle(event, Instant(mono=self.mono, wall=self.mono + 1e9))

@@ -1,12 +1,13 @@
 """`mapreduce cat`: the output of a finished job on stdout.
 
-Neighbours: `copy.py` (the same Pod), `decompress.py`.
+Neighbours: `copy.py` (the same Pod), `local_output.py` (an output on this machine), `decompress.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import click
 
 from mapreduce_cli import terminal
-from mapreduce_cli.cluster import decompress, jobs, streams, transfer, volumes
+from mapreduce_cli.cluster import decompress, jobs, local_output, streams, transfer, volumes
 from mapreduce_cli.cluster.commands import Asked, command
 from mapreduce_cli.cluster.helper_pod import helper_pod, of_a_pod, plan_for
 from mapreduce_cli.cluster.lookup import find_job
@@ -27,20 +28,23 @@ class _JobFailed(Problem):
 
 
 @command("cat")
-@click.argument("name", metavar="NAME|pvc:CLAIM/path")
+@click.argument("name", metavar="NAME|pvc:CLAIM/path|./DIR")
 @click.option("--raw", is_flag=True, help="Print compressed files as they are.")
 @of_a_pod
 def cat(asked: Asked, name: str, raw: bool, image: str, timeout: float) -> None:
     """Print the output of a finished job.
 
-    NAME is a job, or the place of an output whose job was deleted. Several files are printed in their
-    order; compressed ones are decompressed. With --json: what the manifest says of the files, and
-    no data.
+    NAME is a job, or the place of an output whose job was deleted, or, with a slash in it, a folder that
+    `mapreduce run` made here. Several files are printed in their order; compressed ones are decompressed.
+    With --json: what the manifest says of the files, and no data.
     """
+    if local_output.is_folder(name) and not volumes.is_place(name):
+        _from_here(name, raw=raw, as_json=asked.json)
+        return
     if volumes.is_place(name):
         place, uid = volumes.parse(name, ("pvc",)), ""
     else:
-        place, uid = _output_of(find_job(asked.api, asked.namespace, name))
+        place, uid = _output_of(_found(asked, name))
     plan = plan_for(asked.api, asked.namespace, place.name, image=image, read_only=True)
     with helper_pod(asked.api, asked.namespace, plan, timeout) as pod:
         pipe = pod.start(do="output", path=place.path)
@@ -56,6 +60,26 @@ def cat(asked: Asked, name: str, raw: bool, image: str, timeout: float) -> None:
                     sys.stdout.buffer.flush()
         finally:
             pipe.close()
+
+
+def _from_here(folder: str, *, raw: bool, as_json: bool) -> None:
+    """Print an output that is a folder of this machine."""
+    manifest = local_output.manifest(folder)
+    if as_json:
+        terminal.document(manifest)
+        return
+    local_output.copy_out(folder, manifest["files"], sys.stdout.buffer.write, raw=raw)
+    sys.stdout.buffer.flush()
+
+
+def _found(asked: Asked, name: str) -> dict[str, Any]:
+    """Return the job; who meant a folder of that name is told how to say so."""
+    try:
+        return find_job(asked.api, asked.namespace, name)
+    except Problem as problem:
+        if os.path.isdir(name):
+            problem.hint = f"mapreduce cat ./{name} prints the folder {name} of this machine"
+        raise
 
 
 def copy_out(incoming: Iterator[transfer.Frame], write: transfer.Write, *, raw: bool) -> None:

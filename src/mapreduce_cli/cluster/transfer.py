@@ -302,16 +302,21 @@ def locate(root: str, path: str) -> str:
     return found
 
 
-def send_output(folder: str, write: Write) -> None:
-    """Send the manifest of a job's output, then its data files in their order."""
+def read_manifest(folder: str) -> dict[str, Any]:
+    """Return what the manifest of a job's output says of the job and its files. Raises `Refusal`, `OSError`."""
     try:
         with open(os.path.join(folder, MANIFEST), "rb") as file:
             manifest = json.loads(_checked(file.read()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise Refusal(f"{folder} is no output of a job: it has no {MANIFEST}") from None
-    files = [str(known["name"]) for known in manifest["files"]]
-    write(message(b"I", {"manifest": {name: manifest.get(name) for name in ("uid", "job", "output", "files")}}))
-    for name in files:
+    return {name: manifest.get(name) for name in ("uid", "job", "output", "files")}
+
+
+def send_output(folder: str, write: Write) -> None:
+    """Send the manifest of a job's output, then its data files in their order."""
+    manifest = read_manifest(folder)
+    write(message(b"I", {"manifest": manifest}))
+    for name in [str(known["name"]) for known in manifest["files"]]:
         path = locate(folder, name)
         _send_file(path, name, os.stat(path).st_size, write)
     write(message(b"Z", {}))

@@ -15,36 +15,8 @@ from mapreduce_worker.core.attempts import death
 from mapreduce_worker.core.events import Broke, Event, MapDone, MapInSlot, SlotDied
 from mapreduce_worker.engine import map_output
 from mapreduce_worker.slots import group
+from tests.support.misbehaving import program
 from tests.support.slot_bench import MIB, Bench, attempt, run
-
-PROGRAM = """
-import ctypes, faulthandler, os, signal, subprocess, sys, threading, time
-from pathlib import Path
-import mapreduce as mr
-
-HERE = Path({folder!r})
-
-def note(pid):
-    (HERE / "child.tmp").write_text(str(pid))
-    (HERE / "child.tmp").rename(HERE / "child")
-
-class Bad(mr.Job):
-    def map(self, line):
-        if line == "bad":
-            self.misbehave()
-        yield line, 1
-
-    def misbehave(self):
-{body}
-
-    reduce = mr.Sum()
-"""
-
-
-def program(folder: Path, body: str) -> str:
-    """Return a program whose map does `body` at the record `bad`."""
-    rows = "\n".join(f"        {row}" for row in body.strip().split("\n"))
-    return PROGRAM.format(folder=str(folder), body=rows)
 
 
 def told_of(event: Event) -> ErrorInfo:
@@ -96,7 +68,7 @@ def test_a_crash_is_the_programs_fault_and_tells_its_line_and_what_was_printed(t
             await is_well(bench)
         assert (error.kind, error.reason) == ("user", "SlotKilled")
         assert f"{called} ({name})" in error.message
-        assert 'File "job.py", line 20 in misbehave' in error.traceback
+        assert 'File "job.py", line 27 in misbehave' in error.traceback
         assert "mapreduce_worker" not in error.traceback
         assert error.log_tail == "about to\n"
         assert "map-0.e1.0 printed:\n  about to" in caplog.text
@@ -141,8 +113,8 @@ def test_code_that_hangs_says_where_before_it_is_killed(tmp_path, name):
             died = await bench.next()
             await is_well(bench)
         assert isinstance(died, SlotDied)
-        assert 'File "job.py", line 20 in misbehave' in died.stack
-        assert 'File "job.py", line 15 in map' in died.stack
+        assert 'File "job.py", line 27 in misbehave' in died.stack
+        assert 'File "job.py", line 22 in map' in died.stack
         assert "mapreduce_worker" not in died.stack
         assert died.log_tail == "here I stay\n"
 

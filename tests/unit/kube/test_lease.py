@@ -214,15 +214,21 @@ class Silent(FakeApi):
         return await super().replace(ref, body)
 
 
+async def with_waiting(count):
+    """Return an API server that keeps silent, and how many wait for the one renewal that it has not answered."""
+    clock, api = Clock(), Silent()
+    lease = make(api, clock=clock)
+    await lease.acquire()
+    clock.now += 1000
+    waiting = [asyncio.create_task(lease.ensure()) for _ in range(count)]
+    await asyncio.sleep(0)
+    return api, waiting
+
+
 @pytest.mark.parametrize("away", [True, False])
 def test_all_who_wait_for_a_renewal_share_its_fate(away):
     async def go():
-        clock, api = Clock(), Silent()
-        lease = make(api, clock=clock)
-        await lease.acquire()
-        clock.now += 1000
-        waiting = [asyncio.create_task(lease.ensure()) for _ in range(50)]
-        await asyncio.sleep(0)
+        api, waiting = await with_waiting(50)
         api.faults = [Unavailable("away")] if away else []
         api.answers.set()
         results = await asyncio.gather(*waiting, return_exceptions=True)
@@ -234,12 +240,7 @@ def test_all_who_wait_for_a_renewal_share_its_fate(away):
 
 def test_who_waits_for_a_renewal_learns_that_the_lease_is_lost():
     async def go():
-        clock, api = Clock(), Silent()
-        lease = make(api, clock=clock)
-        await lease.acquire()
-        clock.now += 1000
-        waiting = [asyncio.create_task(lease.ensure()) for _ in range(5)]
-        await asyncio.sleep(0)
+        api, waiting = await with_waiting(5)
         api.put(WHERE, held_by("pod-2_b", 2))
         api.answers.set()
         results = await asyncio.gather(*waiting, return_exceptions=True)

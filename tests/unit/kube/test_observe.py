@@ -4,18 +4,8 @@ import pytest
 
 from mapreduce_operator.core.events import WorkerSeen
 from mapreduce_operator.kube import observe
-from tests.support.kube_objects import UID, container, pod
-
-
-def seen(body, **options):
-    found = observe.seen(body, **options)
-    assert found is not None
-    return found.worker
-
-
-def deleted(body):
-    body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    return body
+from tests.support.kube_objects import UID, container, deleted, pod
+from tests.support.kube_objects import worker_seen as seen
 
 
 def test_a_running_pod_is_told_with_its_labels_node_and_address():

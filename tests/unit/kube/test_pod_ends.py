@@ -3,19 +3,9 @@
 import pytest
 
 from mapreduce.words import REASONS
-from mapreduce_operator.kube import observe, pod_ends
-from tests.support.kube_objects import container, pod
-
-
-def told(body, **options):
-    found = observe.seen(body, **options)
-    assert found is not None
-    return found.worker
-
-
-def deleted(body):
-    body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    return body
+from mapreduce_operator.kube import pod_ends
+from tests.support.kube_objects import container, deleted, pod
+from tests.support.kube_objects import worker_seen as told
 
 
 def target(reason, message="why"):

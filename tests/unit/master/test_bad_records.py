@@ -75,14 +75,7 @@ def test_a_restart_of_the_master_forgets_none(has_reduce):
 
 def test_a_restart_after_which_no_worker_holds_them_any_more_forgets_none():
     job = spoiled_job(workers=1)
-    job.held.add("publish")
-    for _ in range(12):
-        job.work()
-    assert job.phase == "Publishing"
-    for worker in job.workers:
-        worker.alive = False
-    job.restart_master()
-    job.held.clear()
+    job.restart_without_workers_at_publishing()
     assert job.run_to_the_end() == "Succeeded"
     assert (job.status.bad_records, job.store.bad) == (3, IN_ORDER)
 

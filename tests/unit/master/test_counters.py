@@ -68,14 +68,7 @@ def test_a_restart_of_the_master_changes_no_sum(has_reduce):
 
 def test_a_restart_after_which_no_map_is_needed_any_more_changes_no_sum():
     job = JobUnderTest(maps=2, workers=1)
-    job.held.add("publish")
-    for _ in range(12):
-        job.work()
-    assert job.phase == "Publishing"
-    for worker in job.workers:
-        worker.alive = False
-    job.restart_master()
-    job.held.clear()
+    job.restart_without_workers_at_publishing()
     assert job.run_to_the_end() == "Succeeded"
     assert job.status.counters == {"maps": 2, "reduces": 2}
 
