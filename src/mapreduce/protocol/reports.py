@@ -54,10 +54,10 @@ class ReduceSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The attempt's part is on the worker's disk under its final name."""
 
     attempt: AttemptId
-    checksum: str
+    checksum: Annotated[str, msgspec.Meta(max_length=100)]
     rows: Amount
     size: Amount
-    consumed: str
+    consumed: Annotated[str, msgspec.Meta(max_length=100)]
     """Digest over the (map index, checksum) pairs it read: see `digests.consumed`."""
     counters: dict[str, int] = {}
     """What the user's code counted."""
@@ -67,7 +67,7 @@ class MapPartSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A map attempt of a job without reduce: its part is on the worker's disk under its final name."""
 
     attempt: AttemptId
-    checksum: str
+    checksum: Annotated[str, msgspec.Meta(max_length=100)]
     rows: Amount
     size: Amount
     records: Amount
@@ -145,7 +145,7 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     attempt: AttemptId
     partition: int
     source: AttemptId
-    checksum: str
+    checksum: Annotated[str, msgspec.Meta(max_length=100)]
     rows: Amount
     size: Amount
     records: Amount = 0
@@ -185,8 +185,8 @@ class SegmentsLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A reduce attempt could not read these maps' segments from that holder; it waits."""
 
     attempt: AttemptId
-    holder: str
-    maps: tuple[tuple[AttemptId, str], ...]
+    holder: Annotated[str, msgspec.Meta(max_length=253)]
+    maps: tuple[tuple[AttemptId, Annotated[str, msgspec.Meta(max_length=100)]], ...]
     """(map attempt, reason) pairs."""
 
 

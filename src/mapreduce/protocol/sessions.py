@@ -42,11 +42,11 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     engine: Annotated[str, msgspec.Meta(max_length=100)]
     role: Role
-    boot: str
+    boot: Annotated[str, msgspec.Meta(max_length=100)]
     """A random name of this start of the process; a new one for the same Pod ends the old session."""
     slots: int
     data_port: int
-    directory: str = ""
+    directory: Annotated[str, msgspec.Meta(max_length=4096)] = ""
     """Where this worker keeps its files, if readers may share its disk (local mode)."""
     held: tuple[MapOutput, ...] = ()
     """The first of the finished map outputs on its disk; the others come with the exchanges."""

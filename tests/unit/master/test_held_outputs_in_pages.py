@@ -1,6 +1,8 @@
 """A worker that holds more than a registration has room for names the rest in its exchanges."""
 
-from mapreduce_operator.core import events
+import msgspec
+
+from mapreduce_operator.core import adoption, events
 from tests.support.master_builder import JobUnderTest
 
 
@@ -76,3 +78,33 @@ def test_a_page_that_comes_twice_changes_nothing():
     assert len(job.history("Held")) == 5
     assert job.run_to_the_end() == "Succeeded"
     assert maps_given_in(job, 2) == []
+
+
+def test_of_more_than_there_is_room_for_the_rest_is_made_again(monkeypatch):
+    job, worker = mapped(page=2)
+    job.restart_master()
+    largest = max(map(adoption._size, worker.held()))
+    monkeypatch.setattr(adoption, "MOST_OFFERED", 3 * largest)
+    job.settle()
+    assert worker.held_seen == 5
+    assert len(job.history("Held")) == 3
+    assert job.run_to_the_end() == "Succeeded"
+    assert len(maps_given_in(job, 2)) == 2
+
+
+def test_a_worker_that_announces_without_an_end_makes_the_master_keep_nothing_more():
+    job, worker = mapped()
+    record = job.master.book.registry.by_name(worker.name)
+    assert record is not None
+    endless = tuple(worker.held())
+    for number in range(20):
+        body = msgspec.structs.replace(worker.exchange(), held=endless, held_from=number * len(endless))
+        job.tell(events.Exchanged(request=next(job.numbers), session=worker.session, body=body))
+    assert (record.offered_held, record.offered_size, record.held_seen) == ([], 0, 0)
+
+
+def test_long_texts_of_an_announced_output_count():
+    _, worker = mapped()
+    output = worker.held()[0]
+    long = msgspec.structs.replace(output, key_at="x" * 10_000)
+    assert adoption._size(long) - adoption._size(output) == 10_000 - len(output.key_at)

@@ -13,6 +13,7 @@ from mapreduce.protocol import (
     MapOutput,
     MapSucceeded,
     Progress,
+    ReduceSucceeded,
     Report,
 )
 from mapreduce_operator.core import answers, attempts, book, exchange
@@ -80,6 +81,15 @@ def test_a_map_output_with_more_counters_than_a_job_can_have_is_refused():
     counters = {f"name-{number}": 1 for number in range(51)}
     output = MapOutput(attempt=map_attempt(0), checksum="x", rows=1, size=1, key_type="str", counters=counters)
     report = Report(number=1, outcome=MapSucceeded(output=output, records=1))
+    with pytest.raises(ProtocolError, match="Exchange"):
+        protocol.decode(protocol.encode(Exchange(epoch=1, seen=0, reports=(report,))), Exchange)
+
+
+@pytest.mark.parametrize("field", ["checksum", "consumed"])
+def test_a_digest_of_a_part_that_is_none_is_refused(field):
+    digests = {"checksum": "x", "consumed": "y"} | {field: "z" * 101}
+    part = ReduceSucceeded(attempt=AttemptId(TaskId(0, "reduce", 0), 1, 0), rows=1, size=1, **digests)
+    report = Report(number=1, outcome=part)
     with pytest.raises(ProtocolError, match="Exchange"):
         protocol.decode(protocol.encode(Exchange(epoch=1, seen=0, reports=(report,))), Exchange)
 

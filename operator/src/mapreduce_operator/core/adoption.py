@@ -7,14 +7,25 @@ does not name is lost. Neighbours: `registration.py`, `rebuild.py`, `exchange.py
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 import msgspec
 
 from mapreduce.ids import AttemptId
-from mapreduce.protocol import Exchange, MapOutput
+from mapreduce.protocol import Exchange, MapOutput, Register
 from mapreduce_operator.core import attempts, credible, maps, parts, shape
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
+
+MOST_OFFERED: Final = 128 << 20
+"""Bytes of announced outputs that a job's workers may make the master keep until it can take them over.
+
+As much as the outputs of the largest plan take; what is beyond it counts as not named, and is made again.
+"""
+_BARE: Final = 500
+"""Bytes that one takes beside its texts, about."""
 
 
 def take_over(book: Book, worker: Worker) -> None:
@@ -26,7 +37,7 @@ def take_over(book: Book, worker: Worker) -> None:
         return
     worker.taken_over = True
     held, running = worker.offered_held, worker.offered_running
-    worker.offered_held = worker.offered_running = ()
+    worker.forget_offers()
     _drop_missing(book, worker, held)
     for output in held:
         _take_output(book, worker, output)
@@ -48,20 +59,48 @@ def _take_parts(book: Book, worker: Worker) -> None:
             parts.offer(book, index, msgspec.structs.replace(part, worker=worker.number), sequence=0)
 
 
+def begin(book: Book, worker: Worker, body: Register) -> None:
+    """Take in what a registration announces."""
+    worker.forget_offers()
+    worker.offered_running = body.running
+    worker.held_seen, worker.held_total = 0, body.held_total
+    worker.taken_over = False
+    _offer(book, worker, body.held)
+
+
 def hear(book: Book, worker: Worker, body: Exchange) -> None:
     """Take in a page of held outputs, where it goes on from what is here."""
     if body.held_from > worker.held_seen:
         return
-    new = body.held[worker.held_seen - body.held_from :]
+    new = body.held[worker.held_seen - body.held_from :][: max(0, worker.held_total - worker.held_seen)]
     if not new:
         return
-    worker.offered_held += new
-    worker.held_seen += len(new)
+    _offer(book, worker, new)
     worker.prompt = True
     take_over(book, worker)
 
 
-def _drop_missing(book: Book, worker: Worker, held: tuple[MapOutput, ...]) -> None:
+def _offer(book: Book, worker: Worker, new: Iterable[MapOutput]) -> None:
+    """Keep what a worker announces, as far as there is room for it; all of it was seen."""
+    room = MOST_OFFERED - sum(other.offered_size for other in book.registry.alive())
+    for output in new:
+        worker.held_seen += 1
+        size = _size(output)
+        if size <= room:
+            room -= size
+            worker.offered_size += size
+            worker.offered_held.append(output)
+
+
+def _size(output: MapOutput) -> int:
+    """Return about how many bytes an announced output takes here."""
+    texts = [output.checksum, output.key_at, *output.counters]
+    for record in output.bad:
+        texts += [record.file, record.message, record.record, record.traceback]
+    return _BARE + sum(len(text) + 64 for text in texts)
+
+
+def _drop_missing(book: Book, worker: Worker, held: list[MapOutput]) -> None:
     """What it was known to hold, and does not name, is lost."""
     names = {output.attempt for output in held}
     gone = [index for index in book.outputs.held_by(worker.number) if book.outputs.attempt(index) not in names]

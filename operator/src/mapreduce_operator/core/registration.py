@@ -109,9 +109,7 @@ def _begin_session(book: Book, worker: Worker, event: WorkerRegistered) -> None:
     worker.unwanted.clear()
     worker.told_address = ""
     worker.reason = worker.message = ""
-    worker.offered_held, worker.offered_running = body.held, body.running
-    worker.held_seen, worker.held_total = len(body.held), body.held_total
-    worker.taken_over = False
+    adoption.begin(book, worker, body)
     worker.discard = dict.fromkeys(worker.discard, 0)
     _compare_running(book, worker, body)
 

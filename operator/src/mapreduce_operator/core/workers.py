@@ -61,9 +61,11 @@ class Worker:
         """What it runs and nobody knows, each with the answer that cancelled it, 0 before."""
         self.discard: dict[AttemptId, int] = {}
         """What it may delete, each with the answer that said so, 0 before."""
-        self.offered_held: tuple[MapOutput, ...] = ()
+        self.offered_held: list[MapOutput] = []
         self.offered_running: tuple[AttemptId, ...] = ()
         """What it registered with, until the plan is known and it can be `taken_over`."""
+        self.offered_size = 0
+        """Bytes that `offered_held` takes, about."""
         self.held_seen = self.held_total = 0
         """How many held outputs it has named since it registered, and how many it has."""
         self.taken_over = False
@@ -92,6 +94,10 @@ class Worker:
         if following is not self.state:
             self.history.append(event)
         self.state = following
+
+    def forget_offers(self) -> None:
+        """What it registered with was taken over, or is of no use any more."""
+        self.offered_held, self.offered_running, self.offered_size = [], (), 0
 
     @property
     def usable(self) -> bool:
@@ -208,6 +214,7 @@ class Registry:
     def bury(self, worker: Worker) -> None:
         """Take a worker out of the living; its name stays known."""
         self.close_session(worker)
+        worker.forget_offers()
         self._alive.pop(worker.number, None)
         self.leave_seat(worker)
 
