@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mapreduce import api, keys, tsv, values
+from mapreduce import api, keys, pairs, tsv, values
 from mapreduce.api import Job
 from mapreduce.counters import Counters, add
 from mapreduce.errors import MixedKeyError
@@ -43,18 +43,18 @@ def run(
     with _written(files or {}) as paths:
         mapping = _Attempt(job_class, params or {}, paths)
         if job_class.reduce is None:
-            pairs = mapping.around(lambda: list(mapping.emitted(records)))
-            return Outcome(pairs, mapping.counted())
+            yielded = mapping.around(lambda: _checked(mapping.emitted(records)))
+            return Outcome(yielded, mapping.counted())
         groups, key_type = mapping.around(lambda: _group(mapping, records))
         reducing = _Attempt(job_class, params or {}, paths)
-        pairs = reducing.around(lambda: _reduce(reducing.job, groups, key_type))
-        return Outcome(pairs, add((mapping.counted(), reducing.counted())))
+        yielded = reducing.around(lambda: _reduce(reducing.job, groups, key_type))
+        return Outcome(yielded, add((mapping.counted(), reducing.counted())))
 
 
 def run_tsv(job_class: type[Job], records: Iterable[Any], **given: Any) -> bytes:
     """Return the content of `output.tsv`; `given` as for `run`."""
-    pairs = run(job_class, records, **given).pairs
-    return b"".join(tsv.line(key, values.decode(values.encode(value))) for key, value in pairs)
+    output = run(job_class, records, **given).pairs
+    return b"".join(tsv.line(key, values.decode(values.encode(value))) for key, value in output)
 
 
 class _Attempt:
@@ -100,6 +100,8 @@ def _group(mapping: _Attempt, records: Iterable[Any]) -> tuple[dict[bytes, list[
     value_types: set[str] = set()
     key_type = ""
     for emitted in mapping.emitted(records):
+        if not keys_only:
+            pairs.refuse_text(emitted)
         key, value = (emitted, 1) if keys_only else emitted
         actual = keys.type_of(key)
         if key_type not in ("", actual):
@@ -122,8 +124,16 @@ def _reduce(job: Job, groups: dict[bytes, list[bytes]], key_type: str) -> list[P
     output: list[Pair] = []
     for encoded in sorted(groups):
         key = keys.decode(encoded, key_type)
-        output += job.reduce(key, (values.decode(value) for value in groups[encoded])) or ()
+        output += _checked(job.reduce(key, (values.decode(value) for value in groups[encoded])) or ())
     return output
+
+
+def _checked(found: Iterable[Any]) -> list[Pair]:
+    """Return what was yielded as a list of pairs."""
+    yielded = list(found)
+    for pair in yielded:
+        pairs.refuse_text(pair)
+    return yielded
 
 
 @contextlib.contextmanager

@@ -141,6 +141,29 @@ def test_what_is_no_pair_is_told_so(pair):
     assert (info.reason, info.where) == ("UserCodeFailed", "record:0")
 
 
+@pytest.mark.parametrize("text", ["ab", b"ab", "a"])
+@pytest.mark.parametrize("members", [{"reduce": mr.Sum()}, {"reduce": mr.Max()}, {"reduce": collect}, {"reduce": None}])
+@pytest.mark.parametrize("sort_values", [False, True])
+def test_a_word_of_two_letters_is_no_pair(text, members, sort_values):
+    if sort_values and not callable(members["reduce"]):
+        members = {"reduce": collect}
+    job = type("Words", (mr.Job,), {"map": lambda self, record: record, "sort_values": sort_values} | members)
+    for records in ([[text]], [[], None, [("a", 1), text]]):
+        info = told(run, job, records)
+        assert info.message.startswith("map must yield pairs (key, value): ")
+        assert repr(text) in info.message
+        assert "reduce = mr.Count()" in info.message
+        assert info.where == f"record:{len(records) - 1}"
+
+
+def test_a_word_of_two_letters_is_no_pair_for_reduce():
+    def words(self, key, group):
+        yield from (("a", 1), "ab")
+
+    message = told(run, emitter(words), [[("a", 1)]]).message
+    assert message.startswith("reduce must yield pairs (key, value): 'ab' is a str, and no pair")
+
+
 def test_what_is_no_pair_is_told_so_for_reduce_and_combine():
     def nonsense(self, key, group):
         yield 5

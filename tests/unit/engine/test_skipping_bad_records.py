@@ -144,6 +144,7 @@ def test_a_record_of_bytes_that_is_no_text_is_kept_in_base64(tmp_path):
         (mr.Sum(), [("a", 1), ("b", "one")], "UserCodeFailed"),
         (collect, [("a", 1), ("b", object())], "ValueNotEncodable"),
         (collect, [("a", 1), "b"], "UserCodeFailed"),
+        (collect, [("a", 1), "bb"], "UserCodeFailed"),
         (mr.Count(), ["a", ["b"]], "UnsupportedKey"),
         (mr.Count(), "ab", "UserCodeFailed"),
         (None, [("a", 1), ("b", object())], "ValueNotEncodable"),

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,8 @@ def test_only_a_process_that_has_not_ended_is_asked_where_it_is(tmp_path, monkey
 
     async def ask():
         slot = Slot(0, SlotConfig(scratch=tmp_path, environment={}, post=lambda event: None))
-        slot._process = SimpleNamespace(pid=PID, returncode=returncode)
+        process: Any = SimpleNamespace(pid=PID, returncode=returncode)
+        slot._process = process
         slot._task, slot._sent = LoadInSlot(0, attempt("load")), True
         slot.kill(attempt("load"), ask=True)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mapreduce import tsv, values
+from mapreduce import pairs, tsv, values
 from mapreduce.errors import ValueEncodingError
 from mapreduce_worker.engine import failure, part
 from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS, Block
@@ -17,10 +17,15 @@ _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
 
 def pack(pair: Any) -> bytes:
     """Return a pair (key, value) as it stands in a part; raises for what is no pair, or has no place in the output."""
-    key, value = pair
+    if type(pair) is tuple:
+        key, value = pair
+    else:
+        pairs.refuse_text(pair)
+        key, value = pair
+        pair = key, value
     if type(key) in _PLAIN and type(value) in _PLAIN:
-        return values.encode_plain((key, value))
-    packed = values.encode((key, value))
+        return values.encode_plain(pair)
+    packed = values.encode(pair)
     _check_text(values.decode(packed))
     return packed
 

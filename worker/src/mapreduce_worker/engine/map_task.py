@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mapreduce import keys, values
 from mapreduce.api import Job
@@ -34,6 +34,7 @@ from mapreduce_worker.engine import (
     tables,
 )
 from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.first_pairs import FirstPairs
 from mapreduce_worker.engine.fold_table import FoldTable
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.long_lines import Chunk
@@ -43,6 +44,8 @@ from mapreduce_worker.engine.quarantine import Quarantine
 from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.records import Batch, Refuse
 from mapreduce_worker.engine.tables import Rows
+
+T = TypeVar("T")
 
 Source = Callable[[FileRange, int], tuple[int, Iterator[Chunk]]]
 """Takes a range and its position in the split; gives the offset of the first byte, and chunks."""
@@ -95,15 +98,22 @@ class MapRun:
         self.quarantine = Quarantine(options.skip_bad_records)
         if options.skip_bad_records:
             mapper = quarantine.skipping(mapper, self._admit(), self.quarantine, self._records, self._user)
-        self._mapper = sorted_values.paired(mapper) if self._job.sort_values else mapper
+        paired = sorted_values.paired if self._job.sort_values else _unchanged
+        self._first = FirstPairs(mapper)
+        self._rest = paired(mapper)
+        looks = not (options.skip_bad_records or self._keys_only())
+        self._mapper = paired(self._first) if looks else self._rest
         guard = sorted_values.PairGuard if self._job.sort_values else tables.KeyGuard
         self._guard = guard(self._records.where)
         self._divider = partitions.Divider(self._user, options.partitions)
         self._table = self._make_table(options.flush_bytes, options.memory)
 
+    def _keys_only(self) -> bool:
+        return isinstance(self._job.reduce, Reducer) and self._job.reduce.keys_only
+
     def _admit(self) -> quarantine.Admit:
         job = self._job
-        if isinstance(job.reduce, Reducer) and job.reduce.keys_only:
+        if self._keys_only():
             return quarantine.key
         return quarantine.pairs(job.reduce, sort_values=job.sort_values)
 
@@ -145,6 +155,8 @@ class MapRun:
 
     def _consume(self, part: Iterator[Any]) -> None:
         self._table.consume(self._mapper, part)
+        if self._first.seen:
+            self._mapper = self._rest
 
     # --- sorted runs ------------------------------------------------------------------
 
@@ -267,5 +279,5 @@ class MapRun:
         return packed
 
 
-def _unchanged(rows: Iterable[Block]) -> Iterable[Block]:
-    return rows
+def _unchanged(given: T) -> T:
+    return given

@@ -19,6 +19,7 @@ import msgspec
 from mapreduce import bad_records, keys, values
 from mapreduce.bad_records import BadRecord
 from mapreduce.errors import RecordTooLongError
+from mapreduce.pairs import refuse_text
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import failure
 from mapreduce_worker.engine.failure import TooManyBadRecords, UserTaskError
@@ -110,6 +111,7 @@ def pairs(reducer: Any, *, sort_values: bool) -> Admit:
     start = reducer.start if isinstance(reducer, Reducer) and reducer.folds else None
 
     def admit(pair: Any) -> Any:
+        refuse_text(pair)
         key, value = pair
         keys.encode((key, value) if sort_values else key)
         values.encode(value)
