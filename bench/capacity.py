@@ -50,6 +50,7 @@ class Sleeper(mr.Job):
 '''
 RECORD = 65536
 """Bytes of a record, which is a split."""
+REDUCERS = 2
 PATIENCE = 300.0
 
 
@@ -121,23 +122,31 @@ def measure(case: Case, fault: Callable[[Run, Path], None] | None) -> float:
     """Run the job and return the seconds from its first map to the start of publishing."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = PROGRAM.format(slow=str(folder / "slow"), pause=case.pause)
-        program = local_runs.write_program(folder, source)
-        lines = b"".join(b"%08d" % (number % 7) + b"x" * (RECORD - 9) + b"\n" for number in range(case.maps))
-        (folder / "lines.txt").write_bytes(lines)
-        settings = ["--workers", case.workers, "--split-size", RECORD, "--reducers", 2]
+        program = prepare(case, folder)
+        settings = ["--workers", case.workers, "--split-size", RECORD, "--reducers", REDUCERS]
         with local_runs.running(folder, program, "lines.txt", "--output", "out", *settings) as run:
             if fault is not None:
                 fault(run, folder)
-            status = run.wait(PATIENCE)
-            if status:
+            if run.wait(PATIENCE):
                 raise SystemExit(run.stderr)
-        if (folder / "out/output.tsv").read_bytes() != expected(case.maps):
-            raise SystemExit("the output is not what it must be")
         events = local_runs.events(folder / "out")
-        if broken := history_checker.check(events, maps=case.maps, reduces=2):
-            raise SystemExit(f"the history breaks its rules: {broken}")
+        judge(case, folder, events)
         return published(events) - first_map(events)
+
+
+def prepare(case: Case, folder: Path) -> Path:
+    """Write the program, which is returned, and its input."""
+    lines = b"".join(b"%08d" % (number % 7) + b"x" * (RECORD - 9) + b"\n" for number in range(case.maps))
+    (folder / "lines.txt").write_bytes(lines)
+    return local_runs.write_program(folder, PROGRAM.format(slow=str(folder / "slow"), pause=case.pause))
+
+
+def judge(case: Case, folder: Path, events: list[dict[str, Any]]) -> None:
+    """End the benchmark if the output or the history is not what it must be."""
+    if (folder / "out/output.tsv").read_bytes() != expected(case.maps):
+        raise SystemExit("the output is not what it must be")
+    if broken := history_checker.check(events, maps=case.maps, reduces=REDUCERS):
+        raise SystemExit(f"the history breaks its rules: {broken}")
 
 
 def expected(maps: int) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import queue
+import re
 import sys
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import msgspec
 
 from mapreduce import words
 from mapreduce_cli import terminal
@@ -25,49 +27,72 @@ Json = dict[str, Any]
 
 POLL: Final = 2.0
 """Seconds after which a followed job is looked at again: new Pods, or its end."""
+TASK: Final = re.compile(r"[\w-]+-[0-9]+")
 Line = tuple[str, bytes]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Whose lines: of one Pod, by its name or a worker's number; about one task; of gateways too."""
+
+    worker: str
+    task: str
+    gateways: bool
 
 
 @command("logs")
 @click.argument("name", metavar="NAME")
 @click.option("--worker", metavar="POD", default="", help="One Pod: its name, or the number of a worker.")
+@click.option("--task", metavar="TASK", default="", help="Of one task, such as map-17, what tells of its attempts.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job is over.")
 @click.option("--tail", metavar="N", type=click.IntRange(min=0), help="The last lines of each Pod only.")
 @click.option("--gateways", is_flag=True, help="Those of the Pods that serve the volumes, too.")
-def logs(asked: Asked, name: str, worker: str, follow: bool, tail: int | None, gateways: bool) -> None:
+def logs(asked: Asked, name: str, follow: bool, tail: int | None, **whose: Any) -> None:
     """Print what a job's Pods wrote.
 
     Lines of several Pods have the Pod's name before them. What a program prints is among them, 4 KiB of each attempt.
     A Pod's log goes with the Pod: when a job is over, its Pods are gone.
     """
+    wanted = Wanted(**whose)
+    if wanted.task and not TASK.fullmatch(wanted.task):
+        raise Refused(
+            f"{wanted.task!r} is no task", hint="a task is named as mapreduce describe names it: map-17, reduce-0"
+        )
     if follow and asked.json:
         raise Refused("--follow has no end, and --json is one document", hint="leave one of them out")
     found = find_job(asked.api, asked.namespace, name)
-    pods = _chosen(asked.api, found, worker, gateways, may_come=follow)
+    pods = _chosen(asked.api, found, wanted, may_come=follow)
     query = {"tailLines": str(tail)} if tail is not None else {}
     if follow:
-        _print(_follow(asked.api, found, worker, gateways, query), prefixed=not worker)
+        _print(_about(_follow(asked.api, found, wanted, query), wanted.task), prefixed=not wanted.worker)
         return
     texts = {pod: _log(asked.api, asked.namespace, pod, query) for pod in pods}
+    if wanted.task:
+        texts = {
+            pod: b"\n".join(line for _, line in _about(_of(pod, text), wanted.task)) for pod, text in texts.items()
+        }
     if asked.json:
         terminal.document({"logs": [{"pod": pod, "log": text.decode(errors="replace")} for pod, text in texts.items()]})
         return
-    _print(((pod, line) for pod, text in texts.items() for line in _lines(text)), prefixed=len(texts) > 1)
+    if wanted.task and not any(texts.values()):
+        terminal.note(f"no Pod that is there tells of {wanted.task}: nothing to tell, or it ran in a Pod that is gone")
+    _print((line for pod, text in texts.items() for line in _of(pod, text)), prefixed=len(texts) > 1)
 
 
-def _chosen(api: Api, found: Json, worker: str, gateways: bool, *, may_come: bool) -> list[str]:
+def _chosen(api: Api, found: Json, wanted: Wanted, *, may_come: bool) -> list[str]:
     """Return the names of the Pods; raises `Refused` where there is none, and says why.
 
     may_come: a worker that the job will have, and has not yet, is waited for.
     """
-    pods = pods_of(api, found)
-    if worker:
-        pods = [pod for pod in pods if worker in (pod["metadata"]["name"], _number(pod))]
-    elif not gateways:
-        pods = [pod for pod in pods if pod["metadata"]["labels"].get(words.LABEL_ROLE) == "worker"]
-    if pods or (may_come and _may_come(found, worker)):
+    pods = [pod for pod in pods_of(api, found) if _is_wanted(pod, wanted)]
+    if pods or (may_come and _may_come(found, wanted.worker)):
         return [str(pod["metadata"]["name"]) for pod in pods]
-    raise _nothing(found, worker)
+    raise _nothing(found, wanted.worker)
+
+
+def _is_wanted(pod: Json, wanted: Wanted) -> bool:
+    if wanted.worker:
+        return wanted.worker in (pod["metadata"]["name"], _number(pod))
+    return wanted.gateways or bool(_number(pod))
 
 
 def _may_come(found: Json, worker: str) -> bool:
@@ -111,15 +136,14 @@ def _cannot(pod: str, problem: Problem) -> None:
     terminal.note(f"{pod}: {why}")
 
 
-def _follow(api: Api, found: Json, worker: str, gateways: bool, query: dict[str, str]) -> Iterator[Line]:
+def _follow(api: Api, found: Json, wanted: Wanted, query: dict[str, str]) -> Iterator[Line]:
     """Yield the lines of all Pods as they come, also of those that come later, until the job is over."""
     lines: queue.Queue[Line] = queue.Queue(maxsize=10_000)
     threads: dict[str, threading.Thread] = {}
     while True:
         for pod in pods_of(api, found):
             name, phase = str(pod["metadata"]["name"]), (pod.get("status") or {}).get("phase")
-            wanted = worker in (name, _number(pod)) if worker else gateways or bool(_number(pod))
-            if wanted and name not in threads and phase not in ("Pending", None):
+            if _is_wanted(pod, wanted) and name not in threads and phase not in ("Pending", None):
                 arguments = (api, pod["metadata"]["namespace"], name, query | {"follow": "true"}, lines)
                 threads[name] = threading.Thread(target=_pump, args=arguments, daemon=True)
                 threads[name].start()
@@ -159,8 +183,20 @@ def _pump(api: Api, namespace: str, pod: str, query: dict[str, str], lines: queu
         lines.put((pod, held))
 
 
-def _lines(text: bytes) -> list[bytes]:
-    return text.removesuffix(b"\n").split(b"\n") if text else []
+def _of(pod: str, text: bytes) -> Iterator[Line]:
+    return ((pod, line) for line in text.removesuffix(b"\n").split(b"\n") if text)
+
+
+def _about(lines: Iterator[Line], task: str) -> Iterator[Line]:
+    """Yield the lines that name an attempt of the task (all lines, if it is empty), and what is indented below them."""
+    wanted = re.compile(rb"(?<![\w-])" + re.escape(task.encode()) + rb"\.e[0-9]")
+    below: dict[str, bool] = {}
+    for pod, line in lines:
+        # What a program prints is indented: it cannot pass for a line of the worker's.
+        if not line.startswith(b"  "):
+            below[pod] = not task or bool(wanted.search(line))
+        if below.get(pod, not task):
+            yield pod, line
 
 
 def _print(lines: Iterator[Line], *, prefixed: bool) -> None:

@@ -101,6 +101,20 @@ def test_logs_as_json_are_by_pod(cluster, running):
     assert found == {"logs": [{"pod": "wc-worker-0", "log": "wc-worker-0 says\n\x1b[1mhello"}]}
 
 
+def test_of_one_task_what_tells_of_its_attempts_is_printed(cluster, running):
+    cluster.logs["wc-worker-0"] = b"map-1.e1.0 printed:\n  one\n  map-17.e1.0 printed:\nregistered\nmap-17.e1.0 waits\n"
+    cluster.logs["wc-worker-1"] = b"registered\nmap-1.e1.1 printed:\n  two\n\nmap-2.e1.0 printed:\n  no\n"
+    assert run("logs", "wc", "--task", "map-1").stdout_bytes == (
+        b"wc-worker-0: map-1.e1.0 printed:\nwc-worker-0:   one\nwc-worker-0:   map-17.e1.0 printed:\n"
+        b"wc-worker-1: map-1.e1.1 printed:\nwc-worker-1:   two\n"
+    )
+    assert run_json("logs", "wc", "--task", "map-17", "--worker", "0")["logs"][0]["log"] == "map-17.e1.0 waits"
+    none = run("logs", "wc", "--task", "map-3")
+    assert (none.exit_code, none.stdout) == (0, "")
+    assert "tells of map-3" in none.stderr
+    assert "'seventeen' is no task" in run("logs", "wc", "--task", "seventeen").stderr
+
+
 def test_a_pod_that_goes_while_it_is_read_is_told_of_and_the_others_are_printed(cluster, running):
     del cluster.logs["wc-worker-0"]
     done = run("logs", "wc")
