@@ -66,6 +66,7 @@ REASONS: Final[dict[str, str]] = {
     "SlotKilled": "The process that ran the program was killed by a signal.",
     "SlotDamaged": "The program closed or overwrote what the process that runs it needs.",
     "SlotOverMemory": "The process that ran the program used more than its share of memory.",
+    "SlotStuck": "The process that ran the program cannot be killed, so its worker is replaced.",
     "NoProgress": "The program made no progress for taskTimeoutSeconds.",
     "WorkerLost": "The worker that ran the attempt, or held its output, is gone.",
     "WorkerSilent": "The worker let its lease run out: its node or the network is gone, or it hangs.",

@@ -114,7 +114,7 @@ HINTS: Final[dict[str, Hint]] = {
 
 NO_END: Final = frozenset(
     {
-        *("WorkerLost", "WorkerSilent", "NotStarted", "Preempted", "Cancelled"),
+        *("WorkerLost", "WorkerSilent", "SlotStuck", "NotStarted", "Preempted", "Cancelled"),
         *("WorkerExited", "WorkerKilled", "PodOutOfMemory", "PodEvicted", "PodPreempted", "PodRejected"),
         *("PodDeleted", "PodDisrupted", "NodeDrained", "NodeLost", "ContainerNotCreated"),
         *("Unready", "LeftOut", "BadRecordsSkipped", "NotNeeded", "Scaled", "Planned", "Running", "Succeeded"),

@@ -64,7 +64,7 @@ class FakeProcess:
         self.ended: set[AttemptId] = set()
         self.known: set[AttemptId] = set()
         self.cannot_kill = False
-        """Its slots cannot be killed, so it says nothing of attempts that hang."""
+        """Its slots cannot be killed: it goes on with attempts that hang or are cancelled."""
         self.reports: dict[int, Outcome] = {}
         self.number = 0
         self.waiting: set[AttemptId] = set()
@@ -161,7 +161,7 @@ class FakeProcess:
                 self.active[assignment.attempt] = assignment
                 self.take(assignment)
         for attempt in answer.cancellations:
-            if attempt in self.active:
+            if attempt in self.active and not self.cannot_kill:
                 self.report(AttemptCancelled(attempt=attempt))
         for attempt in answer.hanging:
             if attempt in self.active and not self.cannot_kill:

@@ -2,7 +2,7 @@
 
 A worker that is empty takes one, and nothing beside it. Where none is empty, the least busy worker is
 reserved: it gets nothing more until it is. As what a reserved worker has only gets less, and another
-one is chosen in its place only if that has less still, one becomes empty.
+one is chosen in its place only if that has less still, or it has a slot that cannot be ended, one becomes empty.
 Neighbours: `scheduling.py` asks first, `failures.py` says which tasks, `attempts.py` gives.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mapreduce_operator.core import attempts
+from mapreduce_operator.core import attempts, stuck
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.workers import Worker
 
@@ -33,8 +33,9 @@ def advance(book: Book, kind: Literal["map", "reduce"]) -> None:
     for worker in empty[: len(left)]:
         index = left.pop(_choice(book, kind, left, worker))
         attempts.give(book, worker, kind, index, alone=True)
-    busy = sorted((len(worker.attempts), worker.number) for worker in candidates if not worker.runs_alone)
-    book.registry.reserved.update(number for _, number in busy[: table.waiting_alone])
+    others = [worker for worker in candidates if not worker.runs_alone]
+    others.sort(key=lambda worker: (stuck.is_stuck(book, worker), len(worker.attempts), worker.number))
+    book.registry.reserved.update(worker.number for worker in others[: table.waiting_alone])
 
 
 def _choice(book: Book, kind: str, left: list[int], worker: Worker) -> int:

@@ -11,7 +11,18 @@ from typing import Final, Literal
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, Outcome, Progress, ReduceSucceeded, Report
-from mapreduce_operator.core import adoption, attempts, credible, epochs, failures, fleet, hanging, reports, storage
+from mapreduce_operator.core import (
+    adoption,
+    attempts,
+    credible,
+    epochs,
+    failures,
+    fleet,
+    hanging,
+    reports,
+    storage,
+    stuck,
+)
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Exchanged, Refuse
 from mapreduce_operator.core.tasks import Attempt
@@ -131,10 +142,10 @@ def _compare_running(book: Book, worker: Worker, body: Exchange, reported: set[A
         told = 0 < attempt.sent <= worker.seen
         if (attempt.started or told) and attempt.id not in reported:
             _vanished(book, attempt)
-    if not book.rebuilt or not (worker.taken_over or worker.role == "gateway"):
-        return
-    unknown = running - worker.attempts.keys() - reported
-    worker.unwanted = {attempt_id: worker.unwanted.get(attempt_id, 0) for attempt_id in unknown}
+    if book.rebuilt and (worker.taken_over or worker.role == "gateway"):
+        unknown = running - worker.attempts.keys() - reported
+        worker.unwanted = {attempt_id: worker.unwanted.get(attempt_id, 0) for attempt_id in unknown}
+    stuck.note(book, worker, running - reported)
 
 
 def _note_progress(book: Book, attempt: Attempt, progress: Progress) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapreduce_operator.core import answers, attempts, failures, maps, naming, parts, policies, storage
+from mapreduce_operator.core import answers, attempts, failures, maps, naming, parts, policies, storage, stuck
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import (
     Refuse,
@@ -226,7 +226,19 @@ def expire(book: Book) -> None:
                 lose(book, worker, "WorkerSilent", f"no word for {lease:g} s")
         elif worker.state is WorkerState.RUNNING and book.now - worker.began > REGISTRATION_LEASES * lease:
             lose(book, worker, "WorkerSilent", "it runs, but never registered")
+    _replace_stuck(book)
     _replace_unreadable(book)
+
+
+def _replace_stuck(book: Book) -> None:
+    """Give up workers with a slot that cannot be ended: nobody would ever get that slot again, or the whole worker."""
+    for worker in [book.registry.by_number(number) for number in sorted(book.registry.unended)]:
+        found = stuck.oldest(book, worker)
+        if found is None or worker.role != "worker":
+            continue
+        verdict = policies.unended(str(found[0]), found[1], book.spec.timing.lease)
+        if verdict is not None:
+            lose(book, worker, verdict.reason, verdict.message)
 
 
 def _replace_unreadable(book: Book) -> None:

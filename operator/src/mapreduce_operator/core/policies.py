@@ -20,6 +20,8 @@ COMPLAINTS: Final = 3
 """Distinct reduce attempts that must complain of a map output before it counts as lost."""
 UNREADABLE: Final = 3
 """Times that map outputs of a worker counted as lost, from which on the worker is replaced."""
+UNENDED_LEASES: Final = 4
+"""Leases that a worker has to end an attempt which was cancelled; one that can be killed is gone within a second."""
 SUSPECT: Final = 4
 """Workers lost with the same task running, from which on people are told of it, at each power of two."""
 STORAGE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -120,6 +122,14 @@ def holder(times: int) -> Verdict | None:
     if times < UNREADABLE:
         return None
     return Verdict("replace", "SegmentUnreadable", f"others could not read from it {times} times")
+
+
+def unended(attempt: str, seconds: float, lease: float) -> Verdict | None:
+    """Judge a worker that has not ended an attempt `seconds` after it was told to: from some time on it is replaced."""
+    if seconds <= UNENDED_LEASES * lease:
+        return None
+    message = f"{attempt} was cancelled {seconds:.0f} s ago and its process still runs: it cannot be killed"
+    return Verdict("replace", "SlotStuck", message)
 
 
 def bad_records(count: int, limit: int, newest: BadRecord) -> Verdict | None:

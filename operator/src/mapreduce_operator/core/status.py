@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from mapreduce.ids import Kind
-from mapreduce_operator.core import suspension
+from mapreduce_operator.core import stuck, suspension
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Charges, Condition, JobStatus, PhaseCounts, PublishStatus
 from mapreduce_operator.core.states import JobState, TaskState, WorkerState
@@ -45,7 +45,8 @@ def make(book: Book) -> JobStatus:
     """Return the status as it is now."""
     ready = book.registry.ready
     moves = book.state in (JobState.MAPPING, JobState.REDUCING) and ready > 0
-    waits = "" if book.over else _missing_gateway(book) or _store_trouble(book) if moves else waiting_for(book)
+    hindered = _missing_gateway(book) or _store_trouble(book) or stuck.told(book) if moves else waiting_for(book)
+    waits = "" if book.over else hindered
     _set_conditions(book, ready)
     return JobStatus(
         phase=_PHASES[book.state],

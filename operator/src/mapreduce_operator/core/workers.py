@@ -59,6 +59,8 @@ class Worker:
         self.attempts: dict[AttemptId, Attempt] = {}
         self.unwanted: dict[AttemptId, int] = {}
         """What it runs and nobody knows, each with the answer that cancelled it, 0 before."""
+        self.unended: dict[AttemptId, float] = {}
+        """What it was told to end and names still, each since when; see `stuck.py`."""
         self.discard: dict[AttemptId, int] = {}
         """What it may delete, each with the answer that said so, 0 before."""
         self.offered_held: list[MapOutput] = []
@@ -149,6 +151,8 @@ class Registry:
         """Holds every worker with a free slot; who has none may be in it too."""
         self.reserved: set[int] = set()
         """Workers that get nothing until they are empty; see `alone.py`."""
+        self.unended: set[int] = set()
+        """Workers that were told to end something and have not yet."""
         self._all: list[Worker] = []
         self._by_name: dict[str, Worker] = {}
         self._by_session: dict[str, Worker] = {}
@@ -216,6 +220,7 @@ class Registry:
         self.close_session(worker)
         worker.forget_offers()
         self._alive.pop(worker.number, None)
+        self.unended.discard(worker.number)
         self.leave_seat(worker)
 
     # --- seats --------------------------------------------------------------------------
