@@ -41,12 +41,14 @@ class Worker:
         self.name = name
         self.uid = self.node = ""
         self.role: Role = place.role
-        self.index, self.number = place.index, number
+        self.index = place.index
+        self.number = number
         self.state = WorkerState.EXPECTED
         self.history: list[str] = []
         self.began = 0.0
         """When it was asked for or first seen; when it was first seen running."""
-        self.seen_by_platform, self.seen_since = False, 0.0
+        self.seen_by_platform = False
+        self.seen_since = 0.0
         self.reason = self.message = ""
         self.address = self.directory = ""
         self.boot = ""
@@ -56,6 +58,11 @@ class Worker:
         """Slots that may get an attempt, as known now."""
         self.heard = 0.0
         self.answered = self.seen = self.applied = 0
+        self._begin_empty()
+        self._begin_untold()
+
+    def _begin_empty(self) -> None:
+        """What it runs and holds."""
         self.attempts: dict[AttemptId, Attempt] = {}
         self.unwanted: dict[AttemptId, int] = {}
         """What it runs and nobody knows, each with the answer that cancelled it, 0 before."""
@@ -71,6 +78,9 @@ class Worker:
         self.held_seen = self.held_total = 0
         """How many held outputs it has named since it registered, and how many it has."""
         self.taken_over = False
+
+    def _begin_untold(self) -> None:
+        """What it was told, and what was noticed of it."""
         self.locations_seen = 0
         self.told_address = ""
         self.journal_sent = 0
@@ -81,8 +91,10 @@ class Worker:
         """The next answer must not wait."""
         self.surplus = False
         """The job was scaled down: it gets no more work, and goes when nobody needs it."""
-        self.unreadable, self.unreadable_at = 0, 0.0
-        """How often others could not read map outputs from it, so that these were lost, and when last."""
+        self.unreadable = 0
+        """How often others could not read map outputs from it, so that these were lost."""
+        self.unreadable_at = 0.0
+        """When they could not last."""
         self.claims = 0
         """The highest epoch that it named, if that was a newer one than the master's."""
         self.kept_back = False
