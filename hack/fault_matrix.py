@@ -12,21 +12,20 @@ import pathlib
 import sys
 from typing import Any
 
-PHASES = ("map", "shuffle", "reduce", "publish")
 HEAD = """# Faults, and what becomes of a job
 
 Made by `make update` from the record of `make simulate`; do not edit. Times are of the simulation's virtual clock,
-medians over the phases and {seeds} seeds each of a job of six maps and three reduces that take three seconds,
+medians over the phases and {alone} seeds each of a job of six maps and three reduces that take three seconds,
 on three workers, with this fault alone.
 
 - *Told*: the reasons of Events and conditions that people read. None: nobody need know.
-- *Charged*: whose budget pays ([protocol](protocol.md#which-budget)); none: nobody's. What is disrupted is charged only
-  after twenty times in a row.
+- *Charged*: whose budget pays ([protocol](protocol.md#which-budget)); none: nobody's. Disruptions are counted
+  and cost a task nothing: the job gives up only after twenty in a row.
 - *Back*: seconds from the fault until everything that it took runs again, where it took anything.
 - *Later*: by how many seconds the job ended later than without the fault, waiting for its turn in other slots included.
-- The last four columns: in how many of {schedules} schedules, which hold several faults each, it hit in that phase;
-  in every one of them the output had the right bytes, or the job failed for that reason, and the history broke no
-  rule. A dash: it cannot exist there.
+- The last four columns: in how many of {schedules} schedules ({seeds} seeds of all faults, and those of one kind),
+  which hold several faults each, it hit in that phase; in every one of them the output had the right bytes, or the job
+  failed for that reason, and the history broke no rule. A dash: it cannot exist there.
 
 | fault | told | charged | the job | back | later | {phases} |
 |---|---|---|---|---|---|{rules}|
@@ -41,17 +40,19 @@ resources that make no sense (refused by the schema, or failed with `InvalidSpec
 
 def page(record: dict[str, Any]) -> str:
     """Return the page that a record gives."""
+    phases = record["phases"]
     head = HEAD.format(
         schedules=f"{record['schedules']:,}",
-        seeds=record["seeds"],
-        phases=" | ".join(PHASES),
-        rules="---|" * (len(PHASES) - 1) + "---",
+        seeds=f"{record['seeds']:,}",
+        alone=record["alone"],
+        phases=" | ".join(phases),
+        rules="---|" * (len(phases) - 1) + "---",
     )
-    return head + "".join(_line(row) for row in record["rows"]) + TAIL
+    return head + "".join(_line(row, phases) for row in record["rows"]) + TAIL
 
 
-def _line(row: dict[str, Any]) -> str:
-    hits = " | ".join(str(row["hits"].get(phase, "-")) for phase in PHASES)
+def _line(row: dict[str, Any], phases: list[str]) -> str:
+    hits = " | ".join(str(row["hits"].get(phase, "-")) for phase in phases)
     told = ", ".join(f"`{word}`" for word in row["told"]) or "none"
     charged = ", ".join(row["charged"]) or "none"
     ends = "; ".join(end[0].lower() + end[1:] for end in row["ends"])

@@ -84,7 +84,7 @@ HINTS: Final[dict[str, Hint]] = {
         "mend map or the input; a larger spec.skipBadRecords (--skip-bad-records) leaves more of them out",
     ),
     "CombinerChangedKey": _both("let combine yield the key that it is given; another key belongs into map"),
-    "SlotExited": _both("let the program raise an exception instead of ending its process (sys.exit, os._exit)"),
+    "SlotExited": _both("let the program raise an exception instead of ending its process (os._exit)"),
     "SlotKilled": _both("look for a native library that crashes; --sequential in a debugger shows where"),
     "SlotDamaged": _both("let the program close only what it has opened (os.close, os.closerange, os.dup2)"),
     "SlotOverMemory": Hint(

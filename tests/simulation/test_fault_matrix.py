@@ -3,7 +3,9 @@
 import pathlib
 
 import msgspec
+import pytest
 
+from hack import fault_matrix
 from tests.support.simulated import matrix
 from tests.support.simulated.faults import catalogue
 
@@ -17,11 +19,26 @@ def test_the_record_has_every_fault_in_its_phases():
     assert all(row.runs for row in record.rows)
 
 
-def test_a_worker_that_is_killed_is_told_of_charged_to_nobody_and_its_task_soon_runs_again():
-    row = matrix.row(catalogue.named("worker killed"), {}, seeds=[0])
-    assert "WorkerLost" in row.told
-    assert "user" not in row.charged
-    assert row.ends == ("Succeeded",)
+def test_the_page_tells_of_how_many_seeds_the_record_is():
+    record = msgspec.json.decode(RECORD.read_bytes(), type=matrix.Record)
+    assert record.schedules > record.seeds > len(catalogue.CELLS)
+    page = fault_matrix.page(msgspec.to_builtins(record))
+    assert f"{record.schedules:,} schedules ({record.seeds:,} seeds of all faults" in page
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("Pod force-deleted", "PodDeleted"),
+        ("worker killed", "WorkerKilled"),
+        ("Pod evicted: its node is short of memory", "PodEvicted"),
+    ],
+)
+def test_a_worker_that_is_gone_is_told_of_by_its_reason_counted_as_a_disruption_and_its_tasks_soon_run_again(
+    fault, told
+):
+    row = matrix.row(catalogue.named(fault), {}, seeds=[0])
+    assert (row.told, row.charged, row.ends) == ((told,), ("disruption",), ("Succeeded",))
     assert 0 < row.back < 10
 
 

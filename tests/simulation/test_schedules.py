@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from tests.support.simulated import schedule
+from tests.support.simulated.coverage import SEEDS
 from tests.support.simulated.faults import catalogue
-from tests.support.simulated.world import A_FICKLE_MAP, A_SLOW_WORKER, EVERYTHING, ONLY_THE_MASTER, World
+from tests.support.simulated.schedule import A_FICKLE_MAP, A_SLOW_WORKER, EVERYTHING, NOTHING, ONLY_THE_MASTER
+from tests.support.simulated.world import World
 
-SEEDS = int(os.environ.get("SEEDS", "300"))
 ONE = int(os.environ.get("SEED", "-1"))
 CELLS = len(catalogue.CELLS)
-MORE = 6
+MORE = 20
 """How many seeds more a fault and phase get that no schedule has shown."""
 
 
@@ -62,7 +62,7 @@ def test_each_fault_hits_in_each_phase_in_which_it_can_exist(fault, coverage):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_schedule_without_faults_ends_well(seed, coverage):
-    play(coverage, seed, schedule.NOTHING, "without_faults")
+    play(coverage, seed, NOTHING, "without_faults")
 
 
 @pytest.mark.parametrize("first", range(4))

@@ -6,7 +6,8 @@ import msgspec
 
 from tests.support import history_checker
 from tests.support.simulated import verdict
-from tests.support.simulated.world import A_SLOW_WORKER, World
+from tests.support.simulated.schedule import A_SLOW_WORKER
+from tests.support.simulated.world import World
 
 CALMLY = msgspec.structs.replace(A_SLOW_WORKER, network=False)
 SEEDS = range(12)

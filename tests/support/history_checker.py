@@ -43,6 +43,7 @@ def check(
         *_what_was_consumed_is_known_before_a_part_is_staged(events),
         *_a_name_is_one_worker(events),
         *_an_attempt_is_assigned_once(events),
+        *_an_attempt_says_the_same_of_its_bad_records(events),
         *(wrong_counters(events, counters) if counters is not None else ()),
     ]
 
@@ -55,19 +56,31 @@ def named(events: Events, *words: str) -> Events:
 def counters_that_count(events: Events) -> dict[str, int]:
     """Return the sums over the attempts that count: of each map the last that finished or was found
     held, of each part the one that was staged."""
-    counted: dict[str, dict[str, int]] = {}
-    for event in named(events, "Finished", "Held"):
-        if event["task"].startswith("map-"):
-            counted[event["task"]] = event.get("counters", {})
-    for event in named(events, "Staged"):
-        counted[event["task"]] = event.get("counters", {})
-    for task in left_out(events):
-        counted.pop(task, None)
     sums: Counter[str] = Counter()
-    for counters in counted.values():
-        for name, value in counters.items():
+    for event in events_that_count(events):
+        for name, value in event.get("counters", {}).items():
             sums[name] += value
     return dict(sums)
+
+
+def bad_records_that_count(events: Events) -> dict[str, int]:
+    """Return how many records each attempt that counts has left out, where it has any: what
+    `_bad_records.jsonl` of the output holds."""
+    return {event["attempt"]: event["bad_records"] for event in events_that_count(events) if event.get("bad_records")}
+
+
+def events_that_count(events: Events) -> Iterable[dict[str, Any]]:
+    """Return for each task the event with which it counted: of each map the last that finished or was found
+    held, of each part the one that was staged."""
+    counted: dict[str, dict[str, Any]] = {}
+    for event in named(events, "Finished", "Held"):
+        if event["task"].startswith("map-"):
+            counted[event["task"]] = event
+    for event in named(events, "Staged"):
+        counted[event["task"]] = event
+    for task in left_out(events):
+        counted.pop(task, None)
+    return counted.values()
 
 
 def left_out(events: Events) -> set[str]:
@@ -259,3 +272,14 @@ def _an_attempt_is_assigned_once(events: Events) -> Iterable[str]:
     for name, count in Counter(event["attempt"] for event in named(events, "Assigned")).items():
         if count > 1 and name.startswith(("map-", "reduce-")):
             yield f"{name} was assigned {count} times"
+
+
+def _an_attempt_says_the_same_of_its_bad_records(events: Events) -> Iterable[str]:
+    """Whatever tells again what an attempt of a map made, tells as many bad records."""
+    told: dict[str, set[int]] = defaultdict(set)
+    for event in named(events, "Finished", "Held", "Staged"):
+        if event["attempt"].startswith("map-"):
+            told[event["attempt"]].add(event.get("bad_records", 0))
+    for attempt, counts in told.items():
+        if len(counts) > 1:
+            yield f"{attempt} left out {' or '.join(map(str, sorted(counts)))} records, as it was told"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mapreduce import history
+from mapreduce.bad_records import BadRecord
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId, TaskId
 from tests.support import history_checker
@@ -48,6 +49,7 @@ ALL_STAGED = [*staged(REDUCE_0), *staged(REDUCE_1)]
 GOOD = [OPENED, *MAPS, *REDUCES, *ALL_STAGED, PUBLISHING]
 CHARGE = told("Charged", MAP_0, budget="user", reason="UserCodeFailed")
 FAILED = told("JobFailed", reason="UserCodeFailed")
+BAD = BadRecord(file="in", offset=0, reason="UserCodeFailed", message="ValueError: no")
 
 
 def lines(events: list[Told]) -> Events:
@@ -135,6 +137,9 @@ BREAKS: dict[str, list[tuple[list[Told], str]]] = {
             ],
             "the name worker-0 was that of 2 workers: ['uid-1', 'uid-2']",
         ),
+    ],
+    "_an_attempt_says_the_same_of_its_bad_records": [
+        ([*GOOD[:-1], told("Held", MAP_0, bad=(BAD,)), PUBLISHING], "map-0.e1.0 left out 0 or 1 records"),
     ],
 }
 
@@ -236,3 +241,18 @@ def test_counters_are_summed_over_the_last_finish_of_each_map_and_the_staged_par
     assert history_checker.wrong_counters(events, {"a": 3, "b": 4, "c": -1}) == []
     (said,) = history_checker.wrong_counters(events, {"a": 8, "b": 4, "c": -1})
     assert "'a': 8" in said
+
+
+def test_bad_records_are_those_of_the_attempts_that_count():
+    again, of_a_part = attempt("map", 0, 1), attempt("map", 2)
+    events = lines(
+        [
+            told("Finished", MAP_0, bad=(BAD,)),
+            told("Finished", MAP_1),
+            told("Finished", of_a_part, bad=(BAD,)),
+            told("Lost", MAP_0),
+            told("Finished", again, bad=(BAD, BAD)),
+            told("Staged", of_a_part, bad=(BAD,)),
+        ]
+    )
+    assert history_checker.bad_records_that_count(events) == {"map-0.e1.1": 2, "map-2.e1.0": 1}

@@ -198,6 +198,34 @@ TASKS: Final = (
     ),
 )
 
+BAD_RECORDS: Final = (
+    Bug(
+        "count a retry's bad records twice",
+        "What a map left out when it ran again is added to what it left out before.",
+        (
+            Edit(MASTER + "left_records", "note", "    book.bad.pop(index, None)\n", ""),
+            Edit(
+                MASTER + "left_records",
+                "note",
+                "book.bad[index] = found",
+                "book.bad[index] = (*book.bad.get(index, ()), *found)",
+            ),
+        ),
+    ),
+    Bug(
+        "keep the bad records of a loser",
+        "What an attempt left out that lost to another one of its map takes the place of what the winner told.",
+        (
+            Edit(
+                MASTER + "reports",
+                "_map_succeeded",
+                "    if not attempts.end(book, attempt):\n",
+                "    if not attempts.end(book, attempt):\n        book.bad[attempt.id.task.index] = output.bad\n",
+            ),
+        ),
+    ),
+)
+
 SPECULATION: Final = (
     Bug(
         "stage a speculative loser",
@@ -266,7 +294,7 @@ STORE: Final = (
     ),
 )
 
-ALL: Final = (*MESSAGES, *RESTARTS, *TASKS, *SPECULATION, *STORE)
+ALL: Final = (*MESSAGES, *RESTARTS, *TASKS, *BAD_RECORDS, *SPECULATION, *STORE)
 
 NOTHING: Final = "nothing"
 """The name under which the code is played as it is."""

@@ -10,7 +10,8 @@ any other exception broke off shows nothing. Neighbours: `play.py` imports this 
 from __future__ import annotations
 
 from mapreduce.errors import InvalidTransition
-from tests.support.simulated.world import KINDS, World
+from tests.support.simulated.schedule import KINDS
+from tests.support.simulated.world import World
 
 
 def find(first: int, limit: int) -> tuple[int, str, str]:

@@ -1,7 +1,7 @@
 """The operator as its clients meet it: one address, behind it the process that runs, and sometimes two.
 
 Starts processes as a Deployment does, one when none is left, and a successor beside a frozen one. Neighbours:
-`master_process.py` (a process), `process.py` (a client's side), `faults/operator.py` (kills and freezes).
+`master_process.py` (a process), `process.py` (a client's side), `faults/masters.py` (kills and freezes).
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from tests.support.simulated.master_process import MASTER, Away, MasterProcess, 
 
 if TYPE_CHECKING:
     from tests.support.simulated.world import World
-
-__all__ = ["MASTER", "Away", "MasterHost"]
 
 
 class MasterHost:

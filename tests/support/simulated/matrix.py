@@ -18,13 +18,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from tests.support.simulated import schedule, verdict
+from tests.support.simulated.coverage import Hits
 from tests.support.simulated.faults import catalogue
 from tests.support.simulated.faults.fault import PHASES, Fault
 from tests.support.simulated.world import World
 
 SEEDS = range(2)
-NEWS = frozenset({"Planned", "Running", "Succeeded", "Scaled", "Suspended", "Resumed"})
-"""What is told of every job, and of what the user asks for."""
+NEWS = frozenset({"Planned", "Running", "Succeeded", "Scaled", "Suspended", "Resumed", "BadRecordsSkipped"})
+"""What is told of every job of the simulation, and of what the user asks for."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -52,18 +53,14 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """All of them, and how many schedules were played for the hits."""
+    """All of them. `seeds`: how many schedules of all faults were played for the hits, `schedules` with the others;
+    `alone`: how many seeds each fault alone was played with in each phase."""
 
-    schedules: int
     seeds: int
-    rows: tuple[Row, ...]
-
-
-class Hits(msgspec.Struct, frozen=True):
-    """What `tests/simulation/conftest.py` writes."""
-
     schedules: int
-    hits: tuple[tuple[str, str, int], ...]
+    alone: int
+    phases: tuple[str, ...]
+    rows: tuple[Row, ...]
 
 
 def run(fault: Fault, phase: str, seed: int) -> Run | None:
@@ -98,13 +95,13 @@ def _traces(world: World, hit: float) -> tuple[float, set[str]]:
     back = hit
     charged = set()
     for event in verdict.events(world):
-        at = event["wall"] - 1_000_000
+        at = world.when(event["wall"])
         if at < hit:
             continue
         task = event.get("task", "")
-        if event["event"] == "Charged":
+        if event.get("budget"):
             charged.add(event["budget"])
-        elif event["event"] in ("Lost", "Failed", "Cancelled") and not task.startswith(("open", "clean")):
+        if event["event"] in ("Lost", "Failed", "Cancelled") and not task.startswith(("open", "clean")):
             waiting.add(task)
         elif event["event"] == "Assigned" and task in waiting:
             waiting.discard(task)
@@ -137,7 +134,8 @@ def main() -> None:
     found = msgspec.json.decode(counted.read_bytes(), type=Hits)
     hits = {(fault, phase): count for fault, phase, count in found.hits}
     rows = tuple(row(fault, hits) for fault in catalogue.ALL)
-    record.write_bytes(msgspec.json.format(msgspec.json.encode(Record(found.schedules, len(SEEDS), rows))) + b"\n")
+    whole = Record(seeds=found.seeds, schedules=found.schedules, alone=len(SEEDS), phases=PHASES, rows=rows)
+    record.write_bytes(msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from mapreduce import protocol, tickets
 from mapreduce.protocol import Answer, Register, Registered, Role
 from mapreduce_operator.core.events import Refuse
 from mapreduce_worker.core import events
-from tests.support.simulated.master_host import Away
+from tests.support.simulated.master_process import Away
 from tests.support.simulated.toy import ENGINE
 
 if TYPE_CHECKING:

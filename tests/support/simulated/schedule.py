@@ -1,8 +1,8 @@
 """What happens in a schedule, drawn from its seed: the job, how fast things are, which faults, and when.
 
 Each seed of `EVERYTHING` has one fault that waits for one phase, cell by cell of the catalogue, and some more at
-random. `Faults.alone` gives one fault in one phase, in a world that is calm besides. Neighbours: `world.py` (plays
-it), `faults/catalogue.py`.
+random. The function `alone` gives one fault in one phase, in a world that is calm besides. Neighbours: `world.py`
+(plays it), `faults/catalogue.py`.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _wait_for_phase(world: World, fault: Fault, phase: Phase, strikes: int) -> N
         nonlocal delay, strikes
         if world.master.ended or not strikes or (fault.name, phase) in world.hits or world.clock.now > 400:
             return
-        if world.phase == phase and fault.strike is not None:
+        if world.phase == phase:
             if delay > 0:
                 delay -= POLL
             elif _strike(world, fault):

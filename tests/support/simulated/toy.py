@@ -152,18 +152,23 @@ class Toy(msgspec.Struct, frozen=True):
         """Return the part of one map of a job without reduce: its words in their order."""
         return _part([(word, 1) for word in self.texts[index]])
 
-    def bad(self, index: int) -> tuple[BadRecord, ...]:
-        """Return what the map of one text leaves out besides: one record for each of a certain word."""
+    def bad(self, index: int, attempt: AttemptId) -> tuple[BadRecord, ...]:
+        """Return what the map of one text leaves out besides, one record for each of a certain word; no two attempts
+        of a map say the same of it."""
         return tuple(
-            BadRecord(file=str(index), offset=at, reason="UserCodeFailed", message="ValueError: no")
+            BadRecord(file=str(index), offset=at, reason="UserCodeFailed", message=f"ValueError: in {attempt}")
             for at, word in enumerate(self.texts[index])
             if word in WORDS[:3]
         )
 
-    def expected_bad(self) -> list[BadRecord]:
-        """Return what is left out in all, in the order of the texts."""
-        texts = [index for index in range(len(self.texts)) if index != self.spoiled_map]
-        return [record for index in texts for record in self.bad(index)]
+    def expected_bad(self) -> list[tuple[str, int]]:
+        """Return file and offset of all that is left out, in the order of the texts."""
+        return [
+            (str(index), at)
+            for index, text in enumerate(self.texts)
+            for at, word in enumerate(text)
+            if index != self.spoiled_map and word in WORDS[:3]
+        ]
 
     def counters(self, index: int, attempt: AttemptId) -> dict[str, int]:
         """Return what one map attempt counts; under "tries" no two attempts of a map count alike."""

@@ -240,7 +240,7 @@ class WorkerHost(SimulatedProcess):
             key_at="file:0",
             records=1,
             counters=self._world.toy.counters(toy.text_of(command.split), command.attempt),
-            bad=self._world.toy.bad(toy.text_of(command.split)),
+            bad=self._world.toy.bad(toy.text_of(command.split), command.attempt),
         )
         return events.MapDone(command.attempt, output, 1)
 
@@ -255,7 +255,7 @@ class WorkerHost(SimulatedProcess):
             size=found.size,
             records=1,
             counters=self._world.toy.counters(command.split.index, command.attempt),
-            bad=self._world.toy.bad(command.split.index),
+            bad=self._world.toy.bad(command.split.index, command.attempt),
         )
 
     def _reduce(self, command: events.ReduceInSlot) -> events.Event:

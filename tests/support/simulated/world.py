@@ -23,11 +23,11 @@ from tests.support.simulated.gateway_host import GatewayHost
 from tests.support.simulated.master_host import MasterHost
 from tests.support.simulated.network import Network
 from tests.support.simulated.platform import Platform
-from tests.support.simulated.schedule import A_FICKLE_MAP, A_SLOW_WORKER, EVERYTHING, KINDS, ONLY_THE_MASTER, Faults
-
-__all__ = ["A_FICKLE_MAP", "A_SLOW_WORKER", "EVERYTHING", "KINDS", "ONLY_THE_MASTER", "Faults", "World"]
+from tests.support.simulated.schedule import EVERYTHING, Faults
 
 LIMIT = 2000.0
+START = 1_000_000
+"""The Unix time at which a schedule begins, in seconds."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -80,6 +80,8 @@ class World:
         """How many times as long as elsewhere an attempt takes on the first worker."""
         self.shifts: dict[str, float] = {}
         """By how much the wall clocks of places are wrong."""
+        self._wrong_clocks: dict[float, float] = {}
+        """When those clocks told what."""
         self.living: set[str] = set()
         """The uids of other jobs that live."""
         self.deleted = False
@@ -156,7 +158,15 @@ class World:
 
     def wall(self, place: str) -> float:
         """Return the Unix time by the clock of a place."""
-        return 1_000_000 + self.clock.now + self.shifts.get(place, 0.0)
+        shift = self.shifts.get(place, 0.0)
+        told = START + self.clock.now + shift
+        if shift:
+            self._wrong_clocks[told] = self.clock.now
+        return told
+
+    def when(self, wall: float) -> float:
+        """Return at which virtual time some place's clock told this Unix time."""
+        return self._wrong_clocks.get(wall, wall - START)
 
     def next_crash(self) -> int:
         """Return the step of its writing at which a gateway that starts now crashes; 0 for never."""

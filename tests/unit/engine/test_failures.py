@@ -304,7 +304,7 @@ def test_half_a_surrogate_pair_is_escaped_wherever_user_code_puts_it():
 
 def test_a_program_that_exits_while_it_is_loaded_is_at_fault():
     info = describe(SystemExit("\ud800"))
-    assert (info.kind, info.reason) == ("user", "SlotExited")
+    assert (info.kind, info.reason) == ("user", "UserCodeFailed")
     assert protocol.encode(info)
 
 

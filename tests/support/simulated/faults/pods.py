@@ -1,11 +1,12 @@
-"""Faults of Pods and nodes: deleted, killed, lost, drained, not started."""
+"""Faults of Pods and nodes: deleted, killed, evicted, lost, drained, not started."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from tests.support.simulated.faults.fault import PHASES, Fault
-from tests.support.simulated.platform import Starving
+from tests.support.simulated.platform import Platform, Starving
 
 if TYPE_CHECKING:
     from tests.support.simulated.world import World
@@ -32,28 +33,17 @@ def take_away(world: World) -> bool:
     return bool(victim)
 
 
-def _delete(world: World) -> bool:
-    victim = a_worker(world)
-    if victim:
-        world.note(f"of {victim}")
-        world.platform.stop(victim)
-    return bool(victim)
+def _of_a_worker(do: Callable[[Platform, str], None]) -> Callable[[World], bool]:
+    """Return a strike that does this to a worker that runs."""
 
+    def strike(world: World) -> bool:
+        victim = a_worker(world)
+        if victim:
+            world.note(f"of {victim}")
+            do(world.platform, victim)
+        return bool(victim)
 
-def _force(world: World) -> bool:
-    victim = a_worker(world)
-    if victim:
-        world.note(f"of {victim}")
-        world.platform.remove(victim)
-    return bool(victim)
-
-
-def _kill(world: World) -> bool:
-    victim = a_worker(world)
-    if victim:
-        world.note(f"of {victim}")
-        world.platform.kill(victim)
-    return bool(victim)
+    return strike
 
 
 def _out_of_memory(world: World) -> bool:
@@ -66,24 +56,25 @@ def _out_of_memory(world: World) -> bool:
     return True
 
 
-def _lose_node(world: World) -> bool:
-    victim = a_worker(world)
-    if not victim:
-        return False
-    for name in world.platform.on_node_of(victim):
-        world.note(f"{name} is on that node")
-        world.platform.lose_node(name)
-    return True
+def _of_a_node(do: Callable[[Platform, str], None]) -> Callable[[World], bool]:
+    """Return a strike that does this to each Pod that runs on a worker's node."""
+
+    def strike(world: World) -> bool:
+        victim = a_worker(world)
+        for name in world.platform.on_node_of(victim) if victim else ():
+            world.note(f"{name} is on that node")
+            do(world.platform, name)
+        return bool(victim)
+
+    return strike
 
 
-def _drain_node(world: World) -> bool:
-    victim = a_worker(world)
-    if not victim:
-        return False
-    for name in world.platform.on_node_of(victim):
-        world.note(f"{name} is on that node")
-        world.platform.stop(name)
-    return True
+def _drain(platform: Platform, name: str) -> None:
+    platform.stop(name, disruption="EvictionByEvictionAPI")
+
+
+def _evict(platform: Platform, name: str) -> None:
+    platform.kill(name, evicted=True)
 
 
 def _lose_gateway(world: World) -> bool:
@@ -116,12 +107,13 @@ def _starve(fault: str, reason: str, message: str) -> Fault:
 
 
 FAULTS: Final = (
-    Fault("Pod deleted", "workers", PHASES, _delete),
-    Fault("Pod force-deleted", "workers", PHASES, _force),
-    Fault("worker killed", "workers", PHASES, _kill),
+    Fault("Pod deleted", "workers", PHASES, _of_a_worker(Platform.stop)),
+    Fault("Pod force-deleted", "workers", PHASES, _of_a_worker(Platform.remove)),
+    Fault("worker killed", "workers", PHASES, _of_a_worker(Platform.kill)),
     Fault("Pod OOM-killed", "workers", PHASES, _out_of_memory),
-    Fault("node lost", "workers", PHASES, _lose_node),
-    Fault("node drained", "workers", PHASES, _drain_node),
+    Fault("Pod evicted: its node is short of memory", "workers", PHASES, _of_a_worker(_evict)),
+    Fault("node lost", "workers", PHASES, _of_a_node(Platform.lose_node)),
+    Fault("node drained", "workers", PHASES, _of_a_node(_drain)),
     _starve("image cannot be pulled", "ImageUnavailable", "image 'mapreduce-worker': ErrImagePull"),
     _starve("nothing schedulable", "Unschedulable", "0/3 nodes are available"),
     Fault("gateway lost", "gateways", PHASES, _lose_gateway),

@@ -11,23 +11,31 @@ from mapreduce_worker.core import events
 from tests.support.simulated.faults.fault import IN_SLOTS, PHASES, WITH_TASKS, Fault
 
 if TYPE_CHECKING:
+    from tests.support.simulated.worker_host import WorkerHost
     from tests.support.simulated.world import World
 
+Running = events.MapInSlot | events.ReduceInSlot
 
-def _in_slot(name: str, end: Callable[[AttemptId], events.Event], *, charged: bool = True) -> Fault:
-    """Return a fault by which an attempt that runs in a slot ends so."""
 
-    def strike(world: World) -> bool:
+def _of_an_attempt(name: str, strike: Callable[[WorkerHost, Running], None], *, charged: bool = True) -> Fault:
+    """Return a fault of the first attempt that runs in a slot in this phase, and that may be charged if it is."""
+
+    def find(world: World) -> bool:
         for worker in world.platform.workers():
             for command in worker.in_slots():
                 kind = "map" if isinstance(command, events.MapInSlot) else "reduce"
                 if kind == world.phase and (not charged or world.charge([command.attempt])):
                     world.note(f"{command.attempt} on {worker.name}")
-                    worker.end_in_slot(command, end(command.attempt))
+                    strike(worker, command)
                     return True
         return False
 
-    return Fault(name, "slots", IN_SLOTS, strike)
+    return Fault(name, "slots", IN_SLOTS, find)
+
+
+def _in_slot(name: str, end: Callable[[AttemptId], events.Event], *, charged: bool = True) -> Fault:
+    """Return a fault by which an attempt that runs in a slot ends so."""
+    return _of_an_attempt(name, lambda worker, it: worker.end_in_slot(it, end(it.attempt)), charged=charged)
 
 
 def _raise(attempt: AttemptId) -> events.Event:
@@ -36,19 +44,8 @@ def _raise(attempt: AttemptId) -> events.Event:
 
 
 def _exit(attempt: AttemptId) -> events.Event:
-    message = f"the program called sys.exit('{attempt}')"
+    message = f"the program called os._exit in {attempt}"
     return events.Broke(attempt, ErrorInfo(kind="user", reason="SlotExited", message=message))
-
-
-def _hang(world: World) -> bool:
-    for worker in world.platform.workers():
-        for command in worker.in_slots():
-            kind = "map" if isinstance(command, events.MapInSlot) else "reduce"
-            if kind == world.phase and world.charge([command.attempt]):
-                world.note(f"{command.attempt} on {worker.name}")
-                worker.hang(command.attempt)
-                return True
-    return False
 
 
 def _slow(world: World) -> bool:
@@ -84,10 +81,10 @@ def _nothing(world: World) -> bool:
 FAULTS: Final = (
     Fault("poison record", "slots", IN_SLOTS, _nothing, shows=True),
     _in_slot("user code fails", _raise),
-    Fault("user code hangs", "slots", IN_SLOTS, _hang),
+    _of_an_attempt("user code hangs", lambda worker, it: worker.hang(it.attempt)),
     _in_slot("user code leaks: slot over memory", lambda it: events.SlotDied(attempt=it, code=-9, over_memory=1 << 30)),
     _in_slot("user code segfaults", lambda it: events.SlotDied(attempt=it, code=-11)),
-    _in_slot("user code calls sys.exit", _exit),
+    _in_slot("user code calls os._exit", _exit),
     _in_slot("slot killed from outside", lambda it: events.SlotDied(attempt=it, code=-9), charged=False),
     Fault("slow worker", "workers", WITH_TASKS, _slow),
     Fault("job scaled", "user", PHASES, _scale),
