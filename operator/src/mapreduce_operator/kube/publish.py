@@ -73,7 +73,7 @@ class Publisher:
 
     def set_status(self, new: JobStatus) -> None:
         """Show this status soon; one that was not sent yet is skipped."""
-        self._status = self.latest = new
+        self._status = self.latest = status.kept(new)
         if status.is_final(new):
             self._final.set()
         self._wake()

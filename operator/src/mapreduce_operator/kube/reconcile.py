@@ -270,6 +270,7 @@ class Job:
         """The job is over: nothing of it keeps running. Files of a failed one stay until it is deleted."""
         await self._publisher.flush()
         await self._running.stop()
+        self._parsed = None
         if resource.finished(self._body) == "Complete" and objects.has_finalizer(self._body):
             self._body = await objects.release(self._shared.writer, self._body)
         return await self._remove_pods() or await self._expire()

@@ -54,7 +54,9 @@ class Running:
         self._sightings = Sightings()
         self._runtime: JobRuntime | None = None
         self._core: Core | None = None
-        """The core of `_runtime`, or the last one."""
+        """The core of `_runtime`; one that has ended is let go, with all that it knew of its tasks."""
+        self._next_incarnation = 0
+        """Where the next core begins to count the names of its Pods."""
         self.has_pods = False
         """Whether there may be Pods that are to go when the job is over."""
 
@@ -71,8 +73,7 @@ class Running:
     def make(self, parsed: ParsedJob, *, resumed: bool) -> None:
         """Make a core. It is told the whole truth before `begin`. `resumed`: an earlier one may have run the job."""
         # Another core may have made Pods in this epoch that are gone by now; their names are used up.
-        first = self._core.next_incarnation if self._core is not None else 0
-        self._core = core = self._shared.make_core(parsed.spec, resumed, first)
+        self._core = core = self._shared.make_core(parsed.spec, resumed, self._next_incarnation)
         self.has_pods = True
         driver = self._shared.make_driver(parsed, self.pod_seen)
         self._runtime = JobRuntime(parsed.spec, core, driver, self._observer, latest_epoch=self._shared.latest_epoch)
@@ -90,6 +91,8 @@ class Running:
             if self._shared.registry.get(runtime.uid) is runtime:
                 self._shared.registry.remove(runtime.uid)
             await runtime.close()
+        if self._core is not None and self._runtime is None:
+            self._next_incarnation, self._core = self._core.next_incarnation, None
 
     # --- Pods ---
 
