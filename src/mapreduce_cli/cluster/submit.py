@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from mapreduce_cli import options, programs, terminal
-from mapreduce_cli.cluster import creation, following, jobs, manifests, request, volumes
+from mapreduce_cli.cluster import creation, following, jobs, manifests, refusals, request, volumes
 from mapreduce_cli.cluster.commands import Asked, command, pairs
 from mapreduce_cli.cluster.manifests import Manifests
 from mapreduce_cli.cluster.problems import Refused
@@ -61,7 +61,9 @@ def submit(asked: Asked, source: str, name: str, wait: bool, dry_run: bool, **gi
     `mapreduce run` has. Or a resource: FILE.yaml, or - for stdin, with ConfigMaps and
     PersistentVolumeClaims beside the job.
     """
-    made = _from_file(source, name) if manifests.is_resource(source) else _from_program(source, name, given)
+    is_resource = manifests.is_resource(source)
+    made = _from_file(source, name) if is_resource else _from_program(source, name, given)
+    refusals.check(made, f"the program of {source}" if is_resource else source)
     lives = made.job["spec"].get("ttlSecondsAfterFinished")
     if wait and isinstance(lives, int) and lives < MIN_TTL:
         raise Refused(

@@ -16,7 +16,7 @@ import msgspec
 from mapreduce.errors import UsageError
 from mapreduce.program import Program, Shape, SideFile
 from mapreduce_cli import options, programs, terminal
-from mapreduce_cli.cluster import jobs, loading, manifests, request
+from mapreduce_cli.cluster import jobs, loading, manifests, refusals, request
 from mapreduce_cli.cluster.commands import Asked, command
 from mapreduce_cli.cluster.manifests import Manifests
 from mapreduce_cli.cluster.problems import Conflict, NotFound, Problem, Refused, Unreachable
@@ -169,14 +169,8 @@ def _paths(spec: Json) -> Iterator[Finding]:
                 yield Finding("wrong", f"spec.{side}.{named}: {path!r} must be relative to the volume, without '..'")
     if wrong:
         return
-    claims = [
-        ((spec[side].get("volume") or {}).get("persistentVolumeClaim") or {}).get("claimName")
-        for side in ("input", "output")
-    ]
-    output = spec["output"]["path"]
-    for path in spec["input"]["paths"]:
-        if claims[0] == claims[1] and (path in (".", "**") or f"{output}/".startswith(f"{path.rstrip('/')}/")):
-            yield Finding("note", f"the output {output!r} lies in the input {path!r}: a later run would read it")
+    if inside := refusals.output_inside(spec):
+        yield Finding("wrong", inside)
 
 
 def _cluster(asked: Asked, made: Manifests) -> Iterator[Finding]:

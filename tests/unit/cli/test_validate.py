@@ -116,10 +116,10 @@ def test_names_and_paths_are_checked_here_too(no_cluster, tmp_path):
     assert wrong[3] == "spec.output.path is missing"
 
 
-def test_an_output_inside_the_input_is_worth_a_note(no_cluster, tmp_path):
+def test_an_output_inside_the_input_is_wrong(no_cluster, tmp_path):
     volume = {"persistentVolumeClaim": {"claimName": "data"}}
     path = resource(tmp_path, input={"paths": ["in"], "volume": volume}, output={"path": "in/out", "volume": volume})
-    assert ("note", "the output 'in/out' lies in the input 'in': a later run would read it") in findings(path)
+    assert ("wrong", "the output 'in/out' lies in the input 'in': the next run would read it") in findings(path)
 
 
 def test_a_program_in_a_config_map_of_the_file_is_loaded(no_cluster, tmp_path):

@@ -263,12 +263,27 @@ def test_an_output_is_not_replaced_by_a_job_that_reads_from_it(job, inputs, said
     assert (describe(caught.value).kind, describe(caught.value).reason) == ("refused", "InvalidSpec")
 
 
+@pytest.mark.parametrize("overwrite", ["refuse", "replace"])
+@pytest.mark.parametrize("inputs", [("in", "results"), ("in", "**"), ("in", "results/w?/*"), (".",)])
+def test_an_output_is_not_made_inside_the_input(job, inputs, overwrite):
+    (job.root / "in" / "a.txt").write_bytes(b"x\n")
+    (job.root / "results" / "ww").mkdir(parents=True)
+    (job.root / "results" / "ww" / "b").write_bytes(b"x\n")
+    context = job.operations.job
+    spec = msgspec.structs.replace(context.spec, inputs=inputs, overwrite=overwrite)
+    job.operations.job = msgspec.structs.replace(context, spec=spec)
+    with pytest.raises(OutputInside, match="is inside its own input") as caught:
+        job.do(make_plan())
+    assert (describe(caught.value).kind, describe(caught.value).reason) == ("refused", "InvalidSpec")
+
+
+@pytest.mark.parametrize("overwrite", ["refuse", "replace"])
 @pytest.mark.parametrize("inputs", [("in",), ("in/*",), ("results/*.tsv",), ("**/*.txt",), ("results/other",)])
-def test_an_output_beside_the_input_may_be_replaced(job, inputs):
+def test_an_output_may_be_beside_the_input(job, inputs, overwrite):
     (job.root / "in" / "a.txt").write_bytes(b"x\n")
     (job.root / "results" / "b.tsv").write_bytes(b"x\n")
     (job.root / "results" / "other").write_bytes(b"x\n")
     context = job.operations.job
-    spec = msgspec.structs.replace(context.spec, inputs=inputs, overwrite="replace")
+    spec = msgspec.structs.replace(context.spec, inputs=inputs, overwrite=overwrite)
     job.operations.job = msgspec.structs.replace(context, spec=spec)
     assert isinstance(job.do(make_plan()), PlanFinished)

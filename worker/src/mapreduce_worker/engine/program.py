@@ -18,7 +18,7 @@ from mapreduce.api import Job
 from mapreduce.errors import ProgramError
 from mapreduce.program import Program, Shape
 from mapreduce.reducers import Reducer
-from mapreduce_worker.engine import functions, job_checks, program_files
+from mapreduce_worker.engine import functions, job_checks, program_files, syntax
 from mapreduce_worker.engine.failure import Interrupted
 from mapreduce_worker.engine.options import TaskOptions
 
@@ -74,7 +74,8 @@ def _import_module(program: Program) -> ModuleType:
 
 def _import_file(program: Program, scratch: Path) -> ModuleType:
     path = program_files.write(program, scratch)
-    _compile(program, path)
+    # As it was given: a syntax error has no traceback worth showing.
+    syntax.check(program.source, program.file, str(path))
     name = _module_name(program)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -90,18 +91,6 @@ def _import_file(program: Program, scratch: Path) -> ModuleType:
             raise
         raise ProgramError(f"{program.file} cannot be imported: {type(error).__name__}: {error}") from error
     return module
-
-
-def _compile(program: Program, path: Path) -> None:
-    """Find a syntax error in the source as it was given: it has no traceback worth showing."""
-    try:
-        compile(program.source, str(path), "exec", dont_inherit=True)
-    except SyntaxError as error:
-        line = f", line {error.lineno}" if error.lineno else ""
-        text = f": {error.text.strip()}" if error.text else ""
-        raise ProgramError(f"{program.file}{line}: {type(error).__name__}: {error.msg}{text}") from None
-    except ValueError as error:
-        raise ProgramError(f"{program.file} is no Python source: {error}") from None
 
 
 def _module_name(program: Program) -> str:

@@ -1,4 +1,5 @@
-"""A job that replaces an output must not read from it: what it read would go with the older output.
+"""A job's output and its input must be apart: what one run writes, the next one would read; and a job that replaces an
+output must not read from it, for what it read would go with the older output.
 
 Neighbours: `operations.py` and the sequential mode ask when the input is listed; `swapping.py` replaces.
 """
@@ -20,26 +21,32 @@ from mapreduce_worker.gateway.reservation import OutputInside
 
 
 def require_apart(root_input: Path, root_output: Path, spec: JobSpec, listing: Sequence[ListedFile]) -> None:
-    """Raise `OutputInside` if the job replaces an output that its input is inside of, or that its input would name.
+    """Raise `OutputInside` if the input names the output, or if the job replaces an output that its input is inside of.
 
     The listing is that of the spec's inputs below `root_input`. Two volumes have nothing in common.
     """
-    if spec.overwrite != "replace" or not os.path.samefile(root_input, root_output):
+    if not os.path.samefile(root_input, root_output):
         return
     output = posixpath.normpath(spec.output)
+    if spec.overwrite == "replace":
+        _require_kept(root_input, root_output, output, listing)
+    for pattern in spec.inputs:
+        if any(would_match(pattern, f"{output}/{made}") for made in _made(spec)):
+            raise OutputInside(
+                f"the output {spec.output!r} is inside its own input {pattern!r}, which would have it the next time: "
+                "choose an output beside it"
+            )
+
+
+def _require_kept(root_input: Path, root_output: Path, output: str, listing: Sequence[ListedFile]) -> None:
+    """Raise `OutputInside` if a file of the input is in the output that is to be replaced."""
     replaced = os.path.join(os.path.realpath(root_output / posixpath.dirname(output)), posixpath.basename(output))
     for file in listing:
         real = os.path.realpath(root_input / file.path)
         if real.startswith(f"{replaced}/") or file.path.startswith(f"{output}/"):
             raise OutputInside(
-                f"the input {file.path!r} is inside the output {spec.output!r}, which this job replaces: "
+                f"the input {file.path!r} is inside the output {output!r}, which this job replaces: "
                 "it would be removed; choose another output"
-            )
-    for pattern in spec.inputs:
-        if any(would_match(pattern, f"{output}/{made}") for made in _made(spec)):
-            raise OutputInside(
-                f"the output {spec.output!r}, which this job replaces, is inside its own input {pattern!r}: "
-                "choose an output beside it"
             )
 
 
