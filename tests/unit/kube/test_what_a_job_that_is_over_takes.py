@@ -29,8 +29,16 @@ def test_the_core_and_all_that_it_knew_is_let_go():
 
 def test_of_the_texts_of_failures_as_much_is_kept_as_is_shown():
     text = "".join(chr(0x4E00 + number) for number in range(16_384))
-    fields = dict.fromkeys(("message", "where", "traceback", "output"), text)
-    failure = TaskFailure(task="map-1", worker="w", reason="UserCodeFailed", wall=1.0, **fields)
+    failure = TaskFailure(
+        task="map-1",
+        worker="w",
+        reason="UserCodeFailed",
+        message=text,
+        where=text,
+        traceback=text,
+        output=text,
+        wall=1.0,
+    )
     told = JobStatus(phase="Failed", last_failures=(failure,) * 5, start_wall=1.0)
     kept = status.kept(told)
     assert status.patch(kept, 1, {}) == status.patch(told, 1, {})
