@@ -77,7 +77,7 @@ def _found(asked: Asked, name: str) -> dict[str, Any]:
     try:
         return find_job(asked.api, asked.namespace, name)
     except Problem as problem:
-        if os.path.isdir(name):
+        if os.path.exists(os.path.join(name, transfer.MANIFEST)):
             problem.hint = f"mapreduce cat ./{name} prints the folder {name} of this machine"
         raise
 
