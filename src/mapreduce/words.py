@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+INNERMOST_FIRST: Final = "(most recent call first):"
+"""Ends the first line of a stack that a hanging or crashed process wrote down; a traceback goes the other way round."""
+
 GROUP: Final = "mapreduce.dev"
 VERSION: Final = "v1alpha1"
 PLURAL: Final = "mapreducejobs"

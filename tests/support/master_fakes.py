@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 
+from mapreduce import words
 from mapreduce.bad_records import BadRecord
 from mapreduce.digests import consumed
 from mapreduce.ids import AttemptId, TaskId
@@ -165,7 +166,7 @@ class FakeProcess:
                 self.report(AttemptCancelled(attempt=attempt))
         for attempt in answer.hanging:
             if attempt in self.active and not self.cannot_kill:
-                where = "Where it was (most recent call first):"
+                where = f"Where it was {words.INNERMOST_FIRST}"
                 error = ErrorInfo(kind="user", reason="NoProgress", message="hung", traceback=where, peak_memory=7)
                 self.report(AttemptFailed(attempt=attempt, error=error))
         self.take_rest(answer)

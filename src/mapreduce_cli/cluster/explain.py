@@ -142,7 +142,7 @@ def _failed(known: Known) -> Iterator[Reason]:
     for failure in (jobs.status(known.job).get("lastFailures") or [])[-1:]:
         where = f" at {failure['where']}" if failure.get("where") else ""
         lines = str(failure.get("traceback") or "").rstrip().split("\n")
-        if lines[0].endswith("(most recent call first):"):
+        if lines[0].endswith(words.INNERMOST_FIRST):
             said = f"; it was at: {lines[1].strip()}" if lines[1:] else ""
         else:
             said = f"; it ended with: {lines[-1].strip()}" if lines[-1].strip() else ""

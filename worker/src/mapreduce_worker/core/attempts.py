@@ -183,19 +183,19 @@ def _name(number: int) -> str:
         return "of no name"
 
 
-_OWN_SIGNALS: Final = {
-    4: "illegal instruction",
-    5: "trap",
-    6: "aborted",
-    7: "bus error",
-    8: "arithmetic error",
-    11: "segmentation fault",
-    13: "broken pipe",
-    14: "alarm clock",
-    24: "limit of processor time",
-    25: "limit of a file's size",
-    26: "virtual alarm clock",
-    27: "profiling alarm clock",
-    31: "bad system call",
+_OWN_SIGNALS: Final[dict[int, str]] = {
+    signal.SIGILL: "illegal instruction",
+    signal.SIGTRAP: "trap",
+    signal.SIGABRT: "aborted",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "arithmetic error",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGPIPE: "broken pipe",
+    signal.SIGALRM: "alarm clock",
+    signal.SIGXCPU: "limit of processor time",
+    signal.SIGXFSZ: "limit of a file's size",
+    signal.SIGVTALRM: "virtual alarm clock",
+    signal.SIGPROF: "profiling alarm clock",
+    signal.SIGSYS: "bad system call",
 }
 """Signals that a process brings on itself: its code is at fault, nobody killed it."""

@@ -14,6 +14,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
+from mapreduce import words
 from mapreduce_worker.engine import failure
 
 SIGNAL: Final[int] = getattr(signal, "SIGRTMAX", signal.SIGUSR2)
@@ -23,7 +24,6 @@ SECONDS: Final = 0.3
 MAX_FILE: Final = 1 << 20
 MAX_TEXT: Final = 4000
 _FRAME: Final = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)')
-_HEADING: Final = "(most recent call first):"
 _KEPT: Final = 12
 """Frames of ours that are shown where none is the user's."""
 
@@ -56,11 +56,11 @@ def shown(dump: str) -> str:
     threads, engine = [], []
     for block in dump.split("\n\n"):
         heading, *rows = block.split("\n")
-        if not heading.endswith(_HEADING):
+        if not heading.endswith(words.INNERMOST_FIRST):
             continue
         frames = [match for row in rows if (match := _FRAME.fullmatch(row))]
         users = _users(frames)
-        title = "Where it was (most recent call first):" if heading.startswith("Current") else heading
+        title = f"Where it was {words.INNERMOST_FIRST}" if heading.startswith("Current") else heading
         if users:
             threads.append("\n".join([title, *map(_row, users)]))
         elif any(match["name"] == "main" for match in frames):
