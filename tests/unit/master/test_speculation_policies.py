@@ -4,6 +4,7 @@ import pytest
 
 from mapreduce_operator.core import policies
 from mapreduce_operator.core.pace import KEPT, Pace
+from mapreduce_operator.core.policies import Candidate
 
 
 @pytest.mark.parametrize(
@@ -68,19 +69,19 @@ def test_backups_take_one_slot_or_a_tenth_of_them(slots, running, more):
     ("candidates", "number"),
     [
         # Another node comes before an idle worker of the same node.
-        ([(0, 1, "a", False), (3, 2, "b", False)], 2),
+        ([Candidate(1, 0, "a", False), Candidate(2, 3, "b", False)], 2),
         # A worker that is not slow itself comes before one that is.
-        ([(0, 1, "b", True), (3, 2, "c", False)], 2),
+        ([Candidate(1, 0, "b", True), Candidate(2, 3, "c", False)], 2),
         # Then the least busy one.
-        ([(2, 1, "b", False), (1, 2, "b", False), (1, 3, "c", False)], 2),
+        ([Candidate(1, 2, "b", False), Candidate(2, 1, "b", False), Candidate(3, 1, "c", False)], 2),
         # Where all are on one node, any of them.
-        ([(1, 4, "a", False), (0, 5, "a", False)], 5),
+        ([Candidate(4, 1, "a", False), Candidate(5, 0, "a", False)], 5),
         # A worker whose node nobody knows may be elsewhere.
-        ([(0, 1, "a", False), (0, 2, "", False)], 2),
+        ([Candidate(1, 0, "a", False), Candidate(2, 0, "", False)], 2),
     ],
 )
 def test_a_backup_runs_on_another_node_where_there_is_one(candidates, number):
-    assert policies.place_of_backup("a", candidates) == number
+    assert policies.worker_of_backup("a", candidates) == number
 
 
 def test_the_pace_of_a_phase_is_the_median_of_what_finished_last():

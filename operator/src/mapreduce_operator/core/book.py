@@ -21,7 +21,15 @@ from mapreduce.plan import PlanHeader
 from mapreduce.protocol import OutputSummary, Role
 from mapreduce.spec import JobSpec
 from mapreduce_operator.core import states
-from mapreduce_operator.core.entries import Ending, Failure, JournalTrouble, Part, PlanDraft, Recovered
+from mapreduce_operator.core.entries import (
+    Ending,
+    Failure,
+    JournalTrouble,
+    Part,
+    PlanDraft,
+    Recovered,
+    UnreadableStreak,
+)
 from mapreduce_operator.core.events import Announce, Command, Condition, Instant, JobStatus, SpecChanged, TaskFailure
 from mapreduce_operator.core.journal import Journal
 from mapreduce_operator.core.outputs import MapOutputs
@@ -123,8 +131,7 @@ class Book:
         self.unreadable_parts: dict[AttemptId, int] = {}
         """How often the gateway could not read the part of a reduce attempt."""
         self.complaints: dict[AttemptId, set[AttemptId]] = {}
-        self.unreadable = (0, 0)
-        """Reduces that had finished when map outputs counted as lost last, and how often in a row they did."""
+        self.unreadable = UnreadableStreak(0, 0)
         self.avoid: dict[int, set[int]] = {}
         """Workers that a moved reduce should not get again."""
         self.left_out: list[TaskId] = []
@@ -140,6 +147,10 @@ class Book:
         """Records that a map which finished has left out, by its index."""
         self.bad_count = 0
         """How many of them are of maps that have succeeded."""
+        self.first_bad: BadRecord | None = None
+        """The one that was counted first."""
+        self.newest_bad: BadRecord | None = None
+        """The one that was counted last, until it was judged."""
         self.done_records = 0
         self.done_size = 0
         """Input records and bytes of the maps that have succeeded."""

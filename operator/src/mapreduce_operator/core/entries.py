@@ -85,6 +85,14 @@ class Recovered(msgspec.Struct):
     failures: list[TaskFailure] = []
 
 
+class UnreadableStreak(msgspec.Struct, frozen=True):
+    """How often map outputs counted as lost because nobody could read them, with no reduce finishing between."""
+
+    finished: int
+    """Reduces that had finished the last time."""
+    times: int
+
+
 class PlanDraft(msgspec.Struct):
     """The pages of a plan that an attempt reports."""
 

@@ -13,6 +13,7 @@ from mapreduce.ids import Kind, TaskId
 from mapreduce.protocol import AttemptFailed, ErrorInfo, SegmentsLost
 from mapreduce_operator.core import attempts, maps, parts, places, policies
 from mapreduce_operator.core.book import KEPT_FAILURES, Book
+from mapreduce_operator.core.entries import UnreadableStreak
 from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.tasks import Attempt, ChargedError
@@ -281,9 +282,9 @@ def _charge_holder(book: Book, holder: Worker) -> None:
     holder.unreadable_at = book.now
     reduces = book.tasks["reduce"].counts
     finished = reduces[TaskState.STAGING] + reduces[TaskState.SUCCEEDED]
-    before, times = book.unreadable
-    book.unreadable = (finished, times + 1 if before == finished else 1)
-    verdict = policies.unreadable(book.unreadable[1], holder.name, book.spec.limits)
+    before = book.unreadable
+    book.unreadable = UnreadableStreak(finished, before.times + 1 if before.finished == finished else 1)
+    verdict = policies.unreadable(book.unreadable.times, holder.name, book.spec.limits)
     if verdict.action == "fail":
         book.fail(verdict.reason, verdict.message)
 

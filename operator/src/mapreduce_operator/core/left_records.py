@@ -1,7 +1,8 @@
 """Bad records: what maps left out, counted over exactly the maps that count, and held against the job's limit.
 
-A lost output takes its records back until its map has run again, so that none counts twice. Neighbours: `maps.py`
-(whose outputs come and go), `answers.py` (hands them to the gateway that publishes), `mapreduce.bad_records`.
+A lost output takes its records back until its map has run again, so that none counts twice. Neighbours:
+`maps.py` (whose outputs come and go), `phases.py` (lets them be judged), `answers.py` (hands them to the
+gateway that publishes), `mapreduce.bad_records`.
 """
 
 from __future__ import annotations
@@ -22,19 +23,28 @@ def note(book: Book, index: int, found: tuple[BadRecord, ...]) -> None:
 
 
 def count(book: Book, index: int, sign: int) -> None:
-    """Add the records that a map left out, or take them off; the job fails if they grow too many."""
+    """Add the records that a map left out, or take them off; `judge` holds them against the limit."""
     found = book.bad.get(index)
     if not found:
         return
     book.bad_count += sign * len(found)
-    if sign < 0:
+    if sign > 0:
+        book.first_bad = book.first_bad or found[0]
+        book.newest_bad = found[-1]
+
+
+def judge(book: Book) -> None:
+    """Let the job fail if its bad records are too many, and tell of the first."""
+    first, newest = book.first_bad, book.newest_bad
+    if first is None or newest is None:
         return
-    verdict = policies.bad_records(book.bad_count, book.spec.skip_bad_records, found[-1])
+    book.newest_bad = None
+    verdict = policies.bad_records(book.bad_count, book.spec.skip_bad_records, newest)
     if verdict is not None:
         book.fail(verdict.reason, verdict.message)
     else:
-        first = f"the first that was noticed is at {found[0].where}: {found[0].message}"
-        book.announce_first("Warning", "BadRecordsSkipped", f"bad records are left out; {first}")
+        told = f"bad records are left out; the first that was noticed is at {first.where}: {first.message}"
+        book.announce_first("Warning", "BadRecordsSkipped", told)
 
 
 def in_order(book: Book) -> tuple[BadRecord, ...]:

@@ -6,7 +6,7 @@ Neighbours: `storage.py`, `scheduling.py` (who act within a phase), `ending.py`.
 
 from __future__ import annotations
 
-from mapreduce_operator.core import ending, maps, policies, rebuild, scheduling, status, wishes
+from mapreduce_operator.core import ending, left_records, maps, policies, rebuild, scheduling, status, wishes
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.policies import Verdict
 from mapreduce_operator.core.states import JobState, WorkerState
@@ -16,6 +16,7 @@ def advance(book: Book) -> None:
     """Take every step that can be taken now."""
     if book.over:
         return
+    left_records.judge(book)
     if book.failure is not None:
         ending.fail(book, book.failure)
     elif book.found_published:

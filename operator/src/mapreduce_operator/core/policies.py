@@ -223,16 +223,27 @@ def backups_allowed(slots: int, running: int) -> int:
     return max(0, max(1, int(BACKUP_SHARE * slots)) - running)
 
 
-def place_of_backup(node: str, candidates: Sequence[tuple[int, int, str, bool]]) -> int:
-    """Return which worker gets a backup of an attempt on `node`: elsewhere, and not where things are slow.
+class Candidate(msgspec.Struct, frozen=True):
+    """A worker that can take a backup; `number` is the master's for it, `node` empty where that is not known."""
 
-    candidates: (attempts that it has, number, node, whether one of them is slow), at least one. An unknown
-    node, which is empty, is as good as another one.
+    number: int
+    attempts: int
+    """How many it has."""
+    node: str
+    is_slow: bool
+    """Whether one of its own attempts is slow."""
+
+
+def worker_of_backup(node: str, candidates: Sequence[Candidate]) -> int:
+    """Return the number of the worker that gets a backup of an attempt on `node`: elsewhere, and not where things are
+    slow. `candidates`: at least one; one whose node is not known is as good as one on another node.
     """
-    _, _, _, number = min(
-        (bool(node) and node == its_node, is_slow, busy, number) for busy, number, its_node, is_slow in candidates
-    )
-    return number
+
+    def order(candidate: Candidate) -> tuple[bool, bool, int, int]:
+        same_node = bool(node) and node == candidate.node
+        return same_node, candidate.is_slow, candidate.attempts, candidate.number
+
+    return min(candidates, key=order).number
 
 
 def pause(failures: int, pauses: tuple[float, ...]) -> float:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from mapreduce_operator.core import attempts, policies, scheduling
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import JobState, TaskState
@@ -32,11 +34,11 @@ def advance(book: Book) -> None:
     if not _has_room(book, table):
         return
     given = []
-    for attempt, message in _slowest(book, table)[: _allowed(book)]:
-        worker = _elsewhere(book, attempt)
+    for slow in _slowest(book, table)[: _allowed(book)]:
+        worker = _elsewhere(book, slow.attempt)
         if worker is not None:
-            attempts.back_up(book, attempt, worker, message)
-            given.append(message)
+            attempts.back_up(book, slow.attempt, worker, slow.message)
+            given.append(slow.message)
     if given:
         more = f"; and {len(given) - 1} more" if len(given) > 1 else ""
         book.announce("Normal", "Speculative", f"{given[0]}: it runs a second time elsewhere{more}")
@@ -56,8 +58,16 @@ def _has_room(book: Book, table: TaskTable) -> bool:
     return book.tasks["map"].done and not book.outputs.orphans
 
 
-def _slowest(book: Book, table: TaskTable) -> list[tuple[Attempt, str]]:
-    """Return the slow attempts that nobody backs up, the slowest first, each with what is said of it."""
+class _Slow(msgspec.Struct, frozen=True):
+    """A slow attempt: how many times what is usual it takes, and what is said of it."""
+
+    attempt: Attempt
+    times: float
+    message: str
+
+
+def _slowest(book: Book, table: TaskTable) -> list[_Slow]:
+    """Return the slow attempts that nobody backs up, the slowest first."""
     median = table.pace.median()
     if median is None:
         return []
@@ -72,9 +82,9 @@ def _slowest(book: Book, table: TaskTable) -> list[tuple[Attempt, str]]:
         estimated = policies.estimate(elapsed, usual, share, attempt.moved_at - attempt.began)
         verdict = policies.slow(str(attempt.id.task), attempt.worker.name, estimated, usual, elapsed)
         if verdict is not None:
-            found.append((estimated / usual if usual else estimated, index, attempt, verdict.message))
-    found.sort(key=lambda slow: (-slow[0], slow[1]))
-    return [(attempt, message) for _, _, attempt, message in found]
+            found.append(_Slow(attempt, estimated / usual if usual else estimated, verdict.message))
+    found.sort(key=lambda slow: (-slow.times, slow.attempt.id.task.index))
+    return found
 
 
 def _without_backup(table: TaskTable) -> Iterator[Attempt]:
@@ -106,13 +116,13 @@ def _allowed(book: Book) -> int:
 def _elsewhere(book: Book, attempt: Attempt) -> Worker | None:
     """Return who can run the backup of an attempt: another worker with a free slot, if there is one."""
     candidates = [
-        (len(worker.attempts), worker.number, worker.node, _is_slow(worker))
+        policies.Candidate(worker.number, len(worker.attempts), worker.node, _is_slow(worker))
         for worker in scheduling.idle(book)
         if worker is not attempt.worker
     ]
     if not candidates:
         return None
-    return book.registry.by_number(policies.place_of_backup(attempt.worker.node, candidates))
+    return book.registry.by_number(policies.worker_of_backup(attempt.worker.node, candidates))
 
 
 def _is_slow(worker: Worker) -> bool:
