@@ -67,7 +67,7 @@ simulate: $(STAMP) ## Run the simulation over many seeds (SEEDS=10000).
 	@hack/simulate
 
 .PHONY: mutants
-mutants: $(STAMP) ## Plant known bugs in memory, one at a time; the simulation must find each (SEEDS=400).
+mutants: $(STAMP) ## Plant known bugs in memory, each alone; the simulation must find each (SEEDS=400).
 	@hack/mutants
 
 .PHONY: corruption

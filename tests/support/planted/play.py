@@ -9,15 +9,21 @@ lasts as long as its interpreter.
 from __future__ import annotations
 
 import importlib
+import resource
 import sys
+from typing import Final
 
 import msgspec
 
 from tests.support.planted import bugs, patching
 
+SECONDS: Final = 240
+"""Of processor time, which one bug may take: it may make a schedule endless."""
+
 
 def main() -> None:
     """Play the bug that is named."""
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     name, first, limit = sys.argv[1:]
     if name != bugs.NOTHING:
         patching.plant(bugs.named(name).edits)

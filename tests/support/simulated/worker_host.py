@@ -42,6 +42,7 @@ class WorkerHost(SimulatedProcess):
         self._fetched: dict[tuple[AttemptId, AttemptId], tuple[toy.Row, ...]] = {}
         self._running: dict[int, events.MapInSlot | events.ReduceInSlot] = {}
         self._hanging: set[AttemptId] = set()
+        self._stuck: set[AttemptId] = set()
         self.begin(WorkerCore(self.identity("worker", world.spec.slots), world.clock.chance.random))
 
     # --- what faults do -------------------------------------------------------------------
@@ -58,6 +59,11 @@ class WorkerHost(SimulatedProcess):
     def hang(self, attempt: AttemptId) -> None:
         """Let an attempt that runs in a slot never end."""
         self._hanging.add(attempt)
+
+    def stick(self, attempt: AttemptId) -> None:
+        """Let an attempt that runs in a slot never end, and nothing kill its slot."""
+        self._hanging.add(attempt)
+        self._stuck.add(attempt)
 
     @property
     def _is_full(self) -> bool:
@@ -81,7 +87,8 @@ class WorkerHost(SimulatedProcess):
                 self._run(command)
             case events.KillSlot():
                 running = self._running.get(command.slot)
-                if running is not None and running.attempt == command.attempt:
+                killed = running is not None and running.attempt == command.attempt
+                if killed and command.attempt not in self._stuck:
                     del self._running[command.slot]
                     self._later(0.01, 0.2, events.SlotDied(attempt=command.attempt, code=-9))
             case _:
