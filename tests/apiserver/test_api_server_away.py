@@ -4,7 +4,7 @@ import time
 
 from tests.support.apiserver import SYSTEM, eventually
 from tests.support.operator_process import registration
-from tests.support.whole_jobs import assert_right, complete, maps_succeed, prepare, submit
+from tests.support.whole_jobs import assert_right, complete, prepare, submit_held
 
 
 def epoch(server):
@@ -30,16 +30,16 @@ def test_known_workers_register_without_it_and_what_happened_meanwhile_is_notice
         assert "STALE" not in operator.health_text()
     finally:
         operator.api.mend()
-    eventually("another worker", lambda: {pod["metadata"]["name"] for pod in team.pods("worker")} - {name}, timeout=40)
+    eventually("another worker", lambda: {pod["metadata"]["name"] for pod in team.pods("worker")} - {name})
     assert epoch(server) == before, "the same process"
 
 
 def test_a_job_goes_on_without_it(operator, kubelet, team):
     expected = prepare(kubelet, team)
-    submit(team, pause=0.1)
-    maps_succeed(team)
+    gate = submit_held(kubelet, team)
     try:
         operator.api.cut()
+        gate.open()
         time.sleep(4)
     finally:
         operator.api.mend()

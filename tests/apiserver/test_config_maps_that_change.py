@@ -1,7 +1,18 @@
 """ConfigMaps that somebody edits while a job runs: the program is kept, a changed input is told."""
 
 from tests.support.apiserver import eventually
-from tests.support.whole_jobs import LINES, PROGRAM, assert_right, complete, maps_succeed, prepare, reference, submit
+from tests.support.whole_jobs import (
+    LINES,
+    PROGRAM,
+    Gate,
+    assert_right,
+    complete,
+    maps_succeed,
+    prepare,
+    reference,
+    submit,
+    submit_held,
+)
 
 
 def config_map(team, name, data):
@@ -10,28 +21,35 @@ def config_map(team, name, data):
     )
 
 
-def test_a_job_ends_with_the_program_that_it_began_with_though_the_operator_restarts(operator, kubelet, team):
-    expected = prepare(kubelet, team)
-    config_map(team, "code", {"count.py": PROGRAM.format(pause=0.15)})
+def begin(kubelet, team):
+    """Run a job whose program is a ConfigMap until two maps have succeeded; return the gate of the others."""
+    gate = Gate(kubelet, team)
+    config_map(team, "code", {"count.py": gate.program})
     submit(team, program={"configMap": {"name": "code", "key": "count.py"}})
     maps_succeed(team)
-    another = PROGRAM.format(pause=0).replace("word, 1", "word, 2")
-    assert reference(another) != expected
+    return gate
+
+
+def test_a_job_ends_with_the_program_that_it_began_with_though_the_operator_restarts(operator, kubelet, team):
+    expected = prepare(kubelet, team)
+    gate = begin(kubelet, team)
+    another = gate.program.replace("word, 1", "word, 2")
+    assert reference(PROGRAM.format(pause=0).replace("word, 1", "word, 2")) != expected
     config_map(team, "code", {"count.py": another})
     operator.kill()
     operator.start()
+    gate.open()
     complete(team)
     assert_right(kubelet, team, expected)
 
 
 def test_a_program_that_is_deleted_while_its_job_runs_is_not_missed(operator, kubelet, team):
     expected = prepare(kubelet, team)
-    config_map(team, "code", {"count.py": PROGRAM.format(pause=0.15)})
-    submit(team, program={"configMap": {"name": "code", "key": "count.py"}})
-    maps_succeed(team)
+    gate = begin(kubelet, team)
     team.server.kubectl("-n", team.name, "delete", "configmap", "code")
     operator.kill()
     operator.start()
+    gate.open()
     complete(team)
     assert_right(kubelet, team, expected)
 
@@ -42,11 +60,12 @@ def test_an_input_that_changes_while_its_job_runs_fails_the_job_with_the_name_of
     config_map(team, "words", texts)
     volume = {"configMap": {"name": "words"}}
     workers = {"replicas": 1}
-    submit(team, pause=0.15, input={"paths": ["*.txt"], "volume": volume, "splitSize": "100"}, workers=workers)
-    maps_succeed(team, 1)
+    given = {"paths": ["*.txt"], "volume": volume, "splitSize": "100"}
+    gate = submit_held(kubelet, team, 1, input=given, workers=workers)
     config_map(team, "words", {name: text.upper() for name, text in texts.items()})
     (gateway,) = team.pods("gateway")
     kubelet.refresh(gateway["metadata"]["name"])
-    failed = eventually("it failed", lambda: team.condition("Failed"), timeout=60)
+    gate.open()
+    failed = eventually("it failed", lambda: team.condition("Failed"))
     assert failed["reason"] == "InputChanged", failed
     assert ".txt" in failed["message"]

@@ -3,14 +3,24 @@
 import pytest
 
 from tests.support.apiserver import eventually
-from tests.support.operator_process import registration
+from tests.support.operator_process import Team, registration
 
 FINALIZER = "mapreduce.dev/cleanup"
 
 
+@pytest.fixture(scope="module")
+def deleted(server, running_operator):
+    """A job that was deleted before the first test of this file; without nodes no gateway ever answers."""
+    team = Team(server, "deleted")
+    team.submit()
+    all_pods(team, 4)
+    server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--wait=false")
+    return team
+
+
 @pytest.fixture(autouse=True)
-def _operator(operator):
-    """Each of these needs one."""
+def _operator(operator, deleted):
+    """Each of these needs one; what the last one waits for goes on during the others."""
 
 
 def all_pods(team, count):
@@ -109,22 +119,11 @@ def test_a_quota_is_named_while_the_job_waits_for_it(team):
     eventually("the quota is named", lambda: "exceeded quota" in team.status().get("message", ""))
 
 
-def test_a_deleted_job_goes_and_its_pods_go(team):
-    team.submit()
-    all_pods(team, 4)
-    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--wait=false")
-    # Without nodes no gateway ever answers, so the budget is what ends it.
-    eventually(
-        "the job is gone", lambda: team.server.get("-n", team.name, "mrjobs")["items"] == [], timeout=75, interval=0.5
-    )
-    eventually("its Pods are gone", lambda: team.pods() == [])
-
-
 def test_a_job_whose_output_claim_is_gone_is_let_go_at_once(team):
     absent = {"path": "out", "volume": {"persistentVolumeClaim": {"claimName": "absent"}}}
     team.submit(output=absent)
     eventually("the finalizer", lambda: team.job()["metadata"].get("finalizers"))
-    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=20s")
+    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=70s")
 
 
 def test_events_tell_what_happens(team):
@@ -177,3 +176,14 @@ def test_a_pod_that_a_user_made_is_refused(team, operator):
     status, refusal = operator.register(team.token(pod), registration())
     assert status == 403
     assert "no Pod of a job" in refusal.message
+
+
+def test_a_deleted_job_goes_and_its_pods_go(deleted):
+    # No gateway could remove its files, so the budget is what ends it.
+    eventually(
+        "the job is gone",
+        lambda: deleted.server.get("-n", "deleted", "mrjobs")["items"] == [],
+        timeout=90,
+        interval=0.5,
+    )
+    eventually("its Pods are gone", lambda: deleted.pods() == [])

@@ -39,4 +39,4 @@ def test_ends_of_pods_are_told_apart_in_events(server, team, operator):
         events = server.get("-n", team.name, "events")["items"]
         return {(event["reason"], event["message"]) for event in events if event["type"] == "Warning"}
 
-    eventually("an Event for each", lambda: wanted <= told(), timeout=15)
+    eventually("an Event for each", lambda: wanted <= told())

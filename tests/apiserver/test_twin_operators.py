@@ -2,7 +2,7 @@
 
 from tests.support.apiserver import SYSTEM
 from tests.support.operator_process import OperatorProcess
-from tests.support.whole_jobs import assert_right, complete, maps_succeed, prepare, submit
+from tests.support.whole_jobs import assert_right, complete, prepare, submit_held
 
 RELEASED = '{"spec": {"holderIdentity": ""}}'
 
@@ -13,8 +13,7 @@ def lease(server):
 
 def test_a_frozen_operator_that_goes_on_ends_and_the_job_is_the_successor_s(server, operator, kubelet, team):
     expected = prepare(kubelet, team)
-    submit(team, pause=0.2)
-    maps_succeed(team)
+    gate = submit_held(kubelet, team)
     old = lease(server)["leaseTransitions"]
     successor = OperatorProcess(server, twin_of=operator)
     try:
@@ -28,6 +27,7 @@ def test_a_frozen_operator_that_goes_on_ends_and_the_job_is_the_successor_s(serv
         operator.service.lead_to(successor.port)
         held = lease(server)
         assert (held["leaseTransitions"], held["holderIdentity"].partition("_")[0]) == (old + 1, "successor")
+        gate.open()
         complete(team)
         events = assert_right(kubelet, team, expected)
         assert {event["epoch"] for event in events} == {old, old + 1}

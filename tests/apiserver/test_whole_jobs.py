@@ -2,7 +2,7 @@
 
 from tests.support import history_checker
 from tests.support.apiserver import eventually
-from tests.support.whole_jobs import LINES, assert_right, complete, maps_succeed, prepare, submit
+from tests.support.whole_jobs import LINES, Gate, assert_right, complete, prepare, submit, submit_held
 
 
 def test_a_word_count_over_two_claims_gives_the_reference_s_bytes_and_leaves_nothing_running(operator, kubelet, team):
@@ -37,10 +37,10 @@ def test_the_input_may_be_a_config_map_and_the_claim_the_same_for_both(operator,
 
 def test_a_worker_pod_deleted_while_maps_run_costs_its_attempts_only(operator, kubelet, team):
     expected = prepare(kubelet, team)
-    submit(team, pause=0.1)
-    maps_succeed(team)
+    gate = submit_held(kubelet, team)
     victim = min(pod["metadata"]["name"] for pod in team.pods("worker"))
     team.server.kubectl("-n", team.name, "delete", "pod", victim, "--wait=false", "--grace-period=0", "--force")
+    gate.open()
     complete(team)
     events = assert_right(kubelet, team, expected)
     assert history_checker.lost_on(events, victim) or history_checker.assigned_again_after_finishing(events)
@@ -48,10 +48,10 @@ def test_a_worker_pod_deleted_while_maps_run_costs_its_attempts_only(operator, k
 
 def test_an_operator_killed_while_maps_run_runs_no_finished_map_again(operator, kubelet, team):
     expected = prepare(kubelet, team)
-    submit(team, pause=0.15)
-    maps_succeed(team)
+    gate = submit_held(kubelet, team)
     operator.kill()
     operator.start()
+    gate.open()
     complete(team)
     events = assert_right(kubelet, team, expected)
     assert len({event["epoch"] for event in events}) >= 2
@@ -60,9 +60,9 @@ def test_an_operator_killed_while_maps_run_runs_no_finished_map_again(operator, 
 
 def test_a_job_deleted_while_it_runs_leaves_no_pod_and_no_file(operator, kubelet, team):
     prepare(kubelet, team)
-    submit(team, pause=0.2)
-    eventually("maps run", lambda: team.status().get("phase") == "Mapping", timeout=60)
-    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=50s")
+    submit(team, program={"inline": Gate(kubelet, team, free=0).program})
+    eventually("maps run", lambda: team.status().get("phase") == "Mapping")
+    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=70s")
     eventually("its Pods are gone", lambda: team.pods() == [])
     assert list(kubelet.claim(team.name, "results").iterdir()) == []
 
@@ -70,10 +70,10 @@ def test_a_job_deleted_while_it_runs_leaves_no_pod_and_no_file(operator, kubelet
 def test_a_job_that_failed_keeps_its_history_until_it_is_deleted(operator, kubelet, team):
     prepare(kubelet, team)
     submit(team, program={"inline": "import mapreduce as mr\nclass W(mr.Job:\n"})
-    failed = eventually("it failed", lambda: team.condition("Failed"), timeout=60)
+    failed = eventually("it failed", lambda: team.condition("Failed"))
     assert failed["status"] == "True"
     assert "line 2" in failed["message"]
-    eventually("its Pods are gone", lambda: team.pods() == [], timeout=40)
+    eventually("its Pods are gone", lambda: team.pods() == [])
     results = kubelet.claim(team.name, "results")
     assert not (results / "out").exists()
     (staging,) = (path for path in results.iterdir() if path.is_dir())

@@ -86,9 +86,9 @@ def test_an_output_is_replaced_by_a_job_that_asks_for_it_and_by_no_other(operato
     submit(team)
     complete(team)
     (old / "output.tsv").write_bytes(b"from an earlier job\n")
-    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=20s")
+    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=70s")
     submit(team)
-    failed = eventually("it is refused", lambda: team.condition("Failed"), timeout=60)
+    failed = eventually("it is refused", lambda: team.condition("Failed"))
     assert failed["reason"] == "OutputExists"
     team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=70s")
     submit(team, output=output(overwrite="Replace"))
@@ -100,7 +100,7 @@ def test_an_output_is_replaced_by_a_job_that_asks_for_it_and_by_no_other(operato
 def test_a_task_is_tried_as_often_as_the_resource_says(operator, kubelet, team):
     prepare(kubelet, team, files=1)
     submit(team, program={"inline": FAILING}, backoffLimitPerTask=0)
-    failed = eventually("it failed", lambda: team.condition("Failed"), timeout=60)
+    failed = eventually("it failed", lambda: team.condition("Failed"))
     assert failed["reason"] == "UserCodeFailed"
     assert len(team.status()["lastFailures"]) == 1
     assert team.status()["retries"] == 0
@@ -109,7 +109,7 @@ def test_a_task_is_tried_as_often_as_the_resource_says(operator, kubelet, team):
 def test_a_module_that_the_image_of_the_workers_lacks_is_named(operator, kubelet, team):
     prepare(kubelet, team, files=2)
     submit(team, program={"module": "shop.counting:WordCount"})
-    failed = eventually("it failed", lambda: team.condition("Failed"), timeout=60)
+    failed = eventually("it failed", lambda: team.condition("Failed"))
     assert failed["reason"] == "ProgramInvalid"
     assert "no module shop.counting" in failed["message"]
     assert "image" in failed["message"]

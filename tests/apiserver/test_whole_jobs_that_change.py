@@ -4,7 +4,7 @@ import json
 
 from tests.support import history_checker
 from tests.support.apiserver import eventually
-from tests.support.whole_jobs import assert_right, complete, maps_succeed, prepare, submit
+from tests.support.whole_jobs import Gate, assert_right, complete, prepare, submit, submit_held
 
 
 def change(team, **spec):
@@ -17,16 +17,16 @@ def reasons(team):
 
 
 def suspended(team):
-    eventually("it is suspended", lambda: team.condition("Suspended").get("status") == "True", timeout=40)
-    eventually("its Pods are gone", lambda: team.pods() == [], timeout=40)
+    eventually("it is suspended", lambda: team.condition("Suspended").get("status") == "True")
+    eventually("its Pods are gone", lambda: team.pods() == [])
 
 
 def test_a_job_that_is_paused_and_resumed_gives_the_reference_s_bytes(operator, kubelet, team):
     expected = prepare(kubelet, team)
-    submit(team, pause=0.1)
-    maps_succeed(team)
+    gate = submit_held(kubelet, team)
     change(team, suspend=True)
     suspended(team)
+    gate.open()
     assert team.status()["phase"] == "Suspended"
     change(team, suspend=False)
     complete(team)
@@ -37,10 +37,10 @@ def test_a_job_that_is_paused_and_resumed_gives_the_reference_s_bytes(operator, 
 
 def test_a_pause_outlasts_the_operator(operator, kubelet, team):
     expected = prepare(kubelet, team)
-    submit(team, pause=0.1)
-    maps_succeed(team)
+    gate = submit_held(kubelet, team)
     change(team, suspend=True)
     suspended(team)
+    gate.open()
     started = team.status()["startTime"]
     operator.kill()
     operator.start()
@@ -54,22 +54,21 @@ def test_a_pause_outlasts_the_operator(operator, kubelet, team):
 
 def test_a_paused_job_that_is_deleted_leaves_no_file(operator, kubelet, team):
     prepare(kubelet, team)
-    submit(team, pause=0.2)
-    maps_succeed(team, 1)
+    submit_held(kubelet, team, 1)
     change(team, suspend=True)
     suspended(team)
-    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=50s")
+    team.server.kubectl("-n", team.name, "delete", "mrjob", "wordcount", "--timeout=70s")
     assert list(kubelet.claim(team.name, "results").iterdir()) == []
 
 
 def test_a_job_grows_and_shrinks_by_scale(operator, kubelet, team):
     expected = prepare(kubelet, team)
-    submit(team, pause=0.2, workers={"replicas": 1})
-    maps_succeed(team, 1)
+    gate = submit_held(kubelet, team, 1, workers={"replicas": 1})
     team.server.kubectl("-n", team.name, "scale", "mrjob/wordcount", "--replicas=3")
-    eventually("three workers", lambda: team.status()["workers"]["summary"] == "3/3", timeout=40)
+    eventually("three workers", lambda: team.status()["workers"]["summary"] == "3/3")
     team.server.kubectl("-n", team.name, "scale", "mrjob/wordcount", "--replicas=1")
-    eventually("one is wanted", lambda: team.status()["workers"]["desired"] == 1, timeout=20)
+    eventually("one is wanted", lambda: team.status()["workers"]["desired"] == 1)
+    gate.open()
     complete(team)
     assert_right(kubelet, team, expected)
     assert "Scaled" in reasons(team)
@@ -77,9 +76,10 @@ def test_a_job_grows_and_shrinks_by_scale(operator, kubelet, team):
 
 def test_scaling_down_runs_no_finished_map_again(operator, kubelet, team):
     expected = prepare(kubelet, team)
-    submit(team, pause=0.1, workers={"replicas": 3})
-    maps_succeed(team, 3)
+    gate = submit_held(kubelet, team, 3, workers={"replicas": 3})
     team.server.kubectl("-n", team.name, "scale", "mrjob/wordcount", "--replicas=1")
+    eventually("one is wanted", lambda: team.status()["workers"]["desired"] == 1)
+    gate.open()
     complete(team)
     events = assert_right(kubelet, team, expected)
     assert history_checker.assigned_again_after_finishing(events) == []
@@ -87,8 +87,8 @@ def test_scaling_down_runs_no_finished_map_again(operator, kubelet, team):
 
 def test_a_job_that_is_active_for_too_long_fails_and_says_so(operator, kubelet, team):
     prepare(kubelet, team)
-    submit(team, pause=5.0, activeDeadlineSeconds=8)
-    failed = eventually("it failed", lambda: team.condition("Failed"), timeout=60)
+    submit(team, program={"inline": Gate(kubelet, team).program}, activeDeadlineSeconds=5)
+    failed = eventually("it failed", lambda: team.condition("Failed"))
     assert failed["reason"] == "DeadlineExceeded"
-    assert "8 s" in failed["message"]
-    eventually("its Pods are gone", lambda: team.pods() == [], timeout=40)
+    assert "5 s" in failed["message"]
+    eventually("its Pods are gone", lambda: team.pods() == [])

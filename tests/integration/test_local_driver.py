@@ -49,11 +49,11 @@ class World:
         self.driver = LocalDriver(settings, self.authenticator, self.posted.put_nowait)
 
     async def next(self) -> Event:
-        return await asyncio.wait_for(self.posted.get(), 20)
+        return await asyncio.wait_for(self.posted.get(), 60)
 
     async def told(self, name: str = "w-0") -> dict[str, Any]:
         path = self.folder / name / "told.json"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not path.exists():
                 await asyncio.sleep(0.01)
         content: dict[str, Any] = json.loads(path.read_text())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import misbehaving
-from tests.support.local_runs import events, finished, running, started, succeeded, write_program
+from tests.support.local_runs import PATIENCE, events, finished, running, started, succeeded, write_program
 
 ORACLE = "bad\t1\nfine\t1\ngood\t2\n"
 
@@ -47,7 +47,7 @@ ONCE: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("name", ONCE)
 def test_a_program_that_misbehaves_once_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
     body, budget, reason = ONCE[name]
-    options = ("--task-timeout", "1") if name == "hangs" else ()
+    options = ("--task-timeout", "4") if name == "hangs" else ()
     succeeded(tmp_path, program(tmp_path, body), "in.txt", "--output", "out", "--workers", "1", *options)
     assert (tmp_path / "out" / "output.tsv").read_text() == ORACLE
     assert charged(tmp_path / "out") == [(budget, reason)]
@@ -70,7 +70,7 @@ def test_what_does_no_harm_costs_nothing_and_leaves_nothing_behind(tmp_path: Pat
     job = program(tmp_path, HARMLESS[name])
     with running(tmp_path, job, "in.txt", "--output", "out", "--workers", "1", "--split-size", "8B") as run:
         assert run.wait() == 0, run.stderr
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while left := run.processes():
             assert time.monotonic() < deadline, left
             time.sleep(0.05)
@@ -171,7 +171,7 @@ def test_a_leak_on_the_first_try_costs_one_attempt_which_runs_again_alone(tmp_pa
 
 
 def test_a_task_that_needs_more_than_its_share_gets_it_when_it_is_alone(tmp_path: Path) -> None:
-    status, stderr = leaking(tmp_path, "x = bytearray(350 << 20); time.sleep(1)")
+    status, stderr = leaking(tmp_path, "pause = 600 if first() else 1; x = bytearray(350 << 20); time.sleep(pause)")
     assert status == 0, stderr
     assert (tmp_path / "out" / "output.tsv").read_text() == ORACLE
     assert charged(tmp_path / "out") == [("user", "SlotOverMemory")]

@@ -24,4 +24,4 @@ own.wait()
 
 
 def test_a_process_whose_parent_died_is_adopted_and_ended() -> None:
-    subprocess.run([sys.executable, "-c", SCENE], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", SCENE], check=True, timeout=90)

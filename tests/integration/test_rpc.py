@@ -204,11 +204,11 @@ def test_a_session_has_one_body_at_a_time_the_newest() -> None:
                 return response.status, refusal(await response.read())
 
         older = asyncio.create_task(begin())
-        await asyncio.wait_for(started.wait(), 10)
+        await asyncio.wait_for(started.wait(), 30)
         while session not in server.intake._reading:
             await asyncio.sleep(0)
         assert (await server.exchange(session))[0] == 200
-        assert await asyncio.wait_for(older, 10) == (409, "Superseded")
+        assert await asyncio.wait_for(older, 30) == (409, "Superseded")
 
     run(scene)
 
@@ -257,9 +257,9 @@ def test_a_client_that_disconnects_while_parked_is_told_to_the_core() -> None:
     async def scene(server: Server) -> None:
         session = protocol.decode((await server.register())[1], Registered).session
         request = asyncio.create_task(server.exchange(session))
-        await asyncio.wait_for(parked.wait(), 10)
+        await asyncio.wait_for(parked.wait(), 30)
         request.cancel()
-        await asyncio.wait_for(disconnected.wait(), 10)
+        await asyncio.wait_for(disconnected.wait(), 30)
         assert server.core.events[2:] == [Disconnected(2)]
 
     run(scene, parking)

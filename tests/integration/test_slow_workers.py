@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from mapreduce import keys
+from mapreduce.partitioning import partition
 from tests.support import history_checker
 from tests.support.local_runs import WORD_COUNT, Run, events, hidden, reference, running, write_program
 
@@ -41,6 +43,7 @@ class SleepsOnce(mr.Job):
             time.sleep(0.02)
         yield word, sum(counts)
 """
+REDUCES = 8
 WORDS = "to be or not to be that is the question whether"
 
 
@@ -58,7 +61,7 @@ class SlowOnce:
             (self.texts / f"{number}.txt").write_text(f"{WORDS} {'slow' if number == 0 else 'fast'}\n")
 
     def arguments(self, *more: str) -> tuple[object, ...]:
-        return (self.program, self.texts, "--output", "out", "--split-size", "54", "--reducers", "8", *more)
+        return (self.program, self.texts, "--output", "out", "--split-size", "54", "--reducers", REDUCES, *more)
 
     def check(self, run: Run) -> list[dict[str, Any]]:
         """The run ends well, with the right bytes and a good history; return that."""
@@ -68,15 +71,16 @@ class SlowOnce:
         assert (self.folder / "out" / "output.tsv").read_bytes() == reference(plain, *texts)
         told = events(self.folder / "out")
         maps = len({event["task"] for event in told if event.get("task", "").startswith("map-")})
-        assert history_checker.check(told, maps=maps, reduces=8) == []
+        assert history_checker.check(told, maps=maps, reduces=REDUCES) == []
         assert run.processes() == []
         assert hidden(self.folder, "out") == []
         return told
 
 
 def race(told: list[dict[str, Any]], phase: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return how the only task that ran twice was backed up, and what was cancelled."""
-    (backup,) = [event for event in told if event.get("reason") == "Speculative" and event["task"].startswith(phase)]
+    """Return how the task that sleeps was backed up, and what was cancelled."""
+    slow = "map-0" if phase == "map" else f"reduce-{partition(keys.encode('slow'), REDUCES)}"
+    (backup,) = [event for event in told if event.get("reason") == "Speculative" and event["task"] == slow]
     (cancelled,) = [event for event in told if event["event"] == "Cancelled" and event["task"] == backup["task"]]
     return backup, cancelled
 

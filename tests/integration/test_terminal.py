@@ -68,7 +68,7 @@ def test_a_terminal_shows_bars_and_the_result(tmp_path: Path) -> None:
     program, texts = write_program(tmp_path, WORD_COUNT), write_texts(tmp_path)
     terminal = Terminal(tmp_path, program, texts, "--output", "out", "--split-size", "2KiB")
     shown = terminal.rest()
-    assert terminal.process.wait(10) == 0, shown
+    assert terminal.process.wait(PATIENCE) == 0, shown
     assert "\x1b[" in shown, "nothing was drawn"
     assert "━" in shown
     assert "out/output.tsv: " in shown
@@ -86,7 +86,7 @@ def test_control_c_on_a_terminal_ends_the_run_and_says_so(tmp_path: Path) -> Non
         time.sleep(0.02)
     os.killpg(terminal.process.pid, signal.SIGINT)
     shown = terminal.rest()
-    assert terminal.process.wait(10) == 130, shown
+    assert terminal.process.wait(PATIENCE) == 130, shown
     assert "interrupted: every process was ended, and nothing was published" in shown
     assert "Traceback" not in shown
     assert not (tmp_path / "out").exists()

@@ -7,9 +7,11 @@ and below one temporary folder; nothing outlives `close`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import ssl
@@ -56,8 +58,14 @@ _any_certificate.verify_mode = ssl.CERT_NONE
 
 Result = TypeVar("Result")
 
+PATIENCE = 60.0
+"""Seconds after which what should have happened is a failure, on a machine that does much else too."""
+PORTS = range(10_000, 30_000)
+"""Below those that a system gives to connections of its own accord: one of these stays free until it is bound."""
+_numbers = random.Random(f"{os.getpid()} {time.monotonic_ns()}")
 
-def eventually(what: str, check: Callable[[], Result], timeout: float = 20, interval: float = 0.05) -> Result:
+
+def eventually(what: str, check: Callable[[], Result], timeout: float = PATIENCE, interval: float = 0.05) -> Result:
     """Return the first true value of `check`; fail with `what` when none came in time."""
     deadline = time.monotonic() + timeout
     while True:
@@ -70,11 +78,12 @@ def eventually(what: str, check: Callable[[], Result], timeout: float = 20, inte
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that nobody listens on now, and that nobody else is likely to be given soon."""
+    while True:
+        port = _numbers.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def program(name: str) -> str:
@@ -188,7 +197,7 @@ class ApiServer:
             # Without a controller nobody makes the accounts that this plug-in insists on.
             "--disable-admission-plugins=ServiceAccount",
         )
-        eventually("the API server is ready", self._is_ready, timeout=60, interval=0.1)
+        eventually("the API server is ready", self._is_ready, interval=0.1)
 
     def _is_ready(self) -> bool:
         for process in self._processes:

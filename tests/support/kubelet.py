@@ -21,12 +21,12 @@ import traceback
 import urllib.error
 from typing import Any
 
-from tests.support.apiserver import ApiServer
+from tests.support.apiserver import PATIENCE, ApiServer
 
 SELECTOR = "app.kubernetes.io%2Fmanaged-by%3Dmapreduce-operator"
 ACCOUNT = "default"
-NETWORK = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""Pods of kubelets that run at the same time must not have one address."""
+NETWORK = 1 + os.getpid() % 254
+"""Pods of kubelets that run at the same time must not have one address: their ports are the same."""
 
 
 class Running:
@@ -71,13 +71,13 @@ class Kubelet:
 
     def kill(self, name: str) -> None:
         """Kill -9 a Pod's process."""
-        for running in self._pods.values():
+        for running in list(self._pods.values()):
             if running.pod["metadata"]["name"] == name:
                 os.killpg(running.process.pid, signal.SIGKILL)
 
     def refresh(self, name: str) -> None:
         """Lay out a Pod's ConfigMaps again, as the real one does within a minute of a change."""
-        for running in self._pods.values():
+        for running in list(self._pods.values()):
             if running.pod["metadata"]["name"] == name:
                 self._mount(running.pod, self._folder / name)
 
@@ -95,7 +95,7 @@ class Kubelet:
     def close(self) -> None:
         """End every process; raises what went wrong meanwhile."""
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
         if self._thread.is_alive():
             raise AssertionError(f"the kubelet hangs\n{self.state()}")
         for running in self._pods.values():

@@ -143,7 +143,7 @@ class Run:
                 process.send(signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
         for file in self._files:
             file.close()
 
@@ -256,6 +256,11 @@ def _all_processes(mark: str) -> list[Process]:
         if environment.get(MARK) == mark and command != [""]:
             worker = Path(environment.get("MAPREDUCE_SCRATCH", "")).name
             found[int(entry.name)] = Process(int(entry.name), _role(environment, command), worker)
+    # What has been forked and is not yet another program looks like its parent.
+    for pid, process in list(found.items()):
+        parent = found.get(parents[pid])
+        if parent is not None and process.role != "slot" and parent.role == process.role:
+            del found[pid]
     # A slot knows nothing of its worker: its parent does.
     return [
         msgspec.structs.replace(process, worker=found[parents[process.pid]].worker)

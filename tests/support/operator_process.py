@@ -12,15 +12,12 @@ import time
 import urllib.error
 import urllib.request
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from mapreduce import __version__, protocol
 from mapreduce.protocol import MapOutput, Refusal, Register, Registered
-from tests.support.apiserver import SYSTEM, ApiServer, eventually, free_port, render_chart
+from tests.support.apiserver import PATIENCE, SYSTEM, ApiServer, eventually, free_port, render_chart
 from tests.support.detour import Detour
-
-PATIENCE: Final = 20.0
-"""Seconds for which a registration that is answered with 503 is tried again."""
 
 
 class OperatorProcess:
@@ -66,7 +63,7 @@ class OperatorProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "mapreduce_operator"], env=environment, stdout=log, stderr=log
             )
-        eventually("the operator is ready", self._is_ready, timeout=30)
+        eventually("the operator is ready", self._is_ready)
 
     def freeze(self) -> None:
         """Let it do nothing more, as where its node is out of processor time."""
@@ -80,7 +77,7 @@ class OperatorProcess:
 
     def health_text(self) -> str:
         """Return what the kubelet would be told of its liveness; raises `OSError` where it is not alive."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/healthz", timeout=PATIENCE) as answer:
             return bytes(answer.read()).decode()
 
     def log(self) -> str:
@@ -94,7 +91,7 @@ class OperatorProcess:
     def wait(self) -> int:
         """Wait until it ends by itself; return its exit status."""
         assert self._process is not None
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=PATIENCE)
 
     def stop(self) -> int:
         """Ask it to end; return its exit status."""
@@ -122,7 +119,7 @@ class OperatorProcess:
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/msgpack"},
         )
         try:
-            with urllib.request.urlopen(request, context=context, timeout=20) as answer:  # noqa: S310 - a constant scheme
+            with urllib.request.urlopen(request, context=context, timeout=PATIENCE) as answer:  # noqa: S310 - a constant scheme
                 return protocol.decode(answer.read(), Registered)
         except urllib.error.HTTPError as error:
             return error.code, protocol.decode(error.read(), Refusal)
@@ -130,7 +127,7 @@ class OperatorProcess:
     def _end(self, number: int) -> int:
         assert self._process is not None
         self._process.send_signal(number)
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=PATIENCE)
 
     def _is_ready(self) -> bool:
         assert self._process is not None

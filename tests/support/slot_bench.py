@@ -27,7 +27,7 @@ from mapreduce_worker.slots.pool import SlotPool
 
 T = TypeVar("T")
 MIB = 1 << 20
-PATIENCE = 30.0
+PATIENCE = 50.0
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

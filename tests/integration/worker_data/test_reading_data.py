@@ -158,7 +158,7 @@ def test_a_holder_that_is_gone_loses_everything_at_once(tmp_path):
     async def story() -> None:
         async with Holding(tmp_path) as holding:
             await holding.server.close()
-            result = await asyncio.wait_for(holding.segments(0, 1), 5)
+            result = await asyncio.wait_for(holding.segments(0, 1), 30)
         assert len(result.lost) == 2
 
     run(story())
@@ -172,7 +172,7 @@ def test_a_holder_that_says_nothing_is_given_up_after_a_while(tmp_path, monkeypa
             async with Holding(tmp_path) as holding:
                 await holding.server.close()
                 holding.port = silent.getsockname()[1]
-                result = await asyncio.wait_for(holding.segments(0), 5)
+                result = await asyncio.wait_for(holding.segments(0), 30)
         assert len(result.lost) == 1
 
     run(story())
@@ -374,7 +374,7 @@ def test_a_file_that_is_cut_short_under_the_server_is_lost_at_once(tmp_path):
             assert (await holding.segments(0, 1)).lost == ()
             # The server knows the index by now; the bytes are gone.
             os.truncate(holding.held / paths.map_output(map_attempt(1)), 20)
-            result = await asyncio.wait_for(holding.segments(0, 1), 5)
+            result = await asyncio.wait_for(holding.segments(0, 1), 30)
         assert [segment.source.task.index for segment in result.arrived] == [0]
         assert [attempt.task.index for attempt, _ in result.lost] == [1]
 

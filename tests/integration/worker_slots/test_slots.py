@@ -27,7 +27,7 @@ from mapreduce_worker.core.events import (
 )
 from mapreduce_worker.engine import map_output
 from mapreduce_worker.slots.messages import Ready, frame
-from tests.support.slot_bench import MIB, Bench, attempt, run
+from tests.support.slot_bench import MIB, PATIENCE, Bench, attempt, run
 
 WORDS = """
 import mapreduce as mr
@@ -361,7 +361,7 @@ def test_a_slot_ends_when_its_agent_is_killed(tmp_path):
         assert process.stdout is not None
         slot = int(process.stdout.readline())
         process.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while _lives(slot):
         assert time.monotonic() < deadline, "the slot outlives its agent"
         time.sleep(0.02)
