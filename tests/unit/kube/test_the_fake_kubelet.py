@@ -11,9 +11,12 @@ from tests.support.kubelet import Kubelet
 
 
 class Server:
-    """Where nothing is asked for: `Bystander` answers itself."""
+    """Answers what the kubelet asks for as `Bystander` says."""
 
     url = ""
+
+    def __init__(self, request):
+        self.request = request
 
 
 class Bystander(Kubelet):
@@ -23,14 +26,14 @@ class Bystander(Kubelet):
         self.called = []
         self.faults = {}
         self.pods = list(pods)
-        nowhere: Any = Server()
-        super().__init__(nowhere, folder)
+        server: Any = Server(self.answered)
+        super().__init__(server, folder)
         self._namespaces.add("team")
 
     def _run(self):
         pass
 
-    def _call(self, method, path, body=None):
+    def answered(self, method, path, body=None):
         if method == "GET":
             return {"items": self.pods}
         self.called.append((method, path.rpartition("/")[2]))
