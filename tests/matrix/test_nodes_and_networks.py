@@ -60,7 +60,9 @@ def test_a_paused_node_costs_the_work_of_its_workers_only(namespace):
     with node_faults.paused(away):
         namespace.wait_complete("wordcount")
         events = assert_right(namespace, files)
-    assert any(history_checker.lost_on(events, victim) for victim in victims), f"the pause of {victims} hit nothing"
+    hit = {event["worker"] for event in history_checker.named(events, "Lost")}
+    assert hit, f"the pause of {victims} hit nothing"
+    assert hit | history_checker.holders_of_what_ran_again(events) <= victims
 
 
 def test_while_the_gateways_node_is_paused_the_job_waits_and_says_why(namespace):
@@ -115,6 +117,7 @@ def test_what_no_reducer_can_read_from_a_worker_is_made_again(namespace):
         events = assert_right(namespace, files)
     charged = [event for event in history_checker.named(events, "Charged") if event.get("budget") == "segments"]
     assert charged, "no reducer missed anything"
+    assert history_checker.assigned_again_after_finishing(events), "no map was made again"
 
 
 def test_two_minutes_without_an_api_server_cost_no_work(namespace):

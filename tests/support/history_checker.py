@@ -123,6 +123,19 @@ def assigned_again_after_finishing(events: Events) -> list[str]:
     return again
 
 
+def holders_of_what_ran_again(events: Events) -> set[str]:
+    """Return the workers that had finished maps which were assigned again afterwards."""
+    holders: dict[str, str] = {}
+    found = set()
+    for event in events:
+        task = event.get("task", "")
+        if event["event"] in ("Finished", "Held") and task.startswith("map-"):
+            holders[task] = event["worker"]
+        elif event["event"] == "Assigned" and task in holders:
+            found.add(holders[task])
+    return found
+
+
 def assigned_before_all_had_told(events: Events) -> list[str]:
     """Return the maps and reduces that a later master gave out, though an attempt of an older one ran or had
     finished, as a worker told afterwards."""

@@ -207,6 +207,7 @@ def test_the_questions_about_a_history_are_answered():
     assert history_checker.lost_on(events, "worker-1") == []
     assert history_checker.finished_more_than_once(events) == ["map-0"]
     assert history_checker.assigned_again_after_finishing(events) == ["map-0"]
+    assert history_checker.holders_of_what_ran_again(events) == {"worker-0"}
     assert history_checker.assigned_again_after_finishing(lines(GOOD)) == []
     assert history_checker.most_workers_busy_at_once(events) == 1
     both = [told("Assigned", MAP_0, worker="worker-0"), told("Assigned", MAP_1, worker="worker-1")]
