@@ -25,7 +25,8 @@ class Reviews(FakeApi):
     async def create(self, ref, body):
         self._fault()
         assert ref == Ref("tokenreviews")
-        assert body["spec"] == {"token": "secret", "audiences": ["mapreduce.dev"]}
+        assert body["spec"]["token"].startswith("secret")
+        assert body["spec"]["audiences"] == ["mapreduce.dev"]
         return {"status": self.status}
 
 
@@ -122,6 +123,14 @@ def test_a_worker_that_is_known_is_not_refused_while_the_api_server_is_away():
     known.now += 2
     with pytest.raises(AuthenticationUnavailable):
         asyncio.run(known.again(Unavailable("away")))
+
+
+def test_tokens_are_forgotten_when_their_time_is_over():
+    known = Known()
+    for number in range(1, 6):
+        known.now += 150
+        asyncio.run(known.made.authenticate(f"secret {number}", "10.9.9.9"))
+    assert known.made.remembered() == 4, "those of the last ten minutes"
 
 
 def test_another_token_is_not_accepted_while_the_api_server_is_away():

@@ -32,7 +32,7 @@ ACCEPTED_SECONDS: Final = 600.0
 PATIENCE: Final = 3.0
 """Seconds for which such a token's holder waits for the API server's answer: it may be that none comes."""
 REMEMBERED: Final = 10_000
-Kept = TypeVar("Kept")
+Kept = TypeVar("Kept", bound=tuple[float, object])
 _POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 _POD_UID: Final = "authentication.kubernetes.io/pod-uid"
 
@@ -86,7 +86,7 @@ class TokenReviewAuthenticator:
             return self._known(digest, AuthenticationUnavailable("the API server does not answer"))
         except TokenRejected as error:
             self._accepted.pop(digest, None)
-            _keep(self._rejected, digest, (self._clock() + REJECTED_SECONDS, str(error)))
+            _keep(self._rejected, digest, (self._clock() + REJECTED_SECONDS, str(error)), self._clock())
             raise
         except AuthenticationUnavailable as error:
             # Only where the API server is away: one that answers has the last word.
@@ -94,12 +94,16 @@ class TokenReviewAuthenticator:
                 raise
             return self._known(digest, error)
         else:
-            _keep(self._accepted, digest, (self._clock() + ACCEPTED_SECONDS, identity))
+            _keep(self._accepted, digest, (self._clock() + ACCEPTED_SECONDS, identity), self._clock())
             return identity
         finally:
             self._asking[remote] -= 1
             if not self._asking[remote]:
                 del self._asking[remote]
+
+    def remembered(self) -> int:
+        """Return how many tokens something is remembered of."""
+        return len(self._accepted) + len(self._rejected)
 
     def _known(self, digest: bytes, away: AuthenticationUnavailable) -> Identity:
         until, identity = self._accepted.get(digest, (0.0, None))
@@ -142,11 +146,17 @@ class TokenReviewAuthenticator:
             raise TokenRejected(f"Pod {seen.worker.name} is not in the namespace of its job")
 
 
-def _keep(remembered: dict[bytes, Kept], digest: bytes, what: Kept) -> None:
-    """Remember something of a token; the oldest is forgotten where there are too many."""
+def _keep(remembered: dict[bytes, Kept], digest: bytes, what: Kept, now: float) -> None:
+    """Remember something of a token; what is out of date is forgotten, and the oldest where there are too many.
+
+    All of one dictionary hold equally long, so that the oldest are the first.
+    """
     remembered.pop(digest, None)
-    while len(remembered) >= REMEMBERED:
-        del remembered[next(iter(remembered))]
+    while remembered:
+        oldest = next(iter(remembered))
+        if len(remembered) < REMEMBERED and remembered[oldest][0] > now:
+            break
+        del remembered[oldest]
     remembered[digest] = what
 
 
