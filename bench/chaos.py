@@ -1,9 +1,9 @@
 """Jobs one after another on the kind cluster while a monkey deletes and kills: `make chaos MINUTES=10`.
 
 Each output is compared with what the naive reference makes of the same input, byte by byte, and each history goes
-through the history checker. In the second half the operator is left alone, and the jobs are not, so that its memory
-has a slope. At the end: nothing of any job is left, neither objects nor files. Exits 1 at the first wrong output,
-broken history, failed job or left-over. Neighbours: `monkey.py`, `memory.py`.
+through the history checker. In the last two thirds the operator is left alone, and the jobs are not, so that its
+memory has a slope. At the end: nothing of any job is left, neither objects nor files. Exits 1 at the first wrong
+output, broken history, failed job or left-over. Neighbours: `monkey.py`, `memory.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REDUCES = 4
 JOB_SECONDS = 400
 """A job that takes longer under the monkey counts as stuck."""
 SETTLE_SECONDS = 120
-SPARED = 0.5
+SPARED = 2 / 3
 """The last share of the time, in which the operator is left alone: a process that dies every minute shows no slope."""
 KEPT = 5
 """Finished jobs that stay, so that the operator always has as many: what it holds for more is no leak."""
