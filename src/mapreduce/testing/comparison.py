@@ -9,7 +9,6 @@ worker's distribution registers it as an entry point. Neighbour: `reference.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from typing import Any, Final, Protocol, cast
 
 from mapreduce import values
@@ -98,6 +97,9 @@ def _counts_by_record(job_class: type[Job]) -> bool:
 
 def installed_engine() -> RunJob | None:
     """Return the engine that an installed distribution registers, or None."""
+    # A quarter of what importing the contract takes, which every slot does, and only tests get here.
+    from importlib import metadata  # noqa: PLC0415 - see above
+
     found = metadata.entry_points(group=GROUP, name="engine")
     return cast("RunJob", next(iter(found)).load()) if found else None
 

@@ -146,3 +146,8 @@ def test_what_setup_counts_is_no_difference():
             self.counters["begun"] += 1
 
     assert mr.testing.outcome(SetUp, ["a", "b"]).counters == {"begun": 2}
+
+
+def test_a_program_that_is_not_tested_does_not_wait_for_what_looks_for_the_engine():
+    code = "import sys, mapreduce; assert 'importlib.metadata' not in sys.modules"
+    subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"], check=True)
