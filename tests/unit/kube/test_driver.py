@@ -109,7 +109,8 @@ def test_a_conflict_that_is_about_a_quota_is_none_of_the_name():
 
 
 def test_credentials_that_are_refused_fail_no_job():
-    error = refusal(*[Unauthorized("expired", status=401)] * kubernetes.TRIES)
+    # Each try is repeated once with the credentials that were read meanwhile.
+    error = refusal(*[Unauthorized("expired", status=401)] * kubernetes.TRIES * 2)
     assert (error.reason, error.final) == ("NotStarted", False)
 
 
