@@ -144,7 +144,7 @@ async def watching(monkeypatch, operator):
     ended = asyncio.Event()
     watches = Watches(None, (), ended.set)  # type: ignore[arg-type]  # nothing is told
     watches.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await ended.wait()
     await watches.stop()
 
@@ -167,14 +167,14 @@ def test_a_loop_of_the_watches_that_hangs_grows_old(monkeypatch):
     async def operator(*, stop_flag, **options):
         await asyncio.sleep(0)
         hangs.set()
-        hang.wait(10)
+        hang.wait(60)
 
     async def go():
         monkeypatch.setattr(kopf, "operator", operator)
         now = [100.0]
         watches = Watches(None, (), lambda: None, lambda: now[0])  # type: ignore[arg-type]  # nothing is told
         watches.start()
-        assert await asyncio.to_thread(hangs.wait, 10)
+        assert await asyncio.to_thread(hangs.wait, 60)
         now[0] += 31
         assert watches.age() == 31
         hang.set()
