@@ -2,7 +2,11 @@
 
 import pytest
 
+from mapreduce.history import Frame, HistoryEvent
+from mapreduce.ids import AttemptId, TaskId
 from mapreduce.spec import Limits
+from mapreduce_operator.core import frames
+from mapreduce_operator.core.entries import Recovered
 from tests.support import slow_tasks
 from tests.support.slow_tasks import until_one_is_left
 
@@ -76,3 +80,18 @@ def test_one_failure_more_after_the_part_was_lost_ends_the_job(restarts):
         job.settle()
     job.held.clear()
     assert job.run_to_the_end() == "Failed"
+
+
+def test_a_task_that_was_given_out_again_has_no_part_so_that_what_it_is_charged_counts():
+    task = TaskId(0, "reduce", 0)
+    found = Recovered()
+    judged = []
+    for number, word in enumerate(["Assigned", "Finished", "Consumed", "Charged", "Assigned", "Charged"]):
+        attempt = AttemptId(task, 1, number)
+        if word == "Consumed":
+            attempt = AttemptId(task, 1, number - 1)
+        budget = "user" if word == "Charged" else ""
+        event = HistoryEvent(event=word, wall=0.0, task=task, attempt=attempt, budget=budget)
+        frames.read(found, Frame(1, number + 1, event))
+        judged.append(found.judged.get(task, 0))
+    assert judged == [0, 0, 0, 0, 0, 2]
