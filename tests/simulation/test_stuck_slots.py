@@ -21,7 +21,7 @@ def stick(world, kind, done):
 @pytest.mark.parametrize("kind", [events.MapInSlot, events.ReduceInSlot])
 def test_workers_whose_slots_cannot_be_killed_are_replaced_and_the_output_is_right(kind):
     world = World(0, schedule.alone("", ""))
-    stuck = []
+    stuck: list[str] = []
     stick(world, kind, stuck)
     assert world.run() == []
     told = sorted(said.message.split(":")[0] for said in world.said if said.reason == "SlotStuck")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mapreduce.history import Frame, HistoryEvent
+from mapreduce.history import Budget, EventWord, Frame, HistoryEvent
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.spec import Limits
 from mapreduce_operator.core import frames
@@ -86,11 +86,12 @@ def test_a_task_that_was_given_out_again_has_no_part_so_that_what_it_is_charged_
     task = TaskId(0, "reduce", 0)
     found = Recovered()
     judged = []
-    for number, word in enumerate(["Assigned", "Finished", "Consumed", "Charged", "Assigned", "Charged"]):
+    told: list[EventWord] = ["Assigned", "Finished", "Consumed", "Charged", "Assigned", "Charged"]
+    for number, word in enumerate(told):
         attempt = AttemptId(task, 1, number)
         if word == "Consumed":
             attempt = AttemptId(task, 1, number - 1)
-        budget = "user" if word == "Charged" else ""
+        budget: Budget = "user" if word == "Charged" else ""
         event = HistoryEvent(event=word, wall=0.0, task=task, attempt=attempt, budget=budget)
         frames.read(found, Frame(1, number + 1, event))
         judged.append(found.judged.get(task, 0))
