@@ -23,9 +23,9 @@ on three workers, with this fault alone.
   and cost a task nothing: the job gives up only after twenty in a row.
 - *Back*: seconds from the fault until everything that it took runs again, where it took anything.
 - *Later*: by how many seconds the job ended later than without the fault, waiting for its turn in other slots included.
-- The last four columns: in how many of {schedules} schedules ({seeds} seeds of all faults, and those of one kind),
-  which hold several faults each, it hit in that phase; in every one of them the output had the right bytes, or the job
-  failed for that reason, and the history broke no rule. A dash: it cannot exist there.
+- The last four columns: in how many of {schedules} schedules ({seeds} seeds of all faults, several in each, and others
+  of one kind of fault), it hit in that phase; in every one of them the output had the right bytes, or the job failed
+  for that reason, and the history broke no rule. A dash: it cannot exist there.
 
 | fault | told | charged | the job | back | later | {phases} |
 |---|---|---|---|---|---|{rules}|

@@ -1,7 +1,7 @@
 """What is no pair, though Python would take it apart like one: a word of two letters.
 
 Callers: the reference, and the engine where it costs nothing: at every record that is output, and at the first
-pairs of a map attempt.
+pairs of a map attempt; with `skipBadRecords` at every pair.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Tasks that went over their memory: each runs again alone on a worker, with the memory of all its slots.
 
 A worker that is empty takes one, and nothing beside it. Where none is empty, the least busy worker is
-reserved: it gets nothing more until it is. As what a reserved worker has only gets less, and another
-one is chosen in its place only if that has less still, or it has a slot that cannot be ended, one becomes empty.
+reserved: it gets nothing more until it is. As what a reserved worker has only gets less, one becomes empty.
+Another one is chosen in its place only if that has less still, or if the first has a slot that cannot be ended.
 Neighbours: `scheduling.py` asks first, `failures.py` says which tasks, `attempts.py` gives.
 """
 

@@ -2,7 +2,7 @@
 
 Code may sleep where no signal reaches it, as in a mount whose server is gone. Its slot never becomes free, and its
 worker never empty, so `fleet.py` gives such a worker up. Neighbours: `exchange.py` (what a worker names),
-`alone.py` (waits for no such worker), `status.py` (tells).
+`policies.py` (judges), `alone.py` (waits for no such worker), `status.py` (tells).
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from mapreduce_operator.core.workers import Worker
 
 
 def note(book: Book, worker: Worker, named: set[AttemptId]) -> None:
-    """Note what a worker runs and has not reported on; what it should have ended since it was named first."""
+    """Note which attempts a worker names still though it was told to end them, each since it first did so.
+
+    `named`: what it runs and has not reported on.
+    """
     cancelled = {attempt.id for attempt in worker.attempts.values() if attempt.cancel}
     unended = named & (cancelled | worker.unwanted.keys())
     worker.unended = {attempt: worker.unended.get(attempt, book.now) for attempt in unended}

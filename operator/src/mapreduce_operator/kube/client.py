@@ -64,7 +64,8 @@ _KINDS_OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
 }
 
 _UNFENCED: Final = frozenset({"leases", "tokenreviews"})
-"""What is posted without asking the Lease: itself, a compare-and-swap, and what changes nothing."""
+"""Resources whose writes are repeated here: a Lease, which is a compare-and-swap, and reviews of tokens, which change
+nothing."""
 
 JsonObject = dict[str, Any]
 

@@ -14,8 +14,9 @@ import msgspec
 from mapreduce_operator.core.events import Announce
 
 BURST: Final = 25
+"""Events that may be sent at once; as many as the recorder of Kubernetes' own parts lets through."""
 SECONDS: Final = 5.0
-"""Seconds after which one more may be sent: the figures of the recorder that Kubernetes' own parts use."""
+"""Seconds after which one more may be sent. That recorder waits five minutes; a job is watched while it runs."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ class EventPace:
             self.release()
 
     def release(self) -> None:
-        """What is held back is due now: the job is over, and this tells why."""
+        """What is held back is due now, with the number of those that were left out before it."""
         if self._held is None:
             return
         told, self._held = self._held, None

@@ -185,7 +185,7 @@ def describe(error: BaseException) -> ErrorInfo:
     if isinstance(error, CorruptionError):
         return _info("disruption", "SegmentUnreadable", str(error))
     if isinstance(error, SystemExit):
-        return _info("user", "UserCodeFailed", f"the program called sys.exit({error.code!r})")
+        return _info("user", "UserCodeFailed", f"the program called sys.exit({error.code!r})", trace=trace(error))
     if isinstance(error, MemoryError):
         return _info("user", "SlotOverMemory", "the attempt needs more memory than its slot has", trace=trace(error))
     return _fault(error)

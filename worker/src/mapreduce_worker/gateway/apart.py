@@ -1,7 +1,8 @@
 """A job's output and its input must be apart: what one run writes, the next one would read; and a job that replaces an
 output must not read from it, for what it read would go with the older output.
 
-Neighbours: `operations.py` and the sequential mode ask when the input is listed; `swapping.py` replaces.
+Neighbours: `operations.py` and the sequential mode ask when the input is listed, and `mapreduce_cli.cluster.refusals`
+before there is a plan; `swapping.py` replaces.
 """
 
 from __future__ import annotations
