@@ -65,6 +65,7 @@ ERROR_FOLLOWS: Final = 2**32 - 1
 GAP_FOLLOWS: Final = 2**32 - 2
 """In the place of a chunk's length: bytes of a line are left out here, and their number follows."""
 GAP_BYTES: Final = 8
+"""Bytes of that number, the highest first."""
 
 ReadPart = AttemptId
 """reader → holder: the part of one reduce attempt; the answer is the file."""

@@ -1,4 +1,7 @@
-"""`mapreduce logs`: what a job's Pods wrote, of one or of all, as it is or as it comes."""
+"""`mapreduce logs`: what a job's Pods wrote, of one or of all, as it is or as it comes.
+
+Neighbours: `lookup.py` (finds the job and its Pods), `api.py` (streams a log), `jobs.py` (whether it is over).
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ Json = dict[str, Any]
 POLL: Final = 2.0
 """Seconds after which a followed job is looked at again: new Pods, or its end."""
 TASK: Final = re.compile(r"[\w-]+-[0-9]+")
+"""A task as people name it, such as map-17."""
 Line = tuple[str, bytes]
 
 
@@ -42,17 +46,19 @@ class Wanted(msgspec.Struct, frozen=True):
 @command("logs")
 @click.argument("name", metavar="NAME")
 @click.option("--worker", metavar="POD", default="", help="One Pod: its name, or the number of a worker.")
-@click.option("--task", metavar="TASK", default="", help="Of one task, such as map-17, what tells of its attempts.")
+@click.option("--task", metavar="TASK", default="", help="Only what tells of the attempts of one task, such as map-17.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job is over.")
 @click.option("--tail", metavar="N", type=click.IntRange(min=0), help="The last lines of each Pod only.")
 @click.option("--gateways", is_flag=True, help="Those of the Pods that serve the volumes, too.")
-def logs(asked: Asked, name: str, follow: bool, tail: int | None, **whose: Any) -> None:
+def logs(  # noqa: PLR0913 - the options, one by one
+    asked: Asked, name: str, *, worker: str, task: str, follow: bool, tail: int | None, gateways: bool
+) -> None:
     """Print what a job's Pods wrote.
 
     Lines of several Pods have the Pod's name before them. What a program prints is among them, 4 KiB of each attempt.
     A Pod's log goes with the Pod: when a job is over, its Pods are gone.
     """
-    wanted = Wanted(**whose)
+    wanted = Wanted(worker, task, gateways)
     if wanted.task and not TASK.fullmatch(wanted.task):
         raise Refused(
             f"{wanted.task!r} is no task", hint="a task is named as mapreduce describe names it: map-17, reduce-0"
@@ -68,14 +74,15 @@ def logs(asked: Asked, name: str, follow: bool, tail: int | None, **whose: Any) 
     texts = {pod: _log(asked.api, asked.namespace, pod, query) for pod in pods}
     if wanted.task:
         texts = {
-            pod: b"\n".join(line for _, line in _about(_of(pod, text), wanted.task)) for pod, text in texts.items()
+            pod: b"\n".join(line for _, line in _about(_lines_of(pod, text), wanted.task))
+            for pod, text in texts.items()
         }
     if asked.json:
         terminal.document({"logs": [{"pod": pod, "log": text.decode(errors="replace")} for pod, text in texts.items()]})
         return
     if wanted.task and not any(texts.values()):
         terminal.note(f"no Pod that is there tells of {wanted.task}: nothing to tell, or it ran in a Pod that is gone")
-    _print((line for pod, text in texts.items() for line in _of(pod, text)), prefixed=len(texts) > 1)
+    _print((line for pod, text in texts.items() for line in _lines_of(pod, text)), prefixed=len(texts) > 1)
 
 
 def _chosen(api: Api, found: Json, wanted: Wanted, *, may_come: bool) -> list[str]:
@@ -183,18 +190,19 @@ def _pump(api: Api, namespace: str, pod: str, query: dict[str, str], lines: queu
         lines.put((pod, held))
 
 
-def _of(pod: str, text: bytes) -> Iterator[Line]:
+def _lines_of(pod: str, text: bytes) -> Iterator[Line]:
+    """Return the lines of a whole log; none of an empty one."""
     return ((pod, line) for line in text.removesuffix(b"\n").split(b"\n") if text)
 
 
 def _about(lines: Iterator[Line], task: str) -> Iterator[Line]:
     """Yield the lines that name an attempt of the task (all lines, if it is empty), and what is indented below them."""
-    wanted = re.compile(rb"(?<![\w-])" + re.escape(task.encode()) + rb"\.e[0-9]")
+    names_it = re.compile(rb"(?<![\w-])" + re.escape(task.encode()) + rb"\.e[0-9]")
     below: dict[str, bool] = {}
     for pod, line in lines:
         # What a program prints is indented: it cannot pass for a line of the worker's.
         if not line.startswith(b"  "):
-            below[pod] = not task or bool(wanted.search(line))
+            below[pod] = not task or bool(names_it.search(line))
         if below.get(pod, not task):
             yield pod, line
 

@@ -49,7 +49,7 @@ def output_inside(spec: Json) -> str:
         return ""
     for pattern in patterns:
         if apart.would_match(pattern, f"{output}/{_ANY_NAME}"):
-            return f"the output {output!r} lies in the input {pattern!r}: the next run would read it"
+            return apart.inside(pattern, output)
     return ""
 
 

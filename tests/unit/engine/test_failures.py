@@ -79,6 +79,17 @@ def test_sys_exit_in_user_code_fails_the_attempt_only():
     assert told(run, emitter(mr.Sum(), emit=emit), ["x"]).message == "map called sys.exit(3)"
 
 
+def test_sys_exit_outside_of_the_methods_is_told_with_the_line_that_called_it():
+    try:
+        raise SystemExit(3)
+    except SystemExit as error:
+        info = describe(error)
+    assert (info.kind, info.reason) == ("user", "UserCodeFailed")
+    assert info.message == "the program called sys.exit(3)"
+    assert "raise SystemExit(3)" in info.traceback
+    assert info.traceback.endswith("SystemExit: 3\n")
+
+
 class Own(BaseException):
     pass
 

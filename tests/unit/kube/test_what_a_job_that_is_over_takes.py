@@ -40,6 +40,6 @@ def test_of_the_texts_of_failures_as_much_is_kept_as_is_shown():
         wall=1.0,
     )
     told = JobStatus(phase="Failed", last_failures=(failure,) * 5, start_wall=1.0)
-    kept = status.kept(told)
+    kept = status.slimmed(told)
     assert status.patch(kept, 1, {}) == status.patch(told, 1, {})
     assert len(msgspec.json.encode(kept)) < len(msgspec.json.encode(told)) / 4

@@ -83,7 +83,7 @@ def test_a_page_that_comes_twice_changes_nothing():
 def test_of_more_than_there_is_room_for_the_rest_is_made_again(monkeypatch):
     job, worker = mapped(page=2)
     job.restart_master()
-    largest = max(map(adoption._size, worker.held()))
+    largest = max(map(adoption.size, worker.held()))
     monkeypatch.setattr(adoption, "MOST_OFFERED", 3 * largest)
     job.settle()
     assert worker.held_seen == 5
@@ -107,4 +107,4 @@ def test_long_texts_of_an_announced_output_count():
     _, worker = mapped()
     output = worker.held()[0]
     long = msgspec.structs.replace(output, key_at="x" * 10_000)
-    assert adoption._size(long) - adoption._size(output) == 10_000 - len(output.key_at)
+    assert adoption.size(long) - adoption.size(output) == 10_000 - len(output.key_at)

@@ -6,6 +6,7 @@ from tests.support.master_builder import JobUnderTest
 SOON = 30
 """Seconds after which what hangs was cancelled and charged: the time-out of 10 s, a lease and a beat."""
 WRITTEN_OFF = 4 * 15 + 2
+"""Seconds after which such a worker is replaced: four leases, and two beats."""
 
 
 def job_with_a_slot_that_cannot_be_ended(**changes):

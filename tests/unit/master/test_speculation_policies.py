@@ -4,7 +4,7 @@ import pytest
 
 from mapreduce_operator.core import policies
 from mapreduce_operator.core.pace import KEPT, Pace
-from mapreduce_operator.core.policies import Candidate
+from mapreduce_operator.core.policies import BackupCandidate
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_backups_take_one_slot_or_a_tenth_of_them(slots, running, more):
     ("candidates", "number"),
     [
         # Another node comes before an idle worker of the same node.
-        ([Candidate(1, 0, "a", False), Candidate(2, 3, "b", False)], 2),
+        ([BackupCandidate(1, 0, "a", False), BackupCandidate(2, 3, "b", False)], 2),
         # A worker that is not slow itself comes before one that is.
-        ([Candidate(1, 0, "b", True), Candidate(2, 3, "c", False)], 2),
+        ([BackupCandidate(1, 0, "b", True), BackupCandidate(2, 3, "c", False)], 2),
         # Then the least busy one.
-        ([Candidate(1, 2, "b", False), Candidate(2, 1, "b", False), Candidate(3, 1, "c", False)], 2),
+        ([BackupCandidate(1, 2, "b", False), BackupCandidate(2, 1, "b", False), BackupCandidate(3, 1, "c", False)], 2),
         # Where all are on one node, any of them.
-        ([Candidate(4, 1, "a", False), Candidate(5, 0, "a", False)], 5),
+        ([BackupCandidate(4, 1, "a", False), BackupCandidate(5, 0, "a", False)], 5),
         # A worker whose node nobody knows may be elsewhere.
-        ([Candidate(1, 0, "a", False), Candidate(2, 0, "", False)], 2),
+        ([BackupCandidate(1, 0, "a", False), BackupCandidate(2, 0, "", False)], 2),
     ],
 )
 def test_a_backup_runs_on_another_node_where_there_is_one(candidates, number):

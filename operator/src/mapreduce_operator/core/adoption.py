@@ -25,7 +25,9 @@ MOST_OFFERED: Final = 128 << 20
 As much as the outputs of the largest plan take; what is beyond it counts as not named, and is made again.
 """
 _BARE: Final = 500
-"""Bytes that one takes beside its texts, about."""
+"""Bytes that an announced output takes beside its texts, about."""
+_TEXT: Final = 64
+"""Bytes that a text takes beside its letters, about."""
 
 
 def take_over(book: Book, worker: Worker) -> None:
@@ -72,6 +74,7 @@ def hear(book: Book, worker: Worker, body: Exchange) -> None:
     """Take in a page of held outputs, where it goes on from what is here."""
     if body.held_from > worker.held_seen:
         return
+    # More than it said that it has is not looked at: it would have no end.
     new = body.held[worker.held_seen - body.held_from :][: max(0, worker.held_total - worker.held_seen)]
     if not new:
         return
@@ -85,19 +88,19 @@ def _offer(book: Book, worker: Worker, new: Iterable[MapOutput]) -> None:
     room = MOST_OFFERED - sum(other.offered_size for other in book.registry.alive())
     for output in new:
         worker.held_seen += 1
-        size = _size(output)
-        if size <= room:
-            room -= size
-            worker.offered_size += size
+        needed = size(output)
+        if needed <= room:
+            room -= needed
+            worker.offered_size += needed
             worker.offered_held.append(output)
 
 
-def _size(output: MapOutput) -> int:
+def size(output: MapOutput) -> int:
     """Return about how many bytes an announced output takes here."""
     texts = [output.checksum, output.key_at, *output.counters]
     for record in output.bad:
         texts += [record.file, record.message, record.record, record.traceback]
-    return _BARE + sum(len(text) + 64 for text in texts)
+    return _BARE + sum(len(text) + _TEXT for text in texts)
 
 
 def _drop_missing(book: Book, worker: Worker, held: list[MapOutput]) -> None:

@@ -29,6 +29,7 @@ def advance(book: Book, kind: Literal["map", "reduce"]) -> None:
         return
     candidates = [worker for worker in book.registry.alive("worker") if worker.takes_work and not worker.runs_alone]
     empty = [worker for worker in candidates if is_empty(book, worker)]
+    # So many that, beside those that were moved away from a worker, there is one for each.
     left = table.ready_alone(book.now, book.journal.written, most=len(empty) + len(book.avoid))
     for worker in empty[: len(left)]:
         index = left.pop(_choice(book, kind, left, worker))

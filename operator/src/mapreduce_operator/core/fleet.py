@@ -236,7 +236,7 @@ def _replace_stuck(book: Book) -> None:
         found = stuck.oldest(book, worker)
         if found is None or worker.role != "worker":
             continue
-        verdict = policies.unended(str(found[0]), found[1], book.spec.timing.lease)
+        verdict = policies.stuck(str(found[0]), found[1], book.spec.timing.lease)
         if verdict is not None:
             lose(book, worker, verdict.reason, verdict.message)
 

@@ -37,9 +37,9 @@ def _states_are_counted(book: Book) -> Iterator[str]:
         actual = [sum(1 for state in table.state if state == wanted) for wanted in TaskState]
         if actual != table.counts:
             yield f"{kind}: counted {table.counts}, are {actual}"
-        alone = sum(1 for index in table.alone if table.is_in(index, TaskState.WAITING))
-        if alone != table.waiting_alone:
-            yield f"{kind}: counted {table.waiting_alone} that wait to run alone, are {alone}"
+        waiting = sum(1 for index in table.alone if table.is_in(index, TaskState.WAITING))
+        if waiting != table.waiting_alone:
+            yield f"{kind}: counted {table.waiting_alone} that wait to run alone, are {waiting}"
 
 
 def _live_attempts_agree_with_their_workers(book: Book) -> Iterator[str]:
@@ -167,9 +167,9 @@ def _waiting_maps_get_room(book: Book) -> Iterator[str]:
         yield f"map-{large[0]} waits for a worker of its own, though one is empty"
     if large and any(scheduling.waiting_reduces(book, reserved=True)):
         yield "a worker is kept free for a map that runs alone, and a reduce waits there for it"
-    stuck = len(list(scheduling.waiting_reduces(book)))
-    if not free and stuck and scheduling.being_preempted(book) < waiting:
-        yield f"{waiting} maps wait, {stuck} reduces wait for them, and too few make room"
+    waiting_reduces = len(list(scheduling.waiting_reduces(book)))
+    if not free and waiting_reduces and scheduling.being_preempted(book) < waiting:
+        yield f"{waiting} maps wait, {waiting_reduces} reduces wait for them, and too few make room"
 
 
 def _nothing_runs_too_early(book: Book) -> Iterator[str]:

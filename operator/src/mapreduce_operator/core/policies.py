@@ -20,8 +20,10 @@ COMPLAINTS: Final = 3
 """Distinct reduce attempts that must complain of a map output before it counts as lost."""
 UNREADABLE: Final = 3
 """Times that map outputs of a worker counted as lost, from which on the worker is replaced."""
-UNENDED_LEASES: Final = 4
+STUCK_LEASES: Final = 4
 """Leases that a worker has to end an attempt which was cancelled; one that can be killed is gone within a second."""
+STUCK_TOLD_LEASES: Final = 1
+"""Leases after which people are told, and no task waits for such a worker."""
 SUSPECT: Final = 4
 """Workers lost with the same task running, from which on people are told of it, at each power of two."""
 STORAGE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -52,6 +54,17 @@ class Verdict(msgspec.Struct, frozen=True):
     action: Literal["retry", "rerun", "move", "fail", "back_up", "replace"]
     reason: str
     message: str
+
+
+class BackupCandidate(msgspec.Struct, frozen=True):
+    """A worker that can take a backup; `number` is the master's for it, `node` empty where that is not known."""
+
+    number: int
+    attempts: int
+    """How many it has."""
+    node: str
+    is_slow: bool
+    """Whether one of its own attempts is slow."""
 
 
 def user_failure(task: str, error: ErrorInfo, count: int, limits: Limits, *, seen_elsewhere: bool) -> Verdict:
@@ -124,9 +137,11 @@ def holder(times: int) -> Verdict | None:
     return Verdict("replace", "SegmentUnreadable", f"others could not read from it {times} times")
 
 
-def unended(attempt: str, seconds: float, lease: float) -> Verdict | None:
-    """Judge a worker that has not ended an attempt `seconds` after it was told to: from some time on it is replaced."""
-    if seconds <= UNENDED_LEASES * lease:
+def stuck(attempt: str, seconds: float, lease: float) -> Verdict | None:
+    """Judge a worker that names an attempt still, `seconds` after it first did so though it was told to end it: from
+    some time on it is replaced.
+    """
+    if seconds <= STUCK_LEASES * lease:
         return None
     message = f"{attempt} was cancelled {seconds:.0f} s ago and its process still runs: it cannot be killed"
     return Verdict("replace", "SlotStuck", message)
@@ -223,23 +238,12 @@ def backups_allowed(slots: int, running: int) -> int:
     return max(0, max(1, int(BACKUP_SHARE * slots)) - running)
 
 
-class Candidate(msgspec.Struct, frozen=True):
-    """A worker that can take a backup; `number` is the master's for it, `node` empty where that is not known."""
-
-    number: int
-    attempts: int
-    """How many it has."""
-    node: str
-    is_slow: bool
-    """Whether one of its own attempts is slow."""
-
-
-def worker_of_backup(node: str, candidates: Sequence[Candidate]) -> int:
+def worker_of_backup(node: str, candidates: Sequence[BackupCandidate]) -> int:
     """Return the number of the worker that gets a backup of an attempt on `node`: elsewhere, and not where things are
     slow. `candidates`: at least one; one whose node is not known is as good as one on another node.
     """
 
-    def order(candidate: Candidate) -> tuple[bool, bool, int, int]:
+    def order(candidate: BackupCandidate) -> tuple[bool, bool, int, int]:
         same_node = bool(node) and node == candidate.node
         return same_node, candidate.is_slow, candidate.attempts, candidate.number
 

@@ -23,6 +23,14 @@ LOOK: Final = 0.5
 """Seconds between two looks at what runs."""
 
 
+class _Slow(msgspec.Struct, frozen=True):
+    """A slow attempt: how many times what is usual it takes, and what is said of it."""
+
+    attempt: Attempt
+    times: float
+    message: str
+
+
 def advance(book: Book) -> None:
     """Give backups to the slowest attempts of the phase, as far as there is room."""
     if not book.spec.speculation or book.now < book.next_look or not book.grace_over:
@@ -56,14 +64,6 @@ def _has_room(book: Book, table: TaskTable) -> bool:
     if table.kind == "map":
         return book.input_gateway is not None
     return book.tasks["map"].done and not book.outputs.orphans
-
-
-class _Slow(msgspec.Struct, frozen=True):
-    """A slow attempt: how many times what is usual it takes, and what is said of it."""
-
-    attempt: Attempt
-    times: float
-    message: str
 
 
 def _slowest(book: Book, table: TaskTable) -> list[_Slow]:
@@ -116,7 +116,7 @@ def _allowed(book: Book) -> int:
 def _elsewhere(book: Book, attempt: Attempt) -> Worker | None:
     """Return who can run the backup of an attempt: another worker with a free slot, if there is one."""
     candidates = [
-        policies.Candidate(worker.number, len(worker.attempts), worker.node, _is_slow(worker))
+        policies.BackupCandidate(worker.number, len(worker.attempts), worker.node, _is_slow(worker))
         for worker in scheduling.idle(book)
         if worker is not attempt.worker
     ]

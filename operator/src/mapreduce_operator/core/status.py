@@ -45,8 +45,7 @@ def make(book: Book) -> JobStatus:
     """Return the status as it is now."""
     ready = book.registry.ready
     moves = book.state in (JobState.MAPPING, JobState.REDUCING) and ready > 0
-    hindered = _missing_gateway(book) or _store_trouble(book) or stuck.told(book) if moves else waiting_for(book)
-    waits = "" if book.over else hindered
+    waits = "" if book.over else _hindrance(book) if moves else waiting_for(book)
     _set_conditions(book, ready)
     return JobStatus(
         phase=_PHASES[book.state],
@@ -162,6 +161,11 @@ def waiting_for(book: Book) -> str:
     if reason:
         return f"{reason}: {message}"
     return _store_trouble(book) or _missing(book)
+
+
+def _hindrance(book: Book) -> str:
+    """Return what keeps a job that moves from moving faster."""
+    return _missing_gateway(book) or _store_trouble(book) or stuck.told(book)
 
 
 def _missing_worker(book: Book) -> tuple[str, str]:

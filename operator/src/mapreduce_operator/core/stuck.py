@@ -8,6 +8,7 @@ worker never empty, so `fleet.py` gives such a worker up. Neighbours: `exchange.
 from __future__ import annotations
 
 from mapreduce.ids import AttemptId
+from mapreduce_operator.core import policies
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.workers import Worker
 
@@ -35,9 +36,9 @@ def oldest(book: Book, worker: Worker) -> tuple[AttemptId, float] | None:
 
 
 def is_stuck(book: Book, worker: Worker) -> bool:
-    """Tell whether a worker has not ended something for longer than a lease: it may never be empty again."""
+    """Tell whether a worker has not ended something for so long that it may never be empty again."""
     found = oldest(book, worker)
-    return found is not None and found[1] > book.spec.timing.lease
+    return found is not None and found[1] > policies.STUCK_TOLD_LEASES * book.spec.timing.lease
 
 
 def told(book: Book) -> str:

@@ -62,7 +62,7 @@ class Worker:
         self._begin_untold()
 
     def _begin_empty(self) -> None:
-        """What it runs and holds."""
+        """Set what it runs and holds."""
         self.attempts: dict[AttemptId, Attempt] = {}
         self.unwanted: dict[AttemptId, int] = {}
         """What it runs and nobody knows, each with the answer that cancelled it, 0 before."""
@@ -80,7 +80,7 @@ class Worker:
         self.taken_over = False
 
     def _begin_untold(self) -> None:
-        """What it was told, and what was noticed of it."""
+        """Set what it was told, and what was noticed of it."""
         self.locations_seen = 0
         self.told_address = ""
         self.journal_sent = 0

@@ -32,6 +32,7 @@ ACCEPTED_SECONDS: Final = 600.0
 PATIENCE: Final = 3.0
 """Seconds for which such a token's holder waits for the API server's answer: it may be that none comes."""
 REMEMBERED: Final = 10_000
+"""Tokens of which something is remembered, of each sort, at most."""
 Kept = TypeVar("Kept", bound=tuple[float, object])
 _POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 _POD_UID: Final = "authentication.kubernetes.io/pod-uid"

@@ -104,9 +104,10 @@ class Jobs:
             try:
                 await self._list(namespace)
             except (Forbidden, NotFound) as error:
-                self._is_refused(namespace, refused := error)
+                refused = error
+                self._note_refused(namespace, error)
             else:
-                self._is_listed(namespace)
+                self._note_listed(namespace)
         if refused is not None and set(self._trouble) == set(self._all()):
             raise refused
         self._listed = began
@@ -132,14 +133,14 @@ class Jobs:
         for uid in present & set(self._jobs):
             self._jobs[uid].pods_listed(pods_of[uid], began)
 
-    def _is_refused(self, namespace: str, error: ApiError) -> None:
+    def _note_refused(self, namespace: str, error: ApiError) -> None:
         if namespace not in self._trouble:
             _log.error(
                 "namespace %s cannot be listed, its jobs are left as they are known: %s", namespace or "(all)", error
             )
         self._trouble[namespace] = str(error)
 
-    def _is_listed(self, namespace: str) -> None:
+    def _note_listed(self, namespace: str) -> None:
         if self._trouble.pop(namespace, None) is not None:
             _log.warning("namespace %s can be listed again", namespace or "(all)")
 

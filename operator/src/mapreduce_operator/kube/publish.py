@@ -28,9 +28,9 @@ INTERVAL: Final = 1.0
 """Seconds between two patches of one job's status."""
 RETRY: Final = 2.0
 CONFLICT_TRIES: Final = 3
-"""Tries of a status that meets a conflict: where the uid is not that of the job, it is another of its name."""
+"""Tries of a status that meets a conflict, after which the object counts as another job of this name."""
 REJECTED_TRIES: Final = 3
-"""Tries of a status that the API server takes for nonsense, after which the least of it is sent."""
+"""Tries of a status that the API server refuses, after which the least of it is sent."""
 DEFECT_TRIES: Final = 3
 """Tries of what cannot be sent for a defect of ours, before it is dropped."""
 
@@ -73,7 +73,7 @@ class Publisher:
 
     def set_status(self, new: JobStatus) -> None:
         """Show this status soon; one that was not sent yet is skipped."""
-        self._status = self.latest = status.kept(new)
+        self._status = self.latest = status.slimmed(new)
         if status.is_final(new):
             self._final.set()
         self._wake()
@@ -150,6 +150,7 @@ class Publisher:
     async def _send_events(self) -> None:
         self._events.refill(self._clock())
         if self._final.is_set():
+            # The job is over, and what is held back tells why.
             self._events.release()
         while self._events.due:
             self._at_events = True

@@ -105,24 +105,24 @@ def _fits(body: Json) -> bool:
     return len(msgspec.json.encode(body)) <= MAX_BYTES
 
 
-def kept(status: JobStatus) -> JobStatus:
+def slimmed(status: JobStatus) -> JobStatus:
     """Return the status without the middle of texts that nobody is shown: it is kept for as long as the job exists."""
-    limit = _TRACEBACKS[0]
-
-    def slim(text: str) -> str:
-        return text if len(text) <= 2 * limit else text[:limit] + text[-limit:]
-
     failures = (
         msgspec.structs.replace(
             failure,
-            message=slim(failure.message),
-            where=slim(failure.where),
-            traceback=slim(failure.traceback),
-            output=slim(failure.output),
+            message=_slim(failure.message),
+            where=_slim(failure.where),
+            traceback=_slim(failure.traceback),
+            output=_slim(failure.output),
         )
         for failure in status.last_failures
     )
     return msgspec.structs.replace(status, last_failures=tuple(failures))
+
+
+def _slim(text: str) -> str:
+    limit = _TRACEBACKS[0]
+    return text if len(text) <= 2 * limit else text[:limit] + text[-limit:]
 
 
 def failed(reason: str, message: str, wall: float, last: JobStatus | None = None) -> JobStatus:

@@ -18,6 +18,7 @@ _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
 def pack(pair: Any) -> bytes:
     """Return a pair (key, value) as it stands in a part; raises for what is no pair, or has no place in the output."""
     if type(pair) is tuple:
+        # Nearly always, and it need not be built again.
         key, value = pair
     else:
         pairs.refuse_text(pair)

@@ -15,7 +15,7 @@ from mapreduce.pairs import refuse_text
 class FirstPairs:
     """A mapper that raises `TypeError` for text in the place of a pair, in the first record that yields anything.
 
-    After that `seen` is true, and the mapper itself does.
+    After that `seen` is true, and who calls may take the mapper itself.
     """
 
     def __init__(self, mapper: Callable[[Any], Any]) -> None:

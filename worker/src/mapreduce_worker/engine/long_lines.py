@@ -62,13 +62,13 @@ def shortened(chunks: Generator[bytes], limit: int) -> Iterator[Chunk]:
 
 
 def whole(chunk: Chunk) -> bytes:
-    """Return a chunk where there can be no gap."""
+    """Return a chunk where there can be no gap; raises `SystemFault` for one."""
     if isinstance(chunk, Gap):
         raise SystemFault(f"{chunk.size} bytes of the input are left out where they are needed")
     return chunk
 
 
-def bound(name: str, offset: int, size: int, limit: int) -> None:
+def require_skippable(name: str, offset: int, size: int, limit: int) -> None:
     """Raise `RecordRefused` for a line, which begins at `offset`, with so many bytes that it is not skipped."""
     if size > limit + BEYOND:
         raise endless(name, offset, limit)

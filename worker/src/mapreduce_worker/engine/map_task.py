@@ -99,10 +99,11 @@ class MapRun:
         if options.skip_bad_records:
             mapper = quarantine.skipping(mapper, self._admit(), self.quarantine, self._records, self._user)
         paired = sorted_values.paired if self._job.sort_values else _unchanged
-        self._first = FirstPairs(mapper)
-        self._rest = paired(mapper)
+        self._first_pairs = FirstPairs(mapper)
+        self._plain = paired(mapper)
+        # Quarantine looks at every pair; where there are keys only, text is what is wanted.
         looks = not (options.skip_bad_records or self._keys_only())
-        self._mapper = paired(self._first) if looks else self._rest
+        self._mapper = paired(self._first_pairs) if looks else self._plain
         guard = sorted_values.PairGuard if self._job.sort_values else tables.KeyGuard
         self._guard = guard(self._records.where)
         self._divider = partitions.Divider(self._user, options.partitions)
@@ -155,8 +156,8 @@ class MapRun:
 
     def _consume(self, part: Iterator[Any]) -> None:
         self._table.consume(self._mapper, part)
-        if self._first.seen:
-            self._mapper = self._rest
+        if self._first_pairs.seen:
+            self._mapper = self._plain
 
     # --- sorted runs ------------------------------------------------------------------
 

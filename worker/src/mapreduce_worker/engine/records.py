@@ -179,7 +179,7 @@ def whole_lines(
             # The rest of a line that is left out.
             length, data = _of_line(chunk)
             offset += length
-            long_lines.bound(name, refused, offset - refused, limit)
+            long_lines.require_skippable(name, refused, offset - refused, limit)
             if not data:
                 continue
             refused, offset, data = None, offset + 1, data[1:]
@@ -195,7 +195,7 @@ def whole_lines(
         # One byte more, as it may be a carriage return that a line feed follows.
         if size > limit + 1:
             refuse(long_lines.too_long(name, offset, limit), name, offset, _beginning(held, limit))
-            long_lines.bound(name, offset, size, limit)
+            long_lines.require_skippable(name, offset, size, limit)
             refused = offset
             offset += size
             held, size = [], 0
@@ -226,7 +226,7 @@ def _within(name: str, offset: int, raw: bytes, limit: int, refuse: Refuse) -> I
                 if at > begin:
                     yield offset + begin, raw[begin:at]
                 refuse(long_lines.too_long(name, offset + at, limit), name, offset + at, line[:limit])
-                long_lines.bound(name, offset + at, len(line), limit)
+                long_lines.require_skippable(name, offset + at, len(line), limit)
                 begin = at + len(line) + 1
             at += len(line) + 1
     if begin < len(raw):

@@ -33,10 +33,7 @@ def require_apart(root_input: Path, root_output: Path, spec: JobSpec, listing: S
         _require_kept(root_input, root_output, output, listing)
     for pattern in spec.inputs:
         if any(would_match(pattern, f"{output}/{made}") for made in _made(spec)):
-            raise OutputInside(
-                f"the output {spec.output!r} is inside its own input {pattern!r}, which would have it the next time: "
-                "choose an output beside it"
-            )
+            raise OutputInside(f"{inside(pattern, spec.output)}; choose an output beside it")
 
 
 def _require_kept(root_input: Path, root_output: Path, output: str, listing: Sequence[ListedFile]) -> None:
@@ -49,6 +46,11 @@ def _require_kept(root_input: Path, root_output: Path, output: str, listing: Seq
                 f"the input {file.path!r} is inside the output {output!r}, which this job replaces: "
                 "it would be removed; choose another output"
             )
+
+
+def inside(pattern: str, output: str) -> str:
+    """Return what people are told of an output that a pattern of its own input would take."""
+    return f"the output {output!r} lies in the input {pattern!r}: the next run would read it"
 
 
 def would_match(pattern: str, path: str) -> bool:

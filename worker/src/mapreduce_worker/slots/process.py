@@ -26,7 +26,6 @@ from typing import BinaryIO, Final
 from mapreduce import paths, protocol
 from mapreduce.api import Job
 from mapreduce.ids import AttemptId
-from mapreduce.plan import FileRange
 from mapreduce_worker.core.events import (
     Broke,
     FetchedInput,
@@ -43,6 +42,7 @@ from mapreduce_worker.core.events import (
 from mapreduce_worker.engine import failure, map_part, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine.long_lines import Chunk, Gap
 from mapreduce_worker.engine.map_output import SegmentCorrupt, SegmentFile
+from mapreduce_worker.engine.map_task import Source
 from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.slots import forked, group, memory, stacks
 from mapreduce_worker.slots.leftovers import Surroundings
@@ -62,8 +62,6 @@ PROGRESS_SECONDS: Final = 0.5
 LOADED: Final = 1
 """The first mark of an attempt: the program is imported."""
 _PR_SET_PDEATHSIG: Final = 1
-
-Source = Callable[[FileRange, int], tuple[int, Iterator[Chunk]]]
 
 
 class Pipe:
