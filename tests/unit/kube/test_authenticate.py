@@ -125,14 +125,6 @@ def test_a_worker_that_is_known_is_not_refused_while_the_api_server_is_away():
         asyncio.run(known.again(Unavailable("away")))
 
 
-def test_tokens_are_forgotten_when_their_time_is_over():
-    known = Known()
-    for number in range(1, 6):
-        known.now += 150
-        asyncio.run(known.made.authenticate(f"secret {number}", "10.9.9.9"))
-    assert known.made.remembered() == 4, "those of the last ten minutes"
-
-
 def test_another_token_is_not_accepted_while_the_api_server_is_away():
     known = Known()
     known.api.faults = [Unavailable("away")]

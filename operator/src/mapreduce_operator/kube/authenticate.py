@@ -3,7 +3,8 @@
 A token counts only if it was made for our audience and is bound to a Pod that exists, that an
 operator made for a job, and whose uid it names. The address of the Pod is what the API says. While
 the API server is away, a token that it accepted a while ago is still good: the job must go on.
-Neighbours: `rpc.server` (asks at each registration), `observe.py` (reads the Pod).
+Neighbours: `rpc.server` (asks at each registration), `observe.py` (reads the Pod),
+`recent.py` (what is remembered of tokens).
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from mapreduce import words
 from mapreduce_operator.kube import observe
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, NotFound, Unavailable
 from mapreduce_operator.kube.observe import PodSeen
+from mapreduce_operator.kube.recent import Recent
 from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Identity, TokenRejected
 
 REVIEWS: Final = 16
@@ -31,9 +33,6 @@ ACCEPTED_SECONDS: Final = 600.0
 """For how long a token that was accepted counts while nobody can be asked: as long as a worker waits for its master."""
 PATIENCE: Final = 3.0
 """Seconds for which such a token's holder waits for the API server's answer: it may be that none comes."""
-REMEMBERED: Final = 10_000
-"""Tokens of which something is remembered, of each sort, at most."""
-Kept = TypeVar("Kept", bound=tuple[float, object])
 _POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 _POD_UID: Final = "authentication.kubernetes.io/pod-uid"
 
@@ -61,11 +60,10 @@ class TokenReviewAuthenticator:
         self._reviews = asyncio.Semaphore(REVIEWS)
         self._asking: Counter[str] = Counter()
         """How many tokens from each address are being looked at."""
-        self._rejected: dict[bytes, tuple[float, str]] = {}
-        """Tokens that were rejected a moment ago, by their digest: until when, and why."""
-
-        self._accepted: dict[bytes, tuple[float, Identity]] = {}
-        """Tokens that were accepted, by their digest: until when that counts without asking, and who has it."""
+        self._rejected: Recent[str] = Recent(REJECTED_SECONDS)
+        """Why tokens were rejected a moment ago."""
+        self._accepted: Recent[Identity] = Recent(ACCEPTED_SECONDS)
+        """Who has tokens that were accepted."""
 
     async def authenticate(self, token: str, remote: str) -> Identity:
         """Return who holds the token; raises `TokenRejected` or `AuthenticationUnavailable`.
@@ -74,8 +72,8 @@ class TokenReviewAuthenticator:
         server do is bounded, and a token that was rejected is rejected again without asking.
         """
         digest = hashlib.sha256(token.encode(errors="surrogateescape")).digest()
-        until, why = self._rejected.get(digest, (0.0, ""))
-        if until > self._clock():
+        why = self._rejected.get(digest, self._clock())
+        if why is not None:
             raise TokenRejected(why)
         if self._asking[remote] >= REVIEWS_OF_ONE:
             raise AuthenticationUnavailable(f"too many tokens from {remote} are being looked at")
@@ -86,8 +84,8 @@ class TokenReviewAuthenticator:
         except TimeoutError:
             return self._known(digest, AuthenticationUnavailable("the API server does not answer"))
         except TokenRejected as error:
-            self._accepted.pop(digest, None)
-            _keep(self._rejected, digest, (self._clock() + REJECTED_SECONDS, str(error)), self._clock())
+            self._accepted.forget(digest)
+            self._rejected.put(digest, str(error), self._clock())
             raise
         except AuthenticationUnavailable as error:
             # Only where the API server is away: one that answers has the last word.
@@ -95,20 +93,16 @@ class TokenReviewAuthenticator:
                 raise
             return self._known(digest, error)
         else:
-            _keep(self._accepted, digest, (self._clock() + ACCEPTED_SECONDS, identity), self._clock())
+            self._accepted.put(digest, identity, self._clock())
             return identity
         finally:
             self._asking[remote] -= 1
             if not self._asking[remote]:
                 del self._asking[remote]
 
-    def remembered(self) -> int:
-        """Return how many tokens something is remembered of."""
-        return len(self._accepted) + len(self._rejected)
-
     def _known(self, digest: bytes, away: AuthenticationUnavailable) -> Identity:
-        until, identity = self._accepted.get(digest, (0.0, None))
-        if identity is None or until <= self._clock() or self._namespace_of(identity.job_uid) is None:
+        identity = self._accepted.get(digest, self._clock())
+        if identity is None or self._namespace_of(identity.job_uid) is None:
             raise away
         return identity
 
@@ -145,20 +139,6 @@ class TokenReviewAuthenticator:
             raise AuthenticationUnavailable(f"no job with the uid {seen.job_uid} is run here now")
         if namespace != seen.namespace:
             raise TokenRejected(f"Pod {seen.worker.name} is not in the namespace of its job")
-
-
-def _keep(remembered: dict[bytes, Kept], digest: bytes, what: Kept, now: float) -> None:
-    """Remember something of a token; what is out of date is forgotten, and the oldest where there are too many.
-
-    All of one dictionary hold equally long, so that the oldest are the first.
-    """
-    remembered.pop(digest, None)
-    while remembered:
-        oldest = next(iter(remembered))
-        if len(remembered) < REMEMBERED and remembered[oldest][0] > now:
-            break
-        del remembered[oldest]
-    remembered[digest] = what
 
 
 def _bound_pod(review: JsonObject, remote: str) -> tuple[str, str, str]:
