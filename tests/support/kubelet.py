@@ -93,7 +93,7 @@ class Kubelet:
         return "\n".join(told)
 
     def close(self) -> None:
-        """End every process; raises what went wrong meanwhile."""
+        """End every process, and let every Pod go; raises what went wrong meanwhile."""
         self._stop.set()
         self._thread.join(PATIENCE)
         if self._thread.is_alive():
@@ -104,6 +104,10 @@ class Kubelet:
                 running.process.wait()
         if self._error is not None:
             raise self._error
+        # One that stayed bound to a node without its kubelet could never go: who drains the node would wait for it.
+        for pod in self._listed():
+            if pod["spec"].get("nodeName"):
+                self._try("DELETE", f"{path_of(pod)}?gracePeriodSeconds=0")
 
     def _run(self) -> None:
         while not self._stop.wait(0.1):
@@ -114,8 +118,7 @@ class Kubelet:
                 return
 
     def _look(self) -> None:
-        listed = self._server.request("GET", f"/api/v1/pods?labelSelector={SELECTOR}")["items"]
-        present = {pod["metadata"]["uid"]: pod for pod in listed if pod["metadata"]["namespace"] in self._namespaces}
+        present = {pod["metadata"]["uid"]: pod for pod in self._listed()}
         for uid, pod in present.items():
             if uid in self._pods:
                 continue
@@ -126,6 +129,11 @@ class Kubelet:
                 self._try("DELETE", f"{path_of(pod)}?gracePeriodSeconds=0")
         for uid, running in list(self._pods.items()):
             self._follow(running, present.get(uid))
+
+    def _listed(self) -> list[dict[str, Any]]:
+        """Return the Pods of the kubelet's namespaces, bound or not."""
+        pods = self._server.request("GET", f"/api/v1/pods?labelSelector={SELECTOR}")["items"]
+        return [pod for pod in pods if pod["metadata"]["namespace"] in self._namespaces]
 
     def _start(self, pod: dict[str, Any]) -> None:
         metadata, spec = pod["metadata"], pod["spec"]

@@ -76,3 +76,9 @@ def test_a_pod_whose_binding_or_status_was_not_answered_runs_all_the_same(tmp_pa
     assert [running.pod["metadata"]["name"] for running in kubelet._pods.values()] == ["w-0"]
     assert [called for called in kubelet.called if called == ("POST", "binding")] == [("POST", "binding")]
     kubelet.close()
+
+
+def test_a_kubelet_that_ends_lets_its_bound_pods_go_as_no_other_would(tmp_path):
+    kubelet = Bystander(tmp_path, pod(bound=True))
+    kubelet.close()
+    assert kubelet.called == [("DELETE", "w-0?gracePeriodSeconds=0")]
