@@ -12,6 +12,7 @@ from mapreduce.spec import JobSpec
 from mapreduce_operator.core.events import Command, Event, Instant, Outcome, StartWorker, StopWorker, Ticked
 from mapreduce_operator.kube import observe
 from mapreduce_operator.kube.client import Ref
+from mapreduce_operator.kube.existing import Existing
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.reconcile import Job
 from mapreduce_operator.kube.running import Shared
@@ -70,6 +71,8 @@ class World:
         self.registry = Registry()
         self.exist: list[tuple[str, ...]] = [(UID,)]
         """What one look after the other finds; the last one stays."""
+        self.unread = ""
+        """What those looks could not look into."""
 
     def make_core(self, spec: JobSpec, resumed: bool, first_incarnation: int) -> Core:
         """Make one that notes."""
@@ -78,9 +81,9 @@ class World:
         self.resumed.append(resumed)
         return self.cores[-1]
 
-    async def find(self) -> tuple[str, ...]:
-        """Return the uids of the jobs that exist."""
-        return self.exist.pop(0) if len(self.exist) > 1 else self.exist[0]
+    async def find(self) -> Existing:
+        """Return the jobs that exist."""
+        return Existing(frozenset(self.exist.pop(0) if len(self.exist) > 1 else self.exist[0]), self.unread)
 
     async def latest_epoch(self) -> int:
         """Return the newest epoch."""

@@ -122,6 +122,18 @@ def test_an_output_inside_the_input_is_wrong(no_cluster, tmp_path):
     assert ("wrong", "the output 'in/out' lies in the input 'in': the next run would read it") in findings(path)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said"), [("*/*/output.jsonl", True), ("*/*/output.tsv", False), ("*/*/data", False)]
+)
+def test_whether_a_pattern_takes_the_output_goes_by_the_files_that_the_job_makes(no_cluster, tmp_path, pattern, said):
+    volume = {"persistentVolumeClaim": {"claimName": "data"}}
+    output = {"path": "in/out", "volume": volume, "format": "Jsonl"}
+    path = resource(tmp_path, input={"paths": [pattern], "volume": volume}, output=output)
+    wrong = f"the output 'in/out' lies in the input '{pattern}': the next run would read it"
+    assert (("wrong", wrong) in findings(path)) is said
+    assert run("validate", path).exit_code == (2 if said else 0)
+
+
 def test_a_program_in_a_config_map_of_the_file_is_loaded(no_cluster, tmp_path):
     data = {"job.py": PROGRAM, "stopwords.txt": "a\n"}
     source = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "source"}, "data": data}

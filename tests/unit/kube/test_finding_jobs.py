@@ -15,12 +15,12 @@ def test_a_job_that_no_watch_has_told_of_yet_is_found():
     async def go():
         world = World(body())
         jobs = Jobs(world.shared(), ("team",))
-        assert await jobs.find() == {UID}
+        assert (await jobs.find()).uids == {UID}
         world.api.objects[Ref(JOB.resource, "team", "new")] = body(metadata={"name": "new", "uid": "made-now"})
         world.api.objects[Ref(JOB.resource, "elsewhere", "x")] = body(metadata={"name": "x", "uid": "not-ours"})
-        assert await jobs.find() == {UID, "made-now"}
+        assert (await jobs.find()).uids == {UID, "made-now"}
         del world.api.objects[JOB]
-        assert await jobs.find() == {"made-now"}
+        assert (await jobs.find()).uids == {"made-now"}
 
     asyncio.run(go())
 

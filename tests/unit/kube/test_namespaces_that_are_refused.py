@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from mapreduce import words
+from mapreduce_operator.core.events import JobsFound
 from mapreduce_operator.kube.client import Ref
 from mapreduce_operator.kube.errors import Forbidden, NotFound, Unavailable
+from mapreduce_operator.kube.existing import Looks
 from mapreduce_operator.kube.jobs import Jobs
 from tests.support.fake_api import FakeApi
 from tests.support.followed_job import World, settled
@@ -110,14 +112,30 @@ def test_where_every_namespace_is_refused_or_nobody_answers_nothing_was_listed()
     asyncio.run(go())
 
 
-def test_nobody_is_found_dead_while_a_namespace_cannot_be_looked_into():
+async def answers(two, *uids):
+    """Return what a core that asks for these is told without waiting."""
+    told = []
+    looks = Looks(two.jobs.find, told.append)
+    looks.begin(uids)
+    await settled()
+    await looks.close()
+    return told
+
+
+def test_while_a_namespace_cannot_be_looked_into_nobody_is_found_dead_and_who_is_seen_elsewhere_lives():
     async def go():
         two = Two()
         two.submit("a", "old")
         two.api.refused["b"] = Forbidden("no right")
-        with pytest.raises(Forbidden):
-            await two.jobs.find()
+        found = await two.jobs.find()
+        assert (found.uids, "namespace b could not be listed: no right" in found.unread) == ({"a-old"}, True)
+        assert await answers(two, "a-old") == [JobsFound(("a-old",), ())]
+        assert await answers(two, "a-old", "gone") == [JobsFound(("a-old",), ())]
+        assert await answers(two, "gone") == []
         two.api.refused.clear()
-        assert await two.jobs.find() == {"a-old"}
+        assert await answers(two, "a-old", "gone") == [JobsFound(("a-old",), ("gone",))]
+        two.api.refused["a"] = Unavailable("away")
+        with pytest.raises(Unavailable):
+            await two.jobs.find()
 
     asyncio.run(go())

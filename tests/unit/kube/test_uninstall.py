@@ -7,7 +7,7 @@ import pytest
 from mapreduce import words
 from mapreduce_operator.kube import uninstall
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import ApiError, Conflict
+from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden
 from tests.support.fake_api import FakeApi, HeldLease
 from tests.support.kube_objects import body, pod
 
@@ -74,3 +74,39 @@ def test_a_job_that_was_being_deleted_goes_with_its_finalizer(monkeypatch):
     asyncio.run(api.delete(JOB))
     asyncio.run(uninstall.run(api, Granted(), ("team",), ("system", "mapreduce-operator")))
     assert api.objects[JOB]["metadata"]["finalizers"] == []
+
+
+class Closed(Contested):
+    """Answers no LIST of some namespaces."""
+
+    def __init__(self, *closed):
+        super().__init__(0)
+        self.closed = closed
+
+    async def each(self, ref, selector="", page=0):
+        if ref.namespace in self.closed:
+            raise Forbidden("no right", status=403)
+        async for found in super().each(ref, selector, page):
+            yield found
+
+    async def list_all(self, ref, selector=""):
+        if ref.namespace in self.closed:
+            raise Forbidden("no right", status=403)
+        return await super().list_all(ref, selector)
+
+
+def test_a_namespace_that_is_refused_is_told_of_and_holds_no_removal_up(monkeypatch, caplog):
+    monkeypatch.setattr(uninstall, "PAUSE", 0.0)
+    api = Closed("gone")
+    asyncio.run(uninstall.run(api, Granted(), ("gone", "team"), ("system", "mapreduce-operator")))
+    assert api.objects[JOB]["metadata"]["finalizers"] == []
+    (told,) = [record.getMessage() for record in caplog.records if "cannot be listed" in record.getMessage()]
+    assert "namespace gone cannot be listed" in told
+    assert words.FINALIZER in told
+
+
+@pytest.mark.parametrize(("closed", "watched"), [(("gone", "team"), ("gone", "team")), (("",), ())])
+def test_where_no_namespace_can_be_listed_the_removal_is_stopped(monkeypatch, closed, watched):
+    monkeypatch.setattr(uninstall, "PAUSE", 0.0)
+    with pytest.raises(Forbidden):
+        asyncio.run(uninstall.run(Closed(*closed), Granted(), watched, ("system", "mapreduce-operator")))

@@ -7,21 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Final
+
+import msgspec
 
 from mapreduce_operator.core.events import JobsFound
 from mapreduce_operator.kube.errors import ApiError
 
 RETRY: Final = 2.0
+"""Seconds after a look that failed, and the least after one that could not look everywhere."""
+LONGEST_PAUSE: Final = 60.0
+"""The most seconds after a look that could not look everywhere: a right may be away for days."""
 
 _log = logging.getLogger(__name__)
 
 
-class Looks:
-    """Looks that are under way; `find` returns the uids of all jobs that exist, and may raise `ApiError`."""
+class Existing(msgspec.Struct, frozen=True):
+    """Jobs that exist, by uid. `unread`: what could not be looked into, and why; anybody may live there."""
 
-    def __init__(self, find: Callable[[], Awaitable[Collection[str]]], tell: Callable[[JobsFound], None]) -> None:
+    uids: frozenset[str]
+    unread: str = ""
+
+
+class Looks:
+    """Looks that are under way; `find` returns which jobs exist, and may raise `ApiError`."""
+
+    def __init__(self, find: Callable[[], Awaitable[Existing]], tell: Callable[[JobsFound], None]) -> None:
         self._find = find
         self._tell = tell
         self._tasks: set[asyncio.Task[None]] = set()
@@ -40,13 +52,24 @@ class Looks:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _look_for(self, uids: tuple[str, ...]) -> None:
-        """Tell which of these jobs exist by a LIST that begins now: an older one may lack a job that was made since."""
-        present: Collection[str] | None = None
-        while present is None:
+        """Tell which of these jobs exist by a LIST that begins now: an older one may lack a job that was made since.
+
+        Who is seen lives, whatever else cannot be looked into; who is seen nowhere is dead only if everything was.
+        """
+        pause = RETRY
+        while True:
             try:
-                present = await self._find()
+                found = await self._find()
             except ApiError as error:
                 _log.warning("the jobs could not be listed: %s", error)
                 await asyncio.sleep(RETRY)
-        living = tuple(uid for uid in uids if uid in present)
-        self._tell(JobsFound(living, tuple(uid for uid in uids if uid not in present)))
+                continue
+            living = tuple(uid for uid in uids if uid in found.uids)
+            if not found.unread:
+                return self._tell(JobsFound(living, tuple(uid for uid in uids if uid not in found.uids)))
+            if living:
+                # Of the others nothing is known: the core asks for them again, should they matter.
+                return self._tell(JobsFound(living, ()))
+            _log.warning("whether jobs live cannot be told: %s", found.unread)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)

@@ -17,6 +17,7 @@ from mapreduce import words
 from mapreduce_operator.kube import kept, observe, pods, resource
 from mapreduce_operator.kube.client import JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, Forbidden, InvalidSpec, NotFound
+from mapreduce_operator.kube.existing import Existing
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.reconcile import Job
 from mapreduce_operator.kube.running import Shared
@@ -43,13 +44,19 @@ class Jobs:
         self._trouble: dict[str, str] = {}
         """Namespaces that could not be listed the last time, and why."""
 
-    async def find(self) -> frozenset[str]:
-        """Return the uids of all jobs that exist, by a LIST that begins now; raises `ApiError`.
+    async def find(self) -> Existing:
+        """Return which jobs exist, by a LIST of every namespace that begins now; raises `ApiError`.
 
-        Of every namespace: who is not found counts as dead, and in one that cannot be listed anybody may live.
+        In a namespace whose LIST is refused anybody may live.
         """
-        found = [str(body["metadata"].get("uid")) for name in self._all() async for body in self._each(name)]
-        return frozenset(found)
+        found: set[str] = set()
+        unread: list[str] = []
+        for name in self._all():
+            try:
+                found.update([str(body["metadata"].get("uid")) async for body in self._each(name)])
+            except (Forbidden, NotFound) as error:
+                unread.append(f"namespace {name or '(all)'} could not be listed: {error}")
+        return Existing(frozenset(found), "; ".join(unread))
 
     def _all(self) -> tuple[str, ...]:
         return self._namespaces or ("",)

@@ -19,7 +19,7 @@ from mapreduce import words
 from mapreduce_operator.core.events import Announce, JobStatus
 from mapreduce_operator.kube import events, pods, status
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import ApiError, Conflict, LeaseLost, NotFound, Rejected, Unavailable
+from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, LeaseLost, NotFound, Rejected, Unavailable
 from mapreduce_operator.kube.event_pace import EventPace, Told
 from mapreduce_operator.kube.resource import Owner
 from mapreduce_operator.kube.writer import Writer
@@ -115,7 +115,7 @@ class Publisher:
             self._work.clear()
             try:
                 if not self._final.is_set():
-                    await self._send_status()
+                    await self._send_status_first()
                 await self._send_events()
                 if self._final.is_set():
                     await self._send_status()
@@ -165,6 +165,16 @@ class Publisher:
                 _log.warning("an Event was refused: %s", error)
             self._events.due.popleft()
 
+    async def _send_status_first(self) -> None:
+        """Send the status; if it is refused, the Events before it is tried again: they may say why."""
+        try:
+            await self._send_status()
+        except Unavailable:
+            raise
+        except ApiError:
+            await self._send_events()
+            raise
+
     async def _send_status(self) -> None:
         self._at_events = False
         pause = self._sent_at + INTERVAL - self._clock()
@@ -193,8 +203,8 @@ class Publisher:
             if self._conflicts < CONFLICT_TRIES:
                 raise
             answer = {}
-        except Rejected as error:
-            # Nobody may wait for ever for a status that cannot be written.
+        except (Rejected, Forbidden) as error:
+            # By the schema, an admission rule, or for want of the right: nobody may wait for ever for it.
             self._rejected += 1
             if self._rejected <= REJECTED_TRIES:
                 raise

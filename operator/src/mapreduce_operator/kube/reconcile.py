@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -32,7 +32,7 @@ from mapreduce_operator.core.events import (
 from mapreduce_operator.kube import inputs, leaving, objects, programs, resource, status
 from mapreduce_operator.kube.client import JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, InvalidSpec, LeaseLost, Rejected
-from mapreduce_operator.kube.existing import Looks
+from mapreduce_operator.kube.existing import Existing, Looks
 from mapreduce_operator.kube.inputs import Missing
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.publish import Publisher
@@ -52,8 +52,8 @@ _log = logging.getLogger(__name__)
 class Job:
     """Follows one resource on the master's loop; also the `Observer` of its runtime."""
 
-    def __init__(self, body: JsonObject, shared: Shared, find: Callable[[], Awaitable[Collection[str]]]) -> None:
-        """`find` looks which jobs exist now, and returns their uids; it may raise `ApiError`."""
+    def __init__(self, body: JsonObject, shared: Shared, find: Callable[[], Awaitable[Existing]]) -> None:
+        """`find` looks which jobs exist now; it may raise `ApiError`."""
         self.owner = resource.owner(body)
         self._shared = shared
         self._looks = Looks(find, self._post)

@@ -15,7 +15,7 @@ from typing import Final
 from mapreduce import words
 from mapreduce_operator.kube import kept, objects, pods, resource
 from mapreduce_operator.kube.client import Api, JsonObject, Ref
-from mapreduce_operator.kube.errors import ApiError, Conflict, NotFound
+from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, NotFound
 from mapreduce_operator.kube.lease import Lease
 from mapreduce_operator.kube.writer import Writer
 
@@ -33,6 +33,7 @@ async def run(api: Api, lease: Lease, namespaces: tuple[str, ...], deployment: t
         await api.merge_patch(Ref("deployments", *deployment, "scale"), {"spec": {"replicas": 0}})
     await lease.acquire()
     writer = Writer(api, lease)
+    namespaces = await _readable(api, namespaces or ("",))
     await _delete_pods(api, writer, namespaces)
     for _ in range(TRIES):
         held = await _held(api, namespaces)
@@ -47,11 +48,39 @@ async def run(api: Api, lease: Lease, namespaces: tuple[str, ...], deployment: t
         raise ApiError(f"these jobs still have the finalizer {words.FINALIZER}: {names}")
 
 
+async def _readable(api: Api, namespaces: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the namespaces of which jobs and Pods may be listed; raises `ApiError` where none is: nothing was done.
+
+    What is in the others stays as it is, with our finalizers, and the log says so.
+    """
+    readable: list[str] = []
+    refused: ApiError | None = None
+    for namespace in namespaces:
+        try:
+            for resource_name in ("pods", words.PLURAL):
+                async for _ in api.each(Ref(resource_name, namespace), page=1):
+                    # That there is an answer is enough.
+                    break
+        except (Forbidden, NotFound) as error:
+            refused = error
+            _log.error(
+                "namespace %s cannot be listed; its Pods, and its jobs with their finalizer %s, stay: %s",
+                namespace or "(all)",
+                words.FINALIZER,
+                error,
+            )
+        else:
+            readable.append(namespace)
+    if refused is not None and not readable:
+        raise refused
+    return tuple(readable)
+
+
 async def _held(api: Api, namespaces: tuple[str, ...]) -> list[JsonObject]:
     """Return all jobs that wait for us, without what they want: one may have more than a megabyte."""
     return [
         {"metadata": kept.of(job)["metadata"]}
-        for namespace in namespaces or ("",)
+        for namespace in namespaces
         async for job in api.each(Ref(words.PLURAL, namespace), page=PAGE)
         if objects.has_finalizer(job)
     ]

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from glob import has_magic
 from pathlib import Path
 
 from mapreduce import paths
 from mapreduce.plan import ListedFile
-from mapreduce.spec import JobSpec
+from mapreduce.spec import Compression, JobSpec, Merge, OutputFormat
 from mapreduce_worker.engine import ranges
 from mapreduce_worker.gateway.reservation import OutputInside
 
@@ -31,9 +31,8 @@ def require_apart(root_input: Path, root_output: Path, spec: JobSpec, listing: S
     output = posixpath.normpath(spec.output)
     if spec.overwrite == "replace":
         _require_kept(root_input, root_output, output, listing)
-    for pattern in spec.inputs:
-        if any(would_match(pattern, f"{output}/{made}") for made in _made(spec)):
-            raise OutputInside(f"{inside(pattern, spec.output)}; choose an output beside it")
+    if wrong := inside(spec.inputs, spec.output, spec.merge, (spec.output_format, spec.output_compression)):
+        raise OutputInside(f"{wrong}; choose an output beside it")
 
 
 def _require_kept(root_input: Path, root_output: Path, output: str, listing: Sequence[ListedFile]) -> None:
@@ -48,9 +47,13 @@ def _require_kept(root_input: Path, root_output: Path, output: str, listing: Seq
             )
 
 
-def inside(pattern: str, output: str) -> str:
-    """Return what people are told of an output that a pattern of its own input would take."""
-    return f"the output {output!r} lies in the input {pattern!r}: the next run would read it"
+def inside(patterns: Iterable[str], output: str, merge: Merge, style: tuple[OutputFormat, Compression]) -> str:
+    """Return what people are told of an output whose data files a pattern of its own input would take; empty if
+    none would."""
+    for pattern in patterns:
+        if any(would_match(pattern, f"{output}/{made}") for made in _made(merge, style)):
+            return f"the output {output!r} lies in the input {pattern!r}: the next run would read it"
+    return ""
 
 
 def would_match(pattern: str, path: str) -> bool:
@@ -76,9 +79,8 @@ def _is_plain(names: Sequence[str]) -> bool:
     return not any(map(ranges.is_hidden, names))
 
 
-def _made(spec: JobSpec) -> tuple[str, ...]:
+def _made(merge: Merge, style: tuple[OutputFormat, Compression]) -> tuple[str, ...]:
     """Return names as the job's data files will have them."""
-    style = (spec.output_format, spec.output_compression)
-    if spec.merge == "none":
+    if merge == "none":
         return (paths.part_file("reduce", 0, *style), paths.part_file("map", 0, *style))
     return (paths.output_file(*style),)
