@@ -71,8 +71,6 @@ class World:
         self.registry = Registry()
         self.exist: list[tuple[str, ...]] = [(UID,)]
         """What one look after the other finds; the last one stays."""
-        self.unread = ""
-        """What those looks could not look into."""
 
     def make_core(self, spec: JobSpec, resumed: bool, first_incarnation: int) -> Core:
         """Make one that notes."""
@@ -83,7 +81,7 @@ class World:
 
     async def find(self) -> Existing:
         """Return the jobs that exist."""
-        return Existing(frozenset(self.exist.pop(0) if len(self.exist) > 1 else self.exist[0]), self.unread)
+        return Existing(frozenset(self.exist.pop(0) if len(self.exist) > 1 else self.exist[0]))
 
     async def latest_epoch(self) -> int:
         """Return the newest epoch."""

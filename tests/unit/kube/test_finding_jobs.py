@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from mapreduce_operator.core.events import JobsFound
 from mapreduce_operator.kube.client import Ref
 from mapreduce_operator.kube.errors import ApiError
+from mapreduce_operator.kube.existing import Existing, Looks
 from mapreduce_operator.kube.jobs import Jobs
 from tests.support.followed_job import JOB, World
 from tests.support.kube_objects import UID, body
@@ -34,3 +36,24 @@ def test_where_nobody_answers_nobody_is_found_dead():
             await jobs.find()
 
     asyncio.run(go())
+
+
+def test_a_look_for_who_is_seen_nowhere_is_repeated_less_and_less_often(monkeypatch):
+    pauses: list[float] = []
+    told: list[JobsFound] = []
+
+    async def pause(seconds):
+        pauses.append(seconds)
+
+    async def find():
+        return Existing(frozenset(), "namespace b could not be listed" if len(pauses) < 7 else "")
+
+    async def go():
+        monkeypatch.setattr(asyncio, "sleep", pause)
+        looks = Looks(find, told.append)
+        looks.begin(("gone",))
+        await asyncio.wait(looks._tasks)
+
+    asyncio.run(go())
+    assert pauses == [2, 4, 8, 16, 32, 60, 60]
+    assert told == [JobsFound((), ("gone",))]
