@@ -8,7 +8,7 @@ from mapreduce import words
 from mapreduce_operator.core.events import Announce, Condition, JobStatus
 from mapreduce_operator.kube import event_pace, publish
 from mapreduce_operator.kube.client import Ref
-from mapreduce_operator.kube.errors import Conflict, Forbidden, Rejected
+from mapreduce_operator.kube.errors import Conflict, Forbidden, Rejected, Unavailable
 from mapreduce_operator.kube.publish import Publisher
 from mapreduce_operator.kube.status import least
 from tests.support.fake_api import FakeApi, writer
@@ -209,16 +209,17 @@ def test_of_a_thousand_events_some_are_sent_and_the_last_one_tells_of_the_others
 class Denying(FakeApi):
     """An admission rule denies the first statuses, a number of them."""
 
-    def __init__(self, times):
+    def __init__(self, times, kind=Forbidden):
         super().__init__((JOB, body()))
         self.times = times
-        self.told_when_denied = []
+        self.kind = kind
+        self.told_when_denied: list[int] = []
 
     async def merge_patch(self, ref, body):
         if self.times:
             self.times -= 1
             self.told_when_denied.append(len(self.created))
-            raise Forbidden("admission webhook denied the request", status=403)
+            raise self.kind("the admission webhook does not let it pass")
         return await super().merge_patch(ref, body)
 
 
@@ -230,8 +231,9 @@ def test_a_status_that_is_forbidden_counts_as_one_that_is_refused():
     assert shown(Denying(1000), DONE) is None
 
 
-def test_events_of_a_job_that_goes_on_do_not_wait_for_a_status_that_is_refused():
-    api = Denying(2)
+@pytest.mark.parametrize("kind", [Forbidden, Rejected, Unavailable])
+def test_events_of_a_job_that_goes_on_do_not_wait_for_a_status_that_is_refused(kind):
+    api = Denying(2, kind)
     assert shown(api, JobStatus(phase="Mapping")) == "Mapping"
     assert api.told_when_denied == [0, 1], "the Event is sent before the second try"
     assert len(api.created) == 1

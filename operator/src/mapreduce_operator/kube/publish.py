@@ -166,11 +166,9 @@ class Publisher:
             self._events.due.popleft()
 
     async def _send_status_first(self) -> None:
-        """Send the status; if it is refused, the Events before it is tried again: they may say why."""
+        """Send the status; if that fails, the Events before it is tried again: it may be the status alone."""
         try:
             await self._send_status()
-        except Unavailable:
-            raise
         except ApiError:
             await self._send_events()
             raise

@@ -51,7 +51,7 @@ def inside(patterns: Iterable[str], output: str, merge: Merge, style: tuple[Outp
     """Return what people are told of an output whose data files a pattern of its own input would take; empty if
     none would."""
     for pattern in patterns:
-        if any(would_match(pattern, f"{output}/{made}") for made in _made(merge, style)):
+        if any(would_match(pattern, f"{posixpath.normpath(output)}/{made}") for made in _made(merge, style)):
             return f"the output {output!r} lies in the input {pattern!r}: the next run would read it"
     return ""
 
