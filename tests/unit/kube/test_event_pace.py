@@ -2,6 +2,7 @@
 
 from mapreduce_operator.core.events import Announce
 from mapreduce_operator.kube.event_pace import BURST, SECONDS, EventPace, Told
+from mapreduce_operator.kube.events import MESSAGE_LIMIT
 
 
 def told(number):
@@ -37,7 +38,7 @@ def test_after_a_burst_the_newest_is_sent_in_time_with_the_number_of_the_others(
     pace.refill(SECONDS * 0.75)
     assert sent(pace) == []
     pace.refill(SECONDS)
-    assert (sent(pace), pace.pause()) == (["103 (3 Events before this one were left out)"], None)
+    assert (sent(pace), pace.pause()) == (["(3 Events before this one were left out) 103"], None)
 
 
 def test_one_that_waited_alone_is_sent_as_it_is():
@@ -62,7 +63,7 @@ def test_at_the_end_of_the_job_the_newest_does_not_wait():
     pace.add(told(101), 0.0)
     pace.release()
     pace.release()
-    assert sent(pace) == ["101 (1 Events before this one were left out)"]
+    assert sent(pace) == ["(1 Events before this one were left out) 101"]
 
 
 def test_while_nobody_takes_them_no_more_than_a_burst_wait():
@@ -72,4 +73,24 @@ def test_while_nobody_takes_them_no_more_than_a_burst_wait():
     assert [one.announcement.message for one in pace.due] == [str(number) for number in range(BURST)]
     assert len(sent(pace)) == BURST
     pace.refill(10_000.0)
-    assert sent(pace) == [f"999 ({999 - BURST} Events before this one were left out)"]
+    assert sent(pace) == [f"({999 - BURST} Events before this one were left out) 999"]
+
+
+def test_the_number_of_the_others_is_told_before_a_long_message_too():
+    pace = full()
+    for _ in range(3):
+        pace.add(Told(Announce(kind="Warning", reason="UserCodeFailed", message="x" * 2000), 1.0), 0.0)
+    pace.refill(SECONDS)
+    (message,) = sent(pace)
+    assert message.startswith("(2 Events before this one were left out) xxx")
+    assert len(message) == MESSAGE_LIMIT
+
+
+def test_of_a_message_no_more_waits_than_is_sent():
+    pace = EventPace(0.0)
+    for _ in range(BURST + 1):
+        pace.add(Told(Announce(kind="Warning", reason="UserCodeFailed", message="x" * 1_000_000), 1.0), 0.0)
+    assert {len(one.announcement.message) for one in pace.due} == {MESSAGE_LIMIT}
+    pace.due.clear()
+    pace.release()
+    assert [len(message) for message in sent(pace)] == [MESSAGE_LIMIT]

@@ -203,7 +203,7 @@ def test_of_a_thousand_events_some_are_sent_and_the_last_one_tells_of_the_others
     asyncio.run(go())
     assert api.order == ["UserCodeFailed"] * (event_pace.BURST + 1) + ["Failed"]
     left_out = 999 - event_pace.BURST
-    assert api.created[-1][1]["message"] == f"number 999 ({left_out} Events before this one were left out)"
+    assert api.created[-1][1]["message"] == f"({left_out} Events before this one were left out) number 999"
 
 
 class Denying(FakeApi):

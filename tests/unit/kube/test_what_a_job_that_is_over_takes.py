@@ -6,7 +6,7 @@ import weakref
 
 import msgspec
 
-from mapreduce_operator.core.events import Ended, JobStatus, PublishStatus, TaskFailure, WorkersListed
+from mapreduce_operator.core.events import Condition, Ended, JobStatus, PublishStatus, TaskFailure, WorkersListed
 from mapreduce_operator.kube import status
 from tests.support.followed_job import World, following, settled
 from tests.support.kube_objects import body
@@ -43,3 +43,16 @@ def test_of_the_texts_of_failures_as_much_is_kept_as_is_shown():
     kept = status.slimmed(told)
     assert status.patch(kept, 1, {}) == status.patch(told, 1, {})
     assert len(msgspec.json.encode(kept)) < len(msgspec.json.encode(told)) / 4
+
+
+def test_of_why_a_job_failed_as_much_is_kept_as_is_shown():
+    text = "".join(chr(0x4E00 + number) for number in range(16_384))
+    failed = Condition(type="Failed", status="True", reason="ProgramInvalid", message=text, since=1.0)
+    for told in (
+        JobStatus(phase="Failed", conditions=(failed,), start_wall=1.0),
+        JobStatus(phase="Failed", message=text, start_wall=1.0),
+    ):
+        kept = status.slimmed(told)
+        assert status.patch(kept, 1, {}) == status.patch(told, 1, {})
+        assert status.least(kept, 1, {}) == status.least(told, 1, {})
+        assert len(msgspec.json.encode(kept)) < len(msgspec.json.encode(told)) / 3

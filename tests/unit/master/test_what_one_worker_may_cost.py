@@ -16,7 +16,7 @@ from mapreduce.protocol import (
     ReduceSucceeded,
     Report,
 )
-from mapreduce_operator.core import answers, attempts, book, exchange
+from mapreduce_operator.core import answers, attempts, book, exchange, storage
 from mapreduce_operator.core.outputs import KEPT_PAGES
 from tests.support.master_builder import JobUnderTest
 
@@ -110,6 +110,26 @@ def test_of_a_failure_so_much_text_is_kept_and_no_more():
     job.settle()
     (failure,) = job.status.last_failures
     assert {len(text) for text in (failure.message, failure.where, failure.traceback, failure.output)} == {16_384}
+
+
+@pytest.mark.parametrize("kind", ["user", "refused", "disruption"])
+def test_what_is_told_of_a_failure_is_bounded_wherever_it_is_told(kind):
+    job = JobUnderTest(maps=2, reducers=1, workers=1).until_mapping()
+    worker, attempt = job.running("map")[0]
+    worker.fail(attempt, kind=kind, message="x" * 1_000_000, where="y" * 1_000_000)
+    worker.request = 0
+    job.settle()
+    told = [announced.message for announced in job.announced]
+    told += [condition.message for condition in job.status.conditions]
+    told += [entry.message for entry in job.history("Failed")]
+    assert 2000 <= max(map(len, told)) < 40_000
+
+
+def test_why_a_journal_cannot_be_written_is_kept_in_short():
+    master = JobUnderTest(maps=2, reducers=1, workers=1).until_mapping().master
+    storage.note_journal_trouble(master.book, "x" * 1_000_000)
+    assert master.book.journal_trouble is not None
+    assert len(master.book.journal_trouble.message) == storage.TROUBLE_KEPT
 
 
 def test_a_worker_that_says_something_new_each_time_is_told_of_a_thousand_times():

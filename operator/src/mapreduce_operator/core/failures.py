@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from mapreduce.history import Budget
 from mapreduce.ids import Kind, TaskId
 from mapreduce.protocol import AttemptFailed, ErrorInfo, SegmentsLost
@@ -32,6 +34,7 @@ OVER_MEMORY: Final = "SlotOverMemory"
 def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     """Apply the report that an attempt ended without a result."""
     worker, kind, index = attempt.worker, attempt.id.task.kind, attempt.id.task.index
+    error = _bounded(error)
     counted = attempts.end(book, attempt)
     text = policies.one_line(error)[:_TEXT]
     free = error.kind != "disruption" or not counted or attempts.is_spare(book, attempt)
@@ -53,6 +56,17 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
         disrupted(book, attempt, error.reason, error.message)
         if kind in ("open", "plan", "publish", "clean"):
             _pause(book, kind, index)
+
+
+def _bounded(error: ErrorInfo) -> ErrorInfo:
+    """Return a reported error with as much of each text as is kept: it is told, shown and kept in many places."""
+    return msgspec.structs.replace(
+        error,
+        message=error.message[:_KEPT],
+        where=error.where[:_KEPT],
+        traceback=error.traceback[-_KEPT:],
+        log_tail=error.log_tail[-_KEPT:],
+    )
 
 
 def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *, oom: bool = False) -> None:
@@ -226,10 +240,10 @@ def remember(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
         task=str(attempt.id.task),
         worker=attempt.worker.name,
         reason=error.reason,
-        message=error.message[:_KEPT],
-        where=error.where[:_KEPT],
-        traceback=error.traceback[-_KEPT:],
-        output=error.log_tail[-_KEPT:],
+        message=error.message,
+        where=error.where,
+        traceback=error.traceback,
+        output=error.log_tail,
         peak_memory=error.peak_memory,
         wall=book.at.wall,
     )

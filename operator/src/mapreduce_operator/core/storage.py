@@ -36,6 +36,8 @@ CONTESTS: Final = 30
 """How often in a row an output may be found contested."""
 JUDGED_AT_ONCE: Final = 100
 """Other jobs at the output of which it is found out at a time whether they live."""
+TROUBLE_KEPT: Final = 2000
+"""Characters that are kept of why a journal cannot be written: a gateway says it, and may be anybody's image."""
 
 
 def advance(book: Book) -> None:
@@ -155,6 +157,7 @@ def note_journal_trouble(book: Book, message: str) -> None:
     if not message:
         book.journal_trouble = None
         return
+    message = message[:TROUBLE_KEPT]
     book.journal_trouble = JournalTrouble(message, before.since if before is not None else book.now)
     book.announce_once("Warning", "StorageFailed", f"the journal cannot be written: {message}")
 

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from mapreduce_operator.core.events import Announce
+from mapreduce_operator.kube import events
 
 BURST: Final = 25
 """Events that may be sent at once; as many as the recorder of Kubernetes' own parts lets through."""
@@ -41,6 +42,8 @@ class EventPace:
     def add(self, told: Told, now: float) -> None:
         """Take in what happened: it is due, or the newest that is held back."""
         self.refill(now)
+        # What waits may wait for long, and a worker has a say in its length.
+        told = _with_message(told, events.cut(told.announcement.message))
         if self._held is not None:
             self._left_out += 1
             self._held = told
@@ -64,11 +67,18 @@ class EventPace:
             return
         told, self._held = self._held, None
         if self._left_out:
-            more = f"{told.announcement.message} ({self._left_out} Events before this one were left out)"
-            told = msgspec.structs.replace(told, announcement=msgspec.structs.replace(told.announcement, message=more))
+            # In front: the end of a long message is cut off.
+            more = f"({self._left_out} Events before this one were left out) {told.announcement.message}"
+            told = _with_message(told, events.cut(more))
             self._left_out = 0
         self.due.append(told)
 
     def pause(self) -> float | None:
         """Return the seconds until what is held back is due, or None where nothing is."""
         return max(0.0, (1 - self._tokens) * SECONDS) if self._held is not None else None
+
+
+def _with_message(told: Told, message: str) -> Told:
+    if message == told.announcement.message:
+        return told
+    return msgspec.structs.replace(told, announcement=msgspec.structs.replace(told.announcement, message=message))

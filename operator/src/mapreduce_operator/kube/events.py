@@ -13,14 +13,12 @@ from mapreduce_operator.kube.resource import Owner
 from mapreduce_operator.kube.status import timestamp
 
 MESSAGE_LIMIT: Final = 1024
+"""Characters of an Event's message; the API server takes no more."""
 
 
 def manifest(owner: Owner, announcement: Announce, wall: float, nonce: str) -> dict[str, Any]:
     """Return the Event; `nonce` makes its name unique."""
     now = timestamp(wall)
-    message = announcement.message
-    if len(message) > MESSAGE_LIMIT:
-        message = message[: MESSAGE_LIMIT - 2] + " …"
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -34,7 +32,7 @@ def manifest(owner: Owner, announcement: Announce, wall: float, nonce: str) -> d
         },
         "type": announcement.kind,
         "reason": announcement.reason,
-        "message": message,
+        "message": cut(announcement.message),
         "source": {"component": words.MANAGED_BY},
         "reportingComponent": words.MANAGED_BY,
         "reportingInstance": words.MANAGED_BY,
@@ -42,3 +40,8 @@ def manifest(owner: Owner, announcement: Announce, wall: float, nonce: str) -> d
         "lastTimestamp": now,
         "count": 1,
     }
+
+
+def cut(message: str) -> str:
+    """Return as much of a message as an Event takes."""
+    return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 2] + " …"

@@ -117,7 +117,12 @@ def slimmed(status: JobStatus) -> JobStatus:
         )
         for failure in status.last_failures
     )
-    return msgspec.structs.replace(status, last_failures=tuple(failures))
+    conditions = (
+        msgspec.structs.replace(condition, message=_slim(condition.message)) for condition in status.conditions
+    )
+    return msgspec.structs.replace(
+        status, message=_slim(status.message), conditions=tuple(conditions), last_failures=tuple(failures)
+    )
 
 
 def _slim(text: str) -> str:
