@@ -150,7 +150,7 @@ class FakeProcess:
         self.answers.append(answer)
         self.seen = answer.number
         self.input_address = answer.input_address
-        self.held_seen = max(self.held_seen, answer.held_seen)
+        self.held_seen = answer.held_seen
         if answer.finished:
             self.alive, self.finished = False, True
             return

@@ -137,8 +137,8 @@ RESTARTS: Final = (
         (
             Edit(
                 MASTER + "adoption",
-                "take_over",
-                "    for output in held:\n        _take_output(book, worker, output)\n",
+                "_hear",
+                "        _take_output(book, worker, output)\n",
                 "",
             ),
         ),

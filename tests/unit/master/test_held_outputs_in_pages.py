@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mapreduce_operator.core import adoption, events
+from mapreduce_operator.core import events
 from tests.support.master_builder import JobUnderTest
 
 
@@ -65,31 +65,72 @@ def test_what_the_last_page_does_not_name_is_lost():
 
 def test_a_page_that_comes_twice_changes_nothing():
     job, worker = mapped(page=2)
+    worker.mute = True
     job.restart_master()
-    for process in job.living():
-        if process is not worker:
-            job.register(process)
+    job.settle()
+    record = job.master.book.registry.by_name(worker.name)
+    assert record is not None
+    assert job.master.book.rebuilt
     job.register(worker)
     body = worker.exchange()
+    assert (body.held_from, len(body.held)) == (2, 2)
     for _ in range(3):
         request = next(job.numbers)
         job.tell(events.Exchanged(request=request, session=worker.session, body=body))
+        assert len(job.master.book.outputs.held_by(record.number)) == record.held_seen == 4
+    worker.mute = False
     job.settle()
     assert len(job.history("Held")) == 5
     assert job.run_to_the_end() == "Succeeded"
     assert maps_given_in(job, 2) == []
 
 
-def test_of_more_than_there_is_room_for_the_rest_is_made_again(monkeypatch):
-    job, worker = mapped(page=2)
+def test_before_the_journal_was_read_nothing_is_kept_and_all_is_heard_after_it():
+    job, worker = mapped(page=5)
+    job.held.add("open")
     job.restart_master()
-    largest = max(map(adoption.size, worker.held()))
-    monkeypatch.setattr(adoption, "MOST_OFFERED", 3 * largest)
     job.settle()
-    assert worker.held_seen == 5
-    assert len(job.history("Held")) == 3
+    job.pass_time(5)
+    record = job.master.book.registry.by_name(worker.name)
+    assert record is not None
+    assert not job.master.book.rebuilt
+    assert (bool(worker.session), record.held_total, record.held_seen, worker.held_seen) == (True, 5, 0, 0)
+    job.held.clear()
+    job.settle()
+    assert (record.taken_over, worker.held_seen) == (True, 5)
+    assert len(job.history("Held")) == 5
     assert job.run_to_the_end() == "Succeeded"
-    assert len(maps_given_in(job, 2)) == 2
+    assert maps_given_in(job, 2) == []
+
+
+def test_a_journal_that_is_read_for_longer_than_a_lease_lets_nothing_run_again():
+    job, _ = mapped(page=2)
+    job.held.add("open")
+    job.restart_master()
+    job.pass_time(3 * job.spec.timing.lease)
+    assert not job.master.book.rebuilt
+    job.held.clear()
+    assert job.run_to_the_end() == "Succeeded"
+    assert maps_given_in(job, 2) == []
+
+
+def test_the_grace_lasts_while_pages_come_and_a_lease_more():
+    job, worker = mapped(page=1)
+    job.restart_master()
+    lease = job.spec.timing.lease
+    worker.page = 0
+    job.settle()
+    for named in range(1, 5):
+        job.pass_time(0.75 * lease)
+        assert not job.master.book.grace_over
+        worker.page = 1
+        job.exchange(worker)
+        worker.page = 0
+        assert worker.held_seen == named
+    job.pass_time(1.5 * lease)
+    assert job.master.book.grace_over
+    worker.page = 1
+    assert job.run_to_the_end() == "Succeeded"
 
 
 def test_a_worker_that_announces_without_an_end_makes_the_master_keep_nothing_more():
@@ -100,11 +141,4 @@ def test_a_worker_that_announces_without_an_end_makes_the_master_keep_nothing_mo
     for number in range(20):
         body = msgspec.structs.replace(worker.exchange(), held=endless, held_from=number * len(endless))
         job.tell(events.Exchanged(request=next(job.numbers), session=worker.session, body=body))
-    assert (record.offered_held, record.offered_size, record.held_seen) == ([], 0, 0)
-
-
-def test_long_texts_of_an_announced_output_count():
-    _, worker = mapped()
-    output = worker.held()[0]
-    long = msgspec.structs.replace(output, key_at="x" * 10_000)
-    assert adoption.size(long) - adoption.size(output) == 10_000 - len(output.key_at)
+    assert (record.unnamed, record.held_seen) == (set(), 0)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mapreduce.protocol import WORKER_BODY, MapOutput, MapSucceeded, encode
+from mapreduce.protocol import WORKER_BODY, Answer, MapOutput, MapSucceeded, encode
 from mapreduce_worker.core.events import (
     Answered,
     Exit,
@@ -144,6 +144,21 @@ def test_held_outputs_that_do_not_fit_into_the_registration_follow_page_by_page(
         worker.answer(held_seen=seen)
     assert pages == [(2, [2, 3]), (2, [2, 3]), (4, [4])]
     assert worker.sent[-1].body.held == ()
+
+
+def test_held_outputs_that_the_master_could_not_take_in_yet_are_named_again():
+    worker = _opened()
+    worker.answer(run_map(0))
+    worker.tell(MapDone(map_attempt(0), map_output(map_attempt(0)), 5))
+    worker.tell(Refused(worker.sent[-1].serial, 401, "SessionUnknown", ""))
+    assert len(worker.registrations[-1].body.held) == 1
+    worker.tell(SessionOpened(worker.registrations[-1].serial, registered("s2", epoch=2, direct=True)))
+    named = []
+    for number, seen in ((1, 0), (2, 0), (3, 1)):
+        worker.tell(Answered(worker.sent[-1].serial, Answer(epoch=2, number=number, acknowledged=0, held_seen=seen)))
+        sent = worker.sent[-1].body
+        named.append((sent.held_from, [held.attempt for held in sent.held]))
+    assert named == [(0, [map_attempt(0)]), (0, [map_attempt(0)]), (1, [])]
 
 
 def test_a_master_that_was_started_again_hears_old_reports_and_its_answers_count_from_one():

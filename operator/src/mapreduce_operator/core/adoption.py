@@ -1,14 +1,12 @@
 """Taking over what a worker announced at its registration: outputs that it holds, attempts that it runs.
 
-A worker may register before the plan is known, after a restart of the master; then this waits
-until the journal was read. It also waits until the last page of held outputs has come: what a worker
-does not name is lost. Neighbours: `registration.py`, `rebuild.py`, `exchange.py` (the callers), `maps.py`.
+A worker may register before the plan is known, after a restart of the master. What it holds is not
+heard until the journal was read, and nothing of it is kept: the worker names it again. Then each page
+is taken over as it comes, and after the last one what the worker does not name is lost.
+Neighbours: `registration.py`, `rebuild.py`, `exchange.py` (the callers), `maps.py`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
@@ -19,16 +17,6 @@ from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
 
-MOST_OFFERED: Final = 128 << 20
-"""Bytes of announced outputs that a job's workers may make the master keep until it can take them over.
-
-As much as the outputs of the largest plan take; what is beyond it counts as not named, and is made again.
-"""
-_BARE: Final = 500
-"""Bytes that an announced output takes beside its texts, about."""
-_TEXT: Final = 64
-"""Bytes that a text takes beside its letters, about."""
-
 
 def take_over(book: Book, worker: Worker) -> None:
     """Take over what a worker announced, if the plan is known and it has named all that it holds; a
@@ -38,11 +26,10 @@ def take_over(book: Book, worker: Worker) -> None:
     if worker.held_seen < worker.held_total:
         return
     worker.taken_over = True
-    held, running = worker.offered_held, worker.offered_running
+    running = worker.offered_running
+    gone = [index for index in sorted(worker.unnamed) if book.outputs.holder[index] == worker.number]
     worker.forget_offers()
-    _drop_missing(book, worker, held)
-    for output in held:
-        _take_output(book, worker, output)
+    maps.lose(book, gone, worker, "WorkerLost")
     for attempt_id in running:
         _take_attempt(book, worker, attempt_id)
     _take_parts(book, worker)
@@ -65,49 +52,49 @@ def begin(book: Book, worker: Worker, body: Register) -> None:
     """Take in what a registration announces."""
     worker.forget_offers()
     worker.offered_running = body.running
+    worker.unnamed = set(book.outputs.held_by(worker.number))
     worker.held_seen, worker.held_total = 0, body.held_total
     worker.taken_over = False
-    _offer(book, worker, body.held)
+
+
+def hear_first(book: Book, worker: Worker, body: Register) -> None:
+    """Take in the page of held outputs that came with the registration."""
+    _hear(book, worker, body.held)
+    take_over(book, worker)
 
 
 def hear(book: Book, worker: Worker, body: Exchange) -> None:
     """Take in a page of held outputs, where it goes on from what is here."""
     if body.held_from > worker.held_seen:
         return
+    if _hear(book, worker, body.held[worker.held_seen - body.held_from :]):
+        worker.prompt = True
+        take_over(book, worker)
+
+
+def ask_again(book: Book, worker: Worker) -> None:
+    """The plan is known now: a worker that holds something is answered, so that it names it again."""
+    if worker.session and worker.held_seen < worker.held_total:
+        worker.prompt = True
+        book.news.add(worker.number)
+
+
+def _hear(book: Book, worker: Worker, new: tuple[MapOutput, ...]) -> bool:
+    """Take over what a page names, if the plan is known; tell whether there was something.
+
+    Before that not even a page is kept: any bound would be shared with jobs whose plan never comes.
+    """
     # More than it said that it has is not looked at: it would have no end.
-    new = body.held[worker.held_seen - body.held_from :][: max(0, worker.held_total - worker.held_seen)]
-    if not new:
-        return
-    _offer(book, worker, new)
-    worker.prompt = True
-    take_over(book, worker)
-
-
-def _offer(book: Book, worker: Worker, new: Iterable[MapOutput]) -> None:
-    """Keep what a worker announces, as far as there is room for it; all of it was seen."""
-    room = MOST_OFFERED - sum(other.offered_size for other in book.registry.alive())
+    new = new[: max(0, worker.held_total - worker.held_seen)]
+    if not new or not book.rebuilt or worker.role != "worker":
+        return False
+    worker.held_seen += len(new)
+    book.named_at = book.now
     for output in new:
-        worker.held_seen += 1
-        needed = size(output)
-        if needed <= room:
-            room -= needed
-            worker.offered_size += needed
-            worker.offered_held.append(output)
-
-
-def size(output: MapOutput) -> int:
-    """Return about how many bytes an announced output takes here."""
-    texts = [output.checksum, output.key_at, *output.counters]
-    for record in output.bad:
-        texts += [record.file, record.message, record.record, record.traceback]
-    return _BARE + sum(len(text) + _TEXT for text in texts)
-
-
-def _drop_missing(book: Book, worker: Worker, held: list[MapOutput]) -> None:
-    """What it was known to hold, and does not name, is lost."""
-    names = {output.attempt for output in held}
-    gone = [index for index in book.outputs.held_by(worker.number) if book.outputs.attempt(index) not in names]
-    maps.lose(book, gone, worker, "WorkerLost")
+        if book.outputs.is_current(output.attempt, worker.number):
+            worker.unnamed.discard(output.attempt.task.index)
+        _take_output(book, worker, output)
+    return True
 
 
 def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:

@@ -160,6 +160,9 @@ class Book:
     def _begin_memory(self) -> None:
         """What is known of an older epoch, and what was told to people."""
         self.rebuilt = False
+        """Whether the journal was read: from then on workers are heard of what they hold."""
+        self.named_at = 0.0
+        """When the journal was read, or a worker last named something that it holds."""
         self.grace_over = not self.context.resumed
         self.listed = False
         self.opened_once = False

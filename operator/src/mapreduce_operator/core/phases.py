@@ -29,14 +29,14 @@ def advance(book: Book) -> None:
 
 
 def _grace(book: Book) -> None:
-    """After a restart: wait until every running worker has told what it holds, or for one lease."""
+    """After a restart: wait until every running worker has told what it holds, or for one lease in which none does."""
     if book.grace_over or not book.rebuilt:
         return
     missing = any(
         worker.state is WorkerState.RUNNING or (worker.session and not worker.taken_over)
         for worker in book.registry.alive("worker")
     )
-    if book.now >= book.spec.timing.lease or (book.listed and not missing):
+    if book.now >= book.named_at + book.spec.timing.lease or (book.listed and not missing):
         rebuild.end_grace(book)
 
 

@@ -46,7 +46,7 @@ def resume(book: Book) -> None:
     found = book.recovered if book.recovered is not None else Recovered()
     book.recovered = None
     if not book.rebuilt:
-        book.rebuilt = True
+        book.rebuilt, book.named_at = True, book.now
         _first_time(book, found)
     if book.header is not None:
         for partition, part in sorted(found.staged.items()):
@@ -55,6 +55,7 @@ def resume(book: Book) -> None:
                 parts.accept(book, partition, part)
     for worker in book.registry.alive():
         adoption.take_over(book, worker)
+        adoption.ask_again(book, worker)
     _hear_again(book)
 
 

@@ -34,7 +34,7 @@ def registered(book: Book, event: WorkerRegistered) -> None:
         return
     _begin_session(book, worker, event)
     book.commands.append(Welcome(event.request, _welcome(book, worker)))
-    adoption.take_over(book, worker)
+    adoption.hear_first(book, worker, event.body)
     if worker.role == "gateway":
         book.wake_all()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mapreduce.ids import AttemptId
-from mapreduce.protocol import MapOutput, Role
+from mapreduce.protocol import Role
 from mapreduce_operator.core import states
 from mapreduce_operator.core.naming import Place
 from mapreduce_operator.core.states import WorkerEvent, WorkerState
@@ -70,13 +70,12 @@ class Worker:
         """What it was told to end and names still, each since when; see `stuck.py`."""
         self.discard: dict[AttemptId, int] = {}
         """What it may delete, each with the answer that said so, 0 before."""
-        self.offered_held: list[MapOutput] = []
         self.offered_running: tuple[AttemptId, ...] = ()
         """What it registered with, until the plan is known and it can be `taken_over`."""
-        self.offered_size = 0
-        """Bytes that `offered_held` takes, about."""
+        self.unnamed: set[int] = set()
+        """Maps of which it held the output when it registered, and which it has not named since."""
         self.held_seen = self.held_total = 0
-        """How many held outputs it has named since it registered, and how many it has."""
+        """How many held outputs it has named since it registered and was heard, and how many it has."""
         self.taken_over = False
 
     def _begin_untold(self) -> None:
@@ -111,7 +110,7 @@ class Worker:
 
     def forget_offers(self) -> None:
         """What it registered with was taken over, or is of no use any more."""
-        self.offered_held, self.offered_running, self.offered_size = [], (), 0
+        self.offered_running, self.unnamed = (), set()
 
     @property
     def usable(self) -> bool:

@@ -1,7 +1,8 @@
 """The finished map outputs on a worker's disk, and how they are announced: in pages.
 
 A worker may hold tens of thousands, more than fit into one body. `Register` names how many there
-are and as many as fit; each exchange carries the next page until the master has them all.
+are and as many as fit; each exchange carries the next page until the master has them all. A master
+that cannot take them in yet says so, and is told again from where it is.
 Neighbours: `worker.py`, which owns one `HeldOutputs`.
 """
 
@@ -51,8 +52,8 @@ class HeldOutputs:
         return self._seen
 
     def heard(self, count: int) -> None:
-        """The master has so many."""
-        self._seen = max(self._seen, count)
+        """The master has so many; fewer than were named where it cannot take them in yet."""
+        self._seen = count
 
     def page(self) -> tuple[MapOutput, ...]:
         """Return the next outputs, as many as fit; nothing once the master has them all."""
