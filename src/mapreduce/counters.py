@@ -7,7 +7,9 @@ up, so that a sum is exact after any failure, and the same in every mode.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from mapreduce.errors import UserError
 
@@ -15,6 +17,8 @@ MAX_NAMES: Final = 50
 """Names in one job."""
 MAX_LENGTH: Final = 100
 """Characters of a name."""
+Counted = Annotated[dict[Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)], int], msgspec.Meta(max_length=MAX_NAMES)]
+"""What one attempt has counted, in a message; a worker's `Counters.checked` lets nothing else out."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 

@@ -157,7 +157,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     input_address: str = ""
     """Where the input gateway is now; empty while there is none."""
     held_seen: int = 0
-    """How many of the held outputs that were announced in this session have arrived."""
+    """How many of the held outputs that were announced in this session have arrived; 0 until the journal was read."""
     discard: tuple[AttemptId, ...] = ()
     """Map outputs and parts that are no longer needed."""
     beat: float = 3.0

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from mapreduce.bad_records import BadRecords
+from mapreduce.counters import Counted
 from mapreduce.history import Frame
 from mapreduce.ids import Amount, AttemptId, Epoch
 from mapreduce.plan import PlanHeader, Split
@@ -59,7 +60,7 @@ class ReduceSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     size: Amount
     consumed: Annotated[str, msgspec.Meta(max_length=100)]
     """Digest over the (map index, checksum) pairs it read: see `digests.consumed`."""
-    counters: dict[str, int] = {}
+    counters: Counted = {}
     """What the user's code counted."""
 
 
@@ -71,7 +72,7 @@ class MapPartSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     rows: Amount
     size: Amount
     records: Amount
-    counters: dict[str, int] = {}
+    counters: Counted = {}
     bad: BadRecords = ()
     """Records of the split that were left out."""
 

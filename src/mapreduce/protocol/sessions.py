@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from mapreduce.bad_records import BadRecords
-from mapreduce.counters import MAX_NAMES
+from mapreduce.counters import Counted
 from mapreduce.ids import Amount, AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.spec import JobSpec, Limits, Timing
@@ -30,7 +30,7 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
     """`file:offset` of the record that gave the first key."""
     records: Amount = 0
     """Input records that were read."""
-    counters: Annotated[dict[str, int], msgspec.Meta(max_length=MAX_NAMES)] = {}
+    counters: Counted = {}
     """What the user's code counted."""
     bad: BadRecords = ()
     """Records of the split that were left out, in the order of the input."""

@@ -1,5 +1,7 @@
 """What one worker says is bounded in what it makes the master do and remember."""
 
+from typing import Any
+
 import pytest
 
 from mapreduce import protocol
@@ -11,6 +13,7 @@ from mapreduce.protocol import (
     ErrorInfo,
     Exchange,
     MapOutput,
+    MapPartSucceeded,
     MapSucceeded,
     Progress,
     ReduceSucceeded,
@@ -92,6 +95,21 @@ def test_a_digest_of_a_part_that_is_none_is_refused(field):
     report = Report(number=1, outcome=part)
     with pytest.raises(ProtocolError, match="Exchange"):
         protocol.decode(protocol.encode(Exchange(epoch=1, seen=0, reports=(report,))), Exchange)
+
+
+@pytest.mark.parametrize("counters", [{"c" * 101: 1}, {str(number): 1 for number in range(51)}])
+@pytest.mark.parametrize("kind", ["map", "part", "reduce"])
+def test_counters_that_no_program_can_have_are_refused(kind, counters):
+    said = {"attempt": map_attempt(0), "checksum": "x", "rows": 1, "size": 1, "counters": counters}
+    outcome: Any = {
+        "map": lambda: MapSucceeded(output=MapOutput(key_type="str", **said), records=1),
+        "part": lambda: MapPartSucceeded(records=1, **said),
+        "reduce": lambda: ReduceSucceeded(consumed="y", **said),
+    }[kind]()
+    with pytest.raises(ProtocolError, match="counters"):
+        protocol.decode(
+            protocol.encode(Exchange(epoch=1, seen=0, reports=(Report(number=1, outcome=outcome),))), Exchange
+        )
 
 
 def test_a_reason_that_is_no_word_is_refused():
