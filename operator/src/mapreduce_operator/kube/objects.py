@@ -101,7 +101,9 @@ async def delete_pods(api: Api, writer: Writer, owner: Owner) -> bool:
     for pod in await api.list_all(Ref("pods", owner.namespace), pods.selector(owner.uid)):
         left = True
         metadata = pod["metadata"]
-        if metadata.get("deletionTimestamp"):
+        if metadata.get("deletionTimestamp") and (pod.get("spec") or {}).get("nodeName"):
+            # The node's kubelet ends it. One without a node is gone at once, or its deletion was broken off half-way
+            # (the API server does it in two writes), as where this operator stopped waiting for the answer.
             continue
         with contextlib.suppress(NotFound, Conflict):
             await writer.delete(Ref("pods", owner.namespace, metadata["name"]), metadata["uid"])
