@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.support.apiserver import ROOT, SYSTEM, ApiServer, eventually
+from tests.support.apiserver import serving
 from tests.support.kubelet import Kubelet
 from tests.support.operator_process import OperatorProcess, Team
 
@@ -15,14 +15,8 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """A kube-apiserver that has the CRD by plain `kubectl apply`."""
-    made = ApiServer(tmp_path_factory.mktemp("apiserver"))
-    try:
-        made.kubectl("apply", "-f", str(ROOT / "crds"))
-        made.kubectl("create", "namespace", SYSTEM)
-        eventually("the resource is served", lambda: "mapreducejobs" in made.kubectl("api-resources", "--no-headers"))
+    with serving(tmp_path_factory.mktemp("apiserver")) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,15 @@
 
 import pytest
 
-from tests.support.apiserver import ROOT, SYSTEM, ApiServer, eventually
+from tests.support.apiserver import eventually, serving
 from tests.support.operator_process import OperatorProcess, Team
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """An API server of its own: rights for all namespaces must not be there."""
-    made = ApiServer(tmp_path_factory.mktemp("refused"))
-    try:
-        made.kubectl("apply", "-f", str(ROOT / "crds"))
-        made.kubectl("create", "namespace", SYSTEM)
-        eventually("the resource is served", lambda: "mapreducejobs" in made.kubectl("api-resources", "--no-headers"))
+    with serving(tmp_path_factory.mktemp("refused")) as made:
         yield made
-    finally:
-        made.close()
 
 
 def test_a_namespace_without_its_rights_stops_nothing_in_the_others_and_is_served_again_with_them(place):

@@ -9,17 +9,8 @@ import pytest
 import yaml
 
 from tests.support.apiserver import SYSTEM
+from tests.support.submitted import WORD_COUNT
 
-PROGRAM = """import mapreduce as mr
-
-
-class WordCount(mr.Job):
-    def map(self, line):
-        for word in line.split():
-            yield word, 1
-
-    reduce = mr.Sum()
-"""
 PLACES = ("--input", "pvc:texts/in", "--output", "pvc:results/counts")
 
 
@@ -53,7 +44,7 @@ def line(server, request):
 @pytest.fixture
 def program(tmp_path):
     path = tmp_path / "job.py"
-    path.write_text(PROGRAM)
+    path.write_text(WORD_COUNT)
     return str(path)
 
 

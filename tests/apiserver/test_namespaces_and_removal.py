@@ -6,21 +6,15 @@ import sys
 
 import pytest
 
-from tests.support.apiserver import ROOT, SYSTEM, ApiServer, eventually
+from tests.support.apiserver import SYSTEM, eventually, serving
 from tests.support.operator_process import OperatorProcess, Team
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """An API server of its own: rights for all namespaces must not be there."""
-    made = ApiServer(tmp_path_factory.mktemp("namespaced"))
-    try:
-        made.kubectl("apply", "-f", str(ROOT / "crds"))
-        made.kubectl("create", "namespace", SYSTEM)
-        eventually("the resource is served", lambda: "mapreducejobs" in made.kubectl("api-resources", "--no-headers"))
+    with serving(tmp_path_factory.mktemp("namespaced")) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -222,6 +222,19 @@ class ApiServer:
                 }
             )
         )
+
+
+@contextlib.contextmanager
+def serving(folder: pathlib.Path) -> Iterator[ApiServer]:
+    """Run a server that has the CRD by plain `kubectl apply`, and the operator's namespace."""
+    made = ApiServer(folder)
+    try:
+        made.kubectl("apply", "-f", str(ROOT / "crds"))
+        made.kubectl("create", "namespace", SYSTEM)
+        eventually("the resource is served", lambda: "mapreducejobs" in made.kubectl("api-resources", "--no-headers"))
+        yield made
+    finally:
+        made.close()
 
 
 def render_chart(*settings: str) -> list[dict[str, Any]]:

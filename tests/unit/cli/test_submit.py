@@ -7,24 +7,15 @@ from mapreduce_cli.cluster import following
 from mapreduce_cli.cluster.problems import Forbidden, Invalid, Unreachable
 from mapreduce_cli.cluster.refs import Ref, job
 from tests.support.fake_cluster import make_job, over, run, run_json
+from tests.support.submitted import WORD_COUNT
 
-PROGRAM = """import mapreduce as mr
-
-
-class WordCount(mr.Job):
-    def map(self, line):
-        for word in line.split():
-            yield word, 1
-
-    reduce = mr.Sum()
-"""
 PLACES = ("--input", "pvc:data/texts", "--output", "pvc:data/counts")
 
 
 @pytest.fixture
 def program(tmp_path):
     path = tmp_path / "word_count.py"
-    path.write_text(PROGRAM)
+    path.write_text(WORD_COUNT)
     return str(path)
 
 
@@ -49,7 +40,7 @@ def test_a_short_job_is_a_short_resource(program):
         "kind": "MapReduceJob",
         "metadata": {"name": "wc"},
         "spec": {
-            "program": {"inline": PROGRAM},
+            "program": {"inline": WORD_COUNT},
             "input": {"paths": ["texts"], "volume": {"persistentVolumeClaim": {"claimName": "data"}}},
             "output": {"path": "counts", "volume": {"persistentVolumeClaim": {"claimName": "data"}}},
         },
@@ -69,7 +60,7 @@ def test_every_option_has_its_field(program):
     )
     found = spec(f"{program}:WordCount", *PLACES, *words)
     assert found == {
-        "program": {"inline": PROGRAM, "class": "WordCount"},
+        "program": {"inline": WORD_COUNT, "class": "WordCount"},
         "params": {"least": "3"},
         "image": "mine:1",
         "input": {
@@ -123,14 +114,14 @@ def test_side_files_travel_in_a_config_map_that_goes_with_the_job(cluster, progr
     made = submitted(cluster, "wc")
     assert made["spec"]["program"] == {"configMap": {"name": "wc-source", "key": "word_count.py"}}
     source = cluster.get(Ref("configmaps", "default", "wc-source"))
-    assert source["data"] == {"word_count.py": PROGRAM}
+    assert source["data"] == {"word_count.py": WORD_COUNT}
     assert source["binaryData"] == {"stop.bin": "/wA="}
     assert [owner["uid"] for owner in source["metadata"]["ownerReferences"]] == [made["metadata"]["uid"]]
 
 
 def test_a_program_that_is_too_long_for_the_resource_travels_in_a_config_map(tmp_path):
     path = tmp_path / "long.py"
-    path.write_text(PROGRAM + "#" * 140_000)
+    path.write_text(WORD_COUNT + "#" * 140_000)
     beside, made = run_json("submit", str(path), *PLACES, "--name", "wc", "--dry-run")["documents"]
     assert (beside["kind"], made["spec"]["program"]["configMap"]["key"]) == ("ConfigMap", "long.py")
 
@@ -288,7 +279,7 @@ def test_the_end_of_a_job_that_is_deleted_at_once_cannot_be_waited_for(cluster, 
 
 def test_a_program_with_any_line_end_comes_back_as_it_was(tmp_path):
     path = tmp_path / "odd.py"
-    path.write_text(PROGRAM + "ODD = 'a\x85b\u2028c'  # \x85\n", newline="")
+    path.write_text(WORD_COUNT + "ODD = 'a\x85b\u2028c'  # \x85\n", newline="")
     done = run("submit", str(path), *PLACES, "--name", "wc", "--dry-run")
     assert yaml.safe_load(done.stdout)["spec"]["program"]["inline"] == path.read_text()
 

@@ -10,18 +10,9 @@ import yaml
 from mapreduce_cli.cluster import refusals
 from mapreduce_worker.engine import syntax
 from tests.support.fake_cluster import make_job, run, run_json
+from tests.support.submitted import WORD_COUNT
 
-PROGRAM = """import mapreduce as mr
-
-
-class WordCount(mr.Job):
-    def map(self, line):
-        for word in line.split():
-            yield word, 1
-
-    reduce = mr.Sum()
-"""
-BROKEN = PROGRAM.replace("yield word, 1", "yield word, 1)")
+BROKEN = WORD_COUNT.replace("yield word, 1", "yield word, 1)")
 PLACES = ("--input", "pvc:data/texts", "--output", "pvc:data/counts")
 HERE = sys.version_info[:2]
 KNOWN_IMAGE_PYTHON = refusals.IMAGE_PYTHON
@@ -70,7 +61,7 @@ def test_a_program_that_is_nested_too_deeply_to_be_looked_at_is_submitted_with_a
         raise kind("too much")
 
     path = tmp_path / "word_count.py"
-    path.write_text(PROGRAM)
+    path.write_text(WORD_COUNT)
     monkeypatch.setattr(syntax, "check", look)
     done = run("submit", str(path), *PLACES)
     assert (done.exit_code, cluster.objects != {}) == (0, True)
@@ -87,7 +78,7 @@ def test_a_program_for_another_image_may_be_of_another_python(tmp_path):
 @pytest.mark.parametrize("output", ["pvc:data/texts/counts", "pvc:data/texts/"])
 def test_an_output_inside_the_input_is_refused(cluster, tmp_path, output):
     program = str(tmp_path / "word_count.py")
-    (tmp_path / "word_count.py").write_text(PROGRAM)
+    (tmp_path / "word_count.py").write_text(WORD_COUNT)
     done = run("submit", program, "--input", "pvc:data/texts", "--output", output)
     assert done.exit_code == 2
     assert "lies in the input 'texts': the next run would read it" in done.stderr
@@ -106,7 +97,7 @@ def test_an_output_inside_the_input_is_refused(cluster, tmp_path, output):
 )
 def test_a_pattern_that_takes_the_files_that_the_job_makes_is_refused(cluster, tmp_path, pattern, words):
     program = tmp_path / "word_count.py"
-    program.write_text(PROGRAM)
+    program.write_text(WORD_COUNT)
     done = run("submit", str(program), "--input", f"pvc:data/{pattern}", "--output", "pvc:data/results/x", *words)
     assert (done.exit_code, f"lies in the input '{pattern}': the next run" in done.stderr) == (2, True)
     assert not cluster.objects
@@ -125,7 +116,7 @@ def test_a_pattern_that_takes_the_files_that_the_job_makes_is_refused(cluster, t
 )
 def test_a_pattern_that_takes_no_file_that_the_job_makes_is_not(cluster, tmp_path, pattern, words):
     program = tmp_path / "word_count.py"
-    program.write_text(PROGRAM)
+    program.write_text(WORD_COUNT)
     done = run("submit", str(program), "--input", f"pvc:data/{pattern}", "--output", "pvc:data/results/x", *words)
     assert done.exit_code == 0, done.output
 
