@@ -40,7 +40,10 @@ class SimulatedDriver:
         def told(result: Result) -> None:
             if result != "done":
                 reason, message = REFUSALS[result]
-                self._process.post(WorkerNotStarted(name=command.name, reason=reason, message=message))
+                unanswered = result == "no answer"
+                self._process.post(
+                    WorkerNotStarted(name=command.name, reason=reason, message=message, unanswered=unanswered)
+                )
 
         self._call(command.name, lambda: self._world.platform.start(command), told, creates=True)
 

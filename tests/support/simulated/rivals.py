@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mapreduce import paths
 from mapreduce.ids import AttemptId, TaskId
-from mapreduce_worker.gateway import data_files
+from mapreduce_worker.gateway import data_files, reservation
 from mapreduce_worker.gateway.storage import Output, PartToStage
 from tests.support.crash_store import CrashStore, Disk
 from tests.support.simulated import toy
@@ -51,6 +52,14 @@ def publish_older(world: World) -> dict[str, bytes]:
 def reserve_before(world: World) -> None:
     """Let another job have taken the output's name just before."""
     output(world, BEFORE).open((), judge=toy.JUDGE)
+
+
+def left_by_one_before(world: World) -> tuple[str, ...]:
+    """Return where the files are of another job that holds the output's name: they are none of this job's business."""
+    spec = world.spec
+    if reservation.holder(CrashStore(world.disk), spec.output) != BEFORE:
+        return ()
+    return paths.lock(spec.output), paths.staging(spec.output, BEFORE)
 
 
 def make_by_hand(world: World) -> None:

@@ -134,11 +134,8 @@ def _failed(world: World) -> list[str]:
     if not reasons or not reasons <= allowed:
         return [f"the job is Failed; status: {world.master.status}"]
     staging = paths.staging(world.spec.output, world.spec.uid)
-    others = paths.staging(world.spec.output, rivals.BEFORE)
     wrong = _others_are_whole(world, reasons)
-    allowed_left = [f"{staging}/{paths.HISTORY}", f"{staging}/{paths.MADE}"]
-    if world.living:
-        allowed_left += [paths.lock(world.spec.output), others]
+    allowed_left = [f"{staging}/{paths.HISTORY}", f"{staging}/{paths.MADE}", *rivals.left_by_one_before(world)]
     wrong += _left_behind(world, world.disk.below(world.spec.output), *allowed_left)
     maps, parts = len(world.toy.texts), world.toy.parts
     return wrong + history_checker.check(events(world), maps=maps, reduces=parts, published=False)
@@ -150,7 +147,8 @@ def _deleted(world: World) -> list[str]:
     if set(published) - {paths.BAD_RECORDS} == FILES and published != world.old:
         expected = _expected(world)
         return [] if published["output.tsv"] in expected else [f"output.tsv is {published['output.tsv']!r}"]
-    return _others_are_whole(world, set()) + _left_behind(world, published)
+    wrong = _others_are_whole(world, set())
+    return wrong + _left_behind(world, published, *rivals.left_by_one_before(world))
 
 
 def _others_are_whole(world: World, reasons: set[str]) -> list[str]:

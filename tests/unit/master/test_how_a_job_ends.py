@@ -54,6 +54,43 @@ def test_a_gateway_that_cannot_clean_is_waited_for_no_longer_than_a_minute():
     assert job.ended == "Deleted"
 
 
+def test_while_the_platform_does_not_answer_the_time_for_cleaning_does_not_pass():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    job.held.add("clean")
+    job.tell(events.JobDeleted())
+    job.start_at_once = False
+    job.kill(job.gateway)
+    unanswered_for(job, seconds=300)
+    assert not job.ended
+    job.held.clear()
+    job.pass_time(30)
+    job.start(job.asked_for[-1])
+    job.pass_time(2)
+    assert job.store.cleaned == ["deleted"]
+    assert job.ended == "Deleted"
+
+
+def test_a_platform_that_never_answers_keeps_no_job_for_ever():
+    job = JobUnderTest(maps=1, workers=1).until_mapping()
+    job.held.add("clean")
+    job.tell(events.JobDeleted())
+    job.start_at_once = False
+    job.kill(job.gateway)
+    unanswered_for(job, seconds=540)
+    assert not job.ended
+    unanswered_for(job, seconds=61)
+    assert job.ended == "Deleted"
+
+
+def unanswered_for(job: JobUnderTest, *, seconds: int) -> None:
+    """Let the platform be away for so long."""
+    for _ in range(seconds):
+        if job.asked_for and not job.ended:
+            name = job.asked_for.pop().name
+            job.tell(events.WorkerNotStarted(name=name, reason="NotStarted", message="no answer", unanswered=True))
+        job.pass_time(1)
+
+
 def test_a_deleted_job_leaves_nothing():
     job = JobUnderTest(maps=2).until_mapping()
     job.tell(events.JobDeleted())

@@ -141,6 +141,10 @@ def test_starting_and_stopping_one_worker_happens_in_order_and_beside_the_loop()
             WorkerNotStarted(name="w-0", reason="QuotaExceeded", message="no room", final=True),
         ),
         (
+            NotStartedError("NotStarted", "no answer", unanswered=True),
+            WorkerNotStarted(name="w-0", reason="NotStarted", message="no answer", unanswered=True),
+        ),
+        (
             RuntimeError("boom"),
             WorkerNotStarted(name="w-0", reason="InternalError", message="boom"),
         ),

@@ -1,6 +1,7 @@
 """The end of a job: published, failed or deleted; then cleaned up, stopped, over.
 
-Workers go at once. The output's gateway stays until the store is clean, for at most a minute.
+Workers go at once. The output's gateway stays until the store is clean, for at most a minute; that begins anew while
+the platform does not answer, since without it there may be no gateway, and nobody can be told of the end either.
 Neighbours: `phases.py` (when it begins), `storage.py` (gives `clean`).
 """
 
@@ -14,12 +15,14 @@ from mapreduce_operator.core.entries import Ending, Failure
 from mapreduce_operator.core.events import Ended
 
 CLEAN_SECONDS: Final = 60.0
+UNANSWERED_SECONDS: Final = 600.0
+"""How long a platform that does not answer may put off the end: one that never will must not keep a job for ever."""
 
 
 def publish(book: Book) -> None:
     """The output is published: nothing is left to do."""
     book.move("published")
-    book.ending = Ending("published", book.now, cleaned=True)
+    book.ending = Ending("published", book.now, book.now, cleaned=True)
     book.completed_wall = book.at.wall
     where = f"{book.spec.output}: {book.summary.records} records" if book.summary is not None else book.spec.output
     book.announce("Normal", "Succeeded", where)
@@ -45,7 +48,7 @@ def _end(book: Book, mode: Literal["failed", "deleted"]) -> None:
     # An output that was refused to this job is none of its business.
     touched = book.opened_once or book.context.resumed or bool(book.tasks["open"].live)
     book.journal.closed = True
-    book.ending = Ending(mode, book.now + CLEAN_SECONDS, cleaned=not touched)
+    book.ending = Ending(mode, book.now + CLEAN_SECONDS, book.now + UNANSWERED_SECONDS, cleaned=not touched)
     book.completed_wall = book.completed_wall or book.at.wall
     for table in book.tasks.values():
         for live in list(table.live.values()):
@@ -54,6 +57,12 @@ def _end(book: Book, mode: Literal["failed", "deleted"]) -> None:
                 attempts.put_back(book, attempt.id.task.kind, attempt.id.task.index)
     for worker in book.registry.alive("worker"):
         fleet.stop(book, worker, "the job is over")
+
+
+def put_off(book: Book) -> None:
+    """The platform did not answer: until it does, the time for cleaning does not pass."""
+    if book.ending is not None:
+        book.ending.until = min(book.now + CLEAN_SECONDS, book.ending.at_last)
 
 
 def advance(book: Book) -> None:

@@ -34,10 +34,11 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Ending(msgspec.Struct):
-    """How the job ends. `until`: when waiting for the store to be cleaned is over."""
+    """How the job ends. `until`: when waiting for the store to be cleaned is over, and `at_last` at the very latest."""
 
     mode: Literal["published", "failed", "deleted"]
     until: float
+    at_last: float
     cleaned: bool = False
 
 

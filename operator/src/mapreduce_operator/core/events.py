@@ -58,12 +58,16 @@ class WorkerChanged(msgspec.Struct, frozen=True):
 
 
 class WorkerNotStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """The platform refused to start a worker; if `final`, trying again cannot help."""
+    """The platform refused to start a worker; if `final`, trying again cannot help.
+
+    `unanswered`: it did not refuse, it said nothing.
+    """
 
     name: str
     reason: str
     message: str
     final: bool = False
+    unanswered: bool = False
 
 
 class WorkerRegistered(msgspec.Struct, frozen=True, kw_only=True):

@@ -275,7 +275,8 @@ def lose(book: Book, worker: Worker, reason: str, message: str = "", *, oom: boo
     seat = book.registry.seats.get((worker.role, worker.index))
     if seat is not None and seat.worker is worker and not worker.boot:
         seat.failed_starts += 1
-        seat.not_before = book.now + policies.pause(seat.failed_starts, policies.START_PAUSES)
+        pauses = policies.LAST_START_PAUSES if book.over else policies.START_PAUSES
+        seat.not_before = book.now + policies.pause(seat.failed_starts, pauses)
     unasked = worker.state is not WorkerState.DRAINING
     book.registry.move(worker, "lost")
     worker.reason, worker.message = reason, message

@@ -136,6 +136,8 @@ def _of_platform(book: Book, event: Event) -> None:
         case WorkerChanged():
             fleet.changed(book, event.worker)
         case WorkerNotStarted():
+            if event.unanswered:
+                ending.put_off(book)
             fleet.not_started(book, event)
         case WorkerClosed():
             fleet.closed(book, event)

@@ -30,6 +30,8 @@ STORAGE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait after each failure in a row of the store, the last one for all that follow."""
 START_PAUSES: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds to wait before a start, by how many starts in a row never registered."""
+LAST_START_PAUSES: Final = START_PAUSES[:-1]
+"""The same for a job that ends: it has only a minute to be cleaned."""
 NEARLY_DONE: Final = 0.75
 """The share of a phase that must be done before any of its tasks is called slow."""
 SLOW: Final = 1.5

@@ -58,7 +58,8 @@ class KubernetesDriver:
                     raise NotStartedError("NotStarted", str(error)) from error
                 made = await self._own(body)
         except Unavailable as error:
-            raise NotStartedError("NotStarted", f"the API server did not answer: {error}") from error
+            message = f"the API server did not answer: {error}"
+            raise NotStartedError("NotStarted", message, unanswered=True) from error
         except Forbidden as error:
             if "exceeded quota" in str(error):
                 raise NotStartedError("QuotaExceeded", str(error)) from error

@@ -17,13 +17,15 @@ class NotStartedError(SystemFault):
     """The platform refused to start a worker; the runtime turns it into `WorkerNotStarted`.
 
     reason: a PascalCase word of `mapreduce.words`. final: trying again cannot help.
+    unanswered: the platform said nothing, and may not be there.
     """
 
-    def __init__(self, reason: str, message: str, *, final: bool = False) -> None:
+    def __init__(self, reason: str, message: str, *, final: bool = False, unanswered: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.final = final
+        self.unanswered = unanswered
 
 
 class Driver(Protocol):

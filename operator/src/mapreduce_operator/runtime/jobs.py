@@ -245,8 +245,15 @@ class JobRuntime:
         try:
             await self._driver.start(command)
         except NotStartedError as error:
-            event = WorkerNotStarted(name=command.name, reason=error.reason, message=error.message, final=error.final)
-            self.post(event)
+            self.post(
+                WorkerNotStarted(
+                    name=command.name,
+                    reason=error.reason,
+                    message=error.message,
+                    final=error.final,
+                    unanswered=error.unanswered,
+                )
+            )
         except Exception as error:  # noqa: BLE001 - the task boundary of a driver call: the core decides what follows
             _log.exception("worker %s could not be started", command.name)
             self.post(WorkerNotStarted(name=command.name, reason="InternalError", message=_text(error)))
