@@ -13,7 +13,7 @@ from mapreduce.ids import AttemptId, TaskId
 from mapreduce.testing import reference
 from mapreduce_worker.engine.failure import UserTaskError
 from mapreduce_worker.engine.local import ListBatch
-from mapreduce_worker.engine.map_task import MapRun
+from mapreduce_worker.engine.map_run import MapRun
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support import budget
 from tests.support.engine_runs import canonical, emitter, map_file, nothing, rows_of, run_pairs, write_input

@@ -10,8 +10,10 @@ from typing import BinaryIO
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     """Open a file beside `path` for writing; at a clean end flush it to the disk and rename it.
+
+    Without `sync` it may be lost, or torn, when the machine stops: for what is proven whenever it is read.
 
     After an exception nothing stands under either name. The temporary name carries the process
     number, so that two attempts in one folder never write to one file.
@@ -20,13 +22,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         with temporary.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    if sync:
+        sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

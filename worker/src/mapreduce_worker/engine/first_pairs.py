@@ -1,7 +1,7 @@
 """A look at the first pairs of a map attempt: a word of two letters would pass for a pair of letters.
 
 The loops of the tables take pairs apart as fast as Python can, and a look at each would be the slowest thing in them;
-but who yields words yields them from the beginning. Neighbours: `map_task`, `mapreduce.pairs`.
+but who yields words yields them from the beginning. Neighbours: `map_run`, `mapreduce.pairs`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The loops in here are the innermost of most jobs. All names in them are local, and what most pairs need is
 done at the speed of the interpreter's own dictionary. Neighbours: `tables` (the other table, and
-`KeyGuard`), `map_task`, `mapreduce.reducers`.
+`KeyGuard`), `map_run`, `mapreduce.reducers`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The instance of the user's job that one attempt works with, and what it has counted.
 
-`map_task`, `map_part` and `reduce_task` make one each; nothing of the user's runs before, or beside it.
+`map_run`, `map_part` and `reduce_task` make one each; nothing of the user's runs before, or beside it.
 """
 
 from __future__ import annotations

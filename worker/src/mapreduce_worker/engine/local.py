@@ -21,7 +21,7 @@ from mapreduce.testing import Outcome
 from mapreduce_worker.engine import map_output, merge
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.map_part import MapPartRun
-from mapreduce_worker.engine.map_task import MapRun
+from mapreduce_worker.engine.map_run import MapRun
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.reduce_task import run_reduce
 

@@ -8,7 +8,7 @@
 
 A segment's CRC-32 is over its bytes in the file: it is what travels with the segment. Each block
 has one of its own, so that no damaged row reaches user code. Spilled runs are files of the same
-kind. Callers: `map_task` writes, the agent serves by `read_index`, `reduce_task` reads.
+kind. Callers: `sorter` writes, the agent serves by `read_index`, `reduce_task` reads.
 """
 
 from __future__ import annotations

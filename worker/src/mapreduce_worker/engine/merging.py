@@ -4,7 +4,7 @@ Rows with equal keys come in the order of their sources (for a reduce: of the ma
 in the order that they had there. Merging takes whole blocks: of every source the rows up to the
 smallest last key are joined and sorted, which for rows that are sorted in pieces is a merge in C.
 
-`map_task` merges its spilled runs with it, `reduce_task` its segments, `merge` the parts.
+`sorter` merges the spilled runs of a map with it, `reduce_task` its segments, `merge` the parts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What every task of one job needs to know of the job, as one frozen value.
 
-Made once from the job (`of_job`), it travels to the slots as it is; `map_task`, `map_part`, `reduce_task`
+Made once from the job (`of_job`), it travels to the slots as it is; `map_run`, `map_part`, `reduce_task`
 and `records` take it whole, so that a new option changes no signature between here and there.
 """
 

@@ -2,7 +2,7 @@
 
 A table is divided whenever it is full, so that how often the user's function is called depends on memory:
 it may depend on key and number alone, it sees no record, and what it counts is refused.
-Neighbours: `mapreduce.partitioning` (the hash), `map_task`.
+Neighbours: `mapreduce.partitioning` (the hash), `map_run`.
 """
 
 from __future__ import annotations

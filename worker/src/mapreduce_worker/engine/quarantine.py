@@ -3,7 +3,7 @@
 A record is bad if it cannot be read, if the user's `map` raises at it, or if what that yields cannot be carried.
 Without `skip_bad_records` the first one ends the attempt, as ever. With it, a record's pairs are held until its `map`
 has ended, so that a bad one leaves no pair and no count behind. Neighbours: `records` and `json_lines` (find those that
-cannot be read), `map_task` and `map_part` (whose mapper is wrapped), `mapreduce.bad_records` (how they travel).
+cannot be read), `map_run` and `map_part` (whose mapper is wrapped), `mapreduce.bad_records` (how they travel).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Walking over records slice by slice, knowing at any time which one user code has.
 
-`map_task` and `map_part` hand in what is to be done with a slice; a slice is as long as user code is
+`map_run` and `map_part` hand in what is to be done with a slice; a slice is as long as user code is
 fast, so that slow code still shows progress.
 """
 

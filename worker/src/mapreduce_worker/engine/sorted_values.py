@@ -4,7 +4,7 @@ What is shuffled then is no key but a pair (key, value), in the encoding of a tu
 sorts the values of each key. A pair goes where its key alone would go, and pairs with one key are one
 group. The type of a pair is told as `str by int`, so that a mixture of values is found wherever a mixture
 of keys is.
-Neighbours: `tables`, `map_task`, `partitions`, `reduce_task`.
+Neighbours: `tables`, `map_run`, `partitions`, `reduce_task`.
 """
 
 from __future__ import annotations

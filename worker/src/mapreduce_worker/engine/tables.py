@@ -6,7 +6,7 @@ user's own key objects where this is safe, so that a key is encoded once and not
 sees to the safety: to a dictionary True, 1 and 1.0 are one key, and every NaN is another.
 
 When a table is full it calls `spill` with its rows and starts anew; a spill may come in
-the middle of a record. What comes out must not depend on when that happens: see `map_task`.
+the middle of a record. What comes out must not depend on when that happens: see `map_run`.
 """
 
 from __future__ import annotations
