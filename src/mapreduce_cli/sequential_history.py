@@ -1,6 +1,6 @@
 """The history of a job in one process: what a master would journal, written as it happens.
 
-Neighbour: `sequential.py`, which says what happened.
+Neighbour: `sequential_tasks.py`, which says what happened.
 """
 
 from __future__ import annotations
