@@ -16,7 +16,7 @@ from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.protocol import ReadSegments, SegmentHead
 from mapreduce.protocol.answers import Holder
 from mapreduce_worker.core.events import FetchSegments
-from mapreduce_worker.engine import blocks, map_output, part
+from mapreduce_worker.engine import blocks, columns, map_output, part
 from mapreduce_worker.engine.blocks import Block, Codec
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.fetch import Fetcher
@@ -37,7 +37,8 @@ def all_samples(folder: Path) -> list[Sample]:
     """Return a sample of every format; their readers write into `folder`."""
     return [
         map_output_sample(folder, "lz4"),
-        map_output_sample(folder, "uncompressed"),
+        map_output_sample(folder, "none"),
+        map_output_sample(folder, "zstd"),
         part_sample(folder),
         journal_sample(),
         events_sample(),
@@ -50,7 +51,7 @@ def all_samples(folder: Path) -> list[Sample]:
 
 
 def map_output_sample(folder: Path, codec: Codec) -> Sample:
-    """Return a map output of five partitions: few rows, none, many integers, many objects, one row."""
+    """Return a map output of many partitions: few rows, none, integers, objects, one row, and typed columns."""
     path = folder / f"sample-{codec}.mapout"
     index = _write_map_output(path, codec)
     content = path.read_bytes()
@@ -93,6 +94,9 @@ def _write_map_output(path: Path, codec: Codec = "lz4") -> map_output.Index:
         blocks.of_objects(many, list(range(len(many)))),
         blocks.of_objects(many, [[word, 0.5] for word in _WORDS]),
         blocks.of_objects(many[5:6], ["one"]),
+        columns.of_lists(many, _WORDS),
+        columns.of_lists(many, [number / 7 for number in range(len(many))]),
+        columns.of_lists(many, [number % 3 == 0 for number in range(len(many))]),
     ]
     with path.open("wb") as file:
         writer = map_output.Writer(file, codec)

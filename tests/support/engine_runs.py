@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import mapreduce as mr
 from mapreduce import values
@@ -12,7 +14,7 @@ from mapreduce.ids import AttemptId, TaskId
 from mapreduce.plan import FileRange, ListedFile, Split, split_files
 from mapreduce.protocol import MapOutput
 from mapreduce.spec import MIB
-from mapreduce_worker.engine import local, long_lines, map_output, ranges
+from mapreduce_worker.engine import blocks, local, long_lines, map_output, ranges
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.map_task import run_map
@@ -79,9 +81,15 @@ def attempt(kind: str, index: int = 0) -> AttemptId:
     return AttemptId(TaskId(0, kind, index), 1, 0)  # type: ignore[arg-type]  # a str that is a kind
 
 
-def run_pairs(job: type[mr.Job], records: Any, **shape: Any) -> list[Pair]:
-    """Return the output pairs that the engine makes of records in memory."""
-    return local.run_job(job, records, **shape).pairs
+def run_pairs(job: type[mr.Job], records: Any, *, frames: bool = False, **shape: Any) -> list[Pair]:
+    """Return the output pairs that the engine makes of records in memory; with `frames`, as if they were many."""
+    with as_many() if frames else nullcontext():
+        return local.run_job(job, records, **shape).pairs
+
+
+def as_many() -> AbstractContextManager[Any]:
+    """Take few rows for many: they are columns in memory, and Arrow on the disk."""
+    return mock.patch.multiple(blocks, NATIVE_ROWS=1, SMALL_ROWS=0)
 
 
 def write_input(root: Path, content: bytes, name: str = "input.txt") -> ListedFile:

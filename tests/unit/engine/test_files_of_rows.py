@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -16,10 +16,16 @@ from mapreduce_worker.engine import blocks, durable, map_output, part
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.failure import describe
 from tests.support import budget
+from tests.support.engine_runs import as_many
 
-OBJECTS = st.integers(-(2**65), 2**65) | st.text(max_size=4) | st.lists(st.floats(allow_nan=False), max_size=2)
-ROWS = st.lists(st.tuples(st.binary(max_size=5), OBJECTS), max_size=20).map(
-    lambda rows: sorted(rows, key=lambda row: row[0])
+NUMBERS = st.floats(allow_nan=False)
+TEXT = st.text(max_size=4)
+KINDS = [st.integers(-(2**63), 2**63 - 1), NUMBERS, TEXT, st.booleans(), st.binary(max_size=4)]
+OBJECTS = st.integers(-(2**65), 2**65) | st.text(max_size=4) | st.lists(NUMBERS, max_size=2)
+ROWS = st.sampled_from([*KINDS, OBJECTS]).flatmap(
+    lambda values: st.lists(st.tuples(st.binary(max_size=5), values), max_size=20).map(
+        lambda rows: sorted(rows, key=lambda row: row[0])
+    )
 )
 
 
@@ -46,11 +52,10 @@ def read_output(path):
 
 @budget.examples(15)
 @given(
-    st.lists(ROWS, min_size=1, max_size=3), st.sampled_from(["lz4", "uncompressed"]), st.integers(1, 7), st.booleans()
+    st.lists(ROWS, min_size=1, max_size=3), st.sampled_from(["none", "lz4", "zstd"]), st.integers(1, 7), st.booleans()
 )
 def test_a_map_output_gives_back_its_rows_and_its_checksum_knows_only_rows(segments, codec, pieces, arrow):
-    small = 0 if arrow else blocks.SMALL_ROWS
-    with TemporaryDirectory() as folder, mock.patch.object(blocks, "SMALL_ROWS", small):
+    with TemporaryDirectory() as folder, as_many() if arrow else nullcontext():
         path = Path(folder) / "x.mapout"
         whole = write_output(path, segments, codec)
         assert read_output(path) == segments
@@ -59,6 +64,8 @@ def test_a_map_output_gives_back_its_rows_and_its_checksum_knows_only_rows(segme
         in_pieces = write_output(path, segments, "lz4", pieces)
         assert read_output(path) == segments
         assert in_pieces.checksum == whole.checksum
+    with TemporaryDirectory() as folder:
+        assert write_output(Path(folder) / "x", segments).checksum == whole.checksum
 
 
 def test_a_checksum_tells_rows_and_partitions_apart(tmp_path):
@@ -76,15 +83,16 @@ def test_a_checksum_tells_rows_and_partitions_apart(tmp_path):
     assert len(found) == len(different)
 
 
+@pytest.mark.usefixtures("body_kind")
 def test_the_checksum_is_the_same_in_every_version(tmp_path):
     index = write_output(tmp_path / "x", [[(b"a", 1), (b"b", [2.5, "x"])], [(b"c", 2**70)]])
     assert index.checksum == "xxh3:3aa5de708e02b8a7b79c8335e1f819e6"
 
 
 @pytest.fixture(params=["msgpack", "arrow"])
-def body_kind(request, monkeypatch):
-    if request.param == "arrow":
-        monkeypatch.setattr(blocks, "SMALL_ROWS", 0)
+def body_kind(request):
+    with as_many() if request.param == "arrow" else nullcontext():
+        yield
 
 
 @pytest.mark.usefixtures("body_kind")

@@ -1,6 +1,7 @@
 """A block that claims more than it is, with a good CRC: refused before memory is asked for."""
 
 import io
+import random
 import struct
 import zlib
 
@@ -8,8 +9,8 @@ import polars
 import pytest
 
 from mapreduce.errors import CorruptionError, ValueEncodingError
-from mapreduce_worker.engine import arrow_sizes, blocks
-from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine import arrow_sizes, blocks, columns
+from mapreduce_worker.engine.blocks import Block, Rows
 
 ROWS = 2000
 KEYS = [b"key-%06d" % number for number in range(ROWS)]
@@ -22,11 +23,15 @@ def framed(body: bytes, rows: int = ROWS, kind: int = 1) -> bytes:
     return struct.pack(">II", len(body), zlib.crc32(body, zlib.crc32(tail))) + tail + body
 
 
-def read(frame: bytes) -> Block:
+def read(frame: bytes) -> Rows:
     return blocks.read(io.BytesIO(frame), len(frame))[0]
 
 
-def body_of(block: Block, codec: blocks.Codec = "lz4") -> bytes:
+def rows_of(rows: Rows) -> list[tuple[bytes, object]]:
+    return list(zip(rows.keys, rows.unpacked(), strict=True))
+
+
+def body_of(block: Rows, codec: blocks.Codec = "lz4") -> bytes:
     return blocks.write(block, codec)[blocks.HEAD_BYTES :]
 
 
@@ -36,22 +41,35 @@ def stream(frame: polars.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def with_raw_size(body: bytes, old: int, new: int) -> bytes:
-    """Change the size that one compressed buffer declares: 8 bytes before its LZ4 frame."""
-    forged = body.replace(struct.pack("<q", old) + b"\x04\x22\x4d\x18", struct.pack("<q", new) + b"\x04\x22\x4d\x18", 1)
+MAGIC = {"lz4": b"\x04\x22\x4d\x18", "zstd": b"\x28\xb5\x2f\xfd"}
+
+
+def with_raw_size(body: bytes, old: int, new: int, codec: str = "lz4") -> bytes:
+    """Change the size that one compressed buffer declares: 8 bytes before its first frame."""
+    forged = body.replace(struct.pack("<q", old) + MAGIC[codec], struct.pack("<q", new) + MAGIC[codec], 1)
     assert forged != body
     return forged
 
 
-@pytest.mark.parametrize("codec", ["lz4", "uncompressed"])
-@pytest.mark.parametrize("values", [[7] * ROWS, [b"v" * (n % 50) for n in range(ROWS)], [b""] * ROWS, [b"a"] * ROWS])
+OF_EVERY_TYPE = [
+    [7] * ROWS,
+    [b"v" * (n % 50) for n in range(ROWS)],
+    [b""] * ROWS,
+    [b"a"] * ROWS,
+    ["ä" * (n % 30) for n in range(ROWS)],
+    [n / 7 for n in range(ROWS)],
+    [n % 3 == 0 for n in range(ROWS)],
+]
+
+
+@pytest.mark.parametrize("codec", ["none", "lz4", "zstd"])
+@pytest.mark.parametrize("values", OF_EVERY_TYPE)
 def test_the_sizes_of_an_honest_block_are_known_before_it_is_read(codec, values):
-    block = Block(KEYS, values, packed=isinstance(values[0], bytes))
-    sizes = arrow_sizes.of(body_of(block, codec))
-    content = sum(map(len, KEYS)) + (sum(map(len, values)) if block.packed else 8 * ROWS)
+    rows = columns.of_lists(KEYS, values)
+    sizes = arrow_sizes.of(body_of(rows, codec))
     assert sizes.rows == ROWS
-    assert content <= sizes.raw <= content + 2 * 8 * (ROWS + 1) + 512
-    assert read(blocks.write(block, codec)) == block
+    assert rows.size() - ROWS <= sizes.raw <= rows.size() + 2 * 8 * (ROWS + 1) + 512
+    assert rows_of(read(blocks.write(rows, codec))) == list(zip(KEYS, values, strict=True))
 
 
 @pytest.mark.parametrize("claimed", [1 << 20, 1 << 33, 1 << 50, (1 << 63) - 1])
@@ -61,11 +79,18 @@ def test_a_buffer_that_claims_to_become_huge_is_refused_unread(claimed, monkeypa
         read(framed(with_raw_size(body_of(HONEST), 8 * ROWS, claimed)))
 
 
+@pytest.mark.parametrize("claimed", [1 << 33, (1 << 63) - 1])
+def test_zstd_has_no_ratio_and_is_bounded_by_the_largest_block(claimed, monkeypatch):
+    monkeypatch.setattr(polars, "read_ipc_stream", None)
+    with pytest.raises(CorruptionError, match=f"a block of {ROWS} rows holds {ROWS}, of "):
+        read(framed(with_raw_size(body_of(HONEST, "zstd"), 8 * ROWS, claimed, "zstd")))
+
+
 def test_a_block_that_truly_becomes_too_large_is_refused_unread(monkeypatch):
     large = Block([b"k"], [b"\0" * (1 << 20)])
     frame = blocks.write(large, "lz4")
     assert len(frame) < 20_000
-    assert read(frame) == large
+    assert (read(frame).keys, read(frame).values) == (large.keys, large.values)
     monkeypatch.setattr(blocks, "MAX_RAW", 1 << 19)
     monkeypatch.setattr(blocks, "_SLACK", 1000)
     monkeypatch.setattr(polars, "read_ipc_stream", None)
@@ -98,7 +123,10 @@ def test_a_length_beyond_any_block_is_refused_before_it_is_read(length, kind):
         polars.DataFrame({"key": KEYS}),
         polars.DataFrame({"key": KEYS, "value": KEYS, "more": KEYS}),
         polars.DataFrame({"key": [str(key) for key in KEYS], "value": KEYS}),
-        polars.DataFrame({"key": KEYS, "value": [1.5] * ROWS}),
+        polars.DataFrame({"key": KEYS, "value": [1.5] * ROWS}, schema={"key": polars.Binary, "value": polars.Float32}),
+        polars.DataFrame({"key": KEYS, "packed": [1] * ROWS}),
+        polars.DataFrame({"key": KEYS, "other": KEYS}),
+        polars.DataFrame({"value": KEYS, "key": KEYS}),
         polars.DataFrame({"key": KEYS, "value": [[1]] * ROWS}),
         polars.DataFrame({"key": KEYS, "value": [None] * ROWS}, schema={"key": polars.Binary, "value": polars.Int64}),
         polars.DataFrame({"key": KEYS, "value": ["a", "b"] * (ROWS // 2)}).with_columns(
@@ -117,6 +145,43 @@ def test_an_arrow_stream_of_other_columns_is_refused(frame):
 def test_nonsense_in_the_place_of_an_arrow_stream_is_refused(body):
     with pytest.raises(CorruptionError):
         read(framed(body))
+
+
+def test_text_that_is_no_text_is_refused():
+    body = body_of(columns.of_lists(KEYS, ["ab"] * ROWS), "none")
+    assert body.count(b"abab") > 100
+    with pytest.raises(CorruptionError, match="no Arrow stream"):
+        read(framed(body.replace(b"abab", b"a\xffab", 1)))
+
+
+@pytest.mark.parametrize("codec", ["none", "lz4", "zstd"])
+def test_a_forged_body_is_refused_or_gives_rows(codec):
+    """Whatever Polars makes of it, also where it panics: no reader dies of it, and no row is half read."""
+    chance = random.Random(6)
+    body = body_of(columns.of_lists(KEYS[:200], ["ä" * (n % 30) for n in range(200)]), codec)
+    refused = 0
+    for _ in range(300):
+        forged = bytearray(body)
+        forged[chance.randrange(200, len(body))] ^= 1 << chance.randrange(8)
+        try:
+            assert len(rows_of(read(framed(bytes(forged), 200)))) == 200
+        except CorruptionError:
+            refused += 1
+    assert refused > 50
+
+
+def test_a_batch_of_an_unknown_codec_is_refused():
+    body = body_of(columns.of_integers(KEYS[:200], [7] * 200), "zstd")
+    forged = [at for at in range(1000) if codec_of(body[:at] + b"\x07" + body[at + 1 :]) == "unknown"]
+    assert len(forged) == 1
+
+
+def codec_of(body: bytes) -> str:
+    try:
+        arrow_sizes.of(body)
+    except CorruptionError as error:
+        return "unknown" if "compressed by the codec 7" in str(error) else ""
+    return ""
 
 
 def test_a_stream_with_any_byte_of_its_heads_changed_is_refused_or_bounded():

@@ -4,11 +4,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import mapreduce as mr
-from mapreduce_worker.engine import blocks, map_output, merging
+from mapreduce_worker.engine import blocks, columns, map_output, merging
 from tests.support import budget
 from tests.support.engine_runs import write_segment
 
@@ -33,10 +34,16 @@ def sorted_rows(sources):
 
 
 @budget.examples(100)
-@given(st.lists(st.tuples(SORTED, st.integers(1, 4)), max_size=5))
-def test_a_merge_is_a_stable_sort(sources):
-    merged = merging.merge([blocks_of(n, keys, size) for n, (keys, size) in enumerate(sources)])
-    assert flat(merged) == sorted_rows([keys for keys, _ in sources])
+@given(
+    st.lists(st.tuples(SORTED, st.integers(1, 4)), max_size=5), st.sampled_from([1, 3, 1000]), st.sampled_from([2, 100])
+)
+def test_a_merge_is_a_stable_sort(sources, native_rows, most_rows):
+    with mock.patch.multiple(blocks, NATIVE_ROWS=native_rows, MAX_ROWS=most_rows):
+        merged = list(merging.merge([blocks_of(n, keys, size) for n, (keys, size) in enumerate(sources)]))
+        assert flat(merged) == sorted_rows([keys for keys, _ in sources])
+        again = list(blocks.cut(merged))
+    assert flat(again) == flat(merged)
+    assert [rows.count for rows in again[:-1]] == [most_rows] * (len(again) - 1)
 
 
 @budget.examples(12)
@@ -66,10 +73,22 @@ def test_a_merge_reads_no_further_than_it_must():
     assert read == ["xa", "yb", "xc"]
 
 
-def test_integers_and_other_values_merge():
+@pytest.mark.parametrize("native_rows", [1, 1000])
+def test_integers_and_other_values_merge(native_rows, monkeypatch):
+    monkeypatch.setattr(blocks, "NATIVE_ROWS", native_rows)
     left = blocks.of_objects([b"a", b"c"], [1, 2])
     right = blocks.of_objects([b"a", b"b"], ["x", 2**70])
     assert flat(merging.merge([iter([left]), iter([right])])) == [(b"a", 1), (b"a", "x"), (b"b", 2**70), (b"c", 2)]
+
+
+def test_few_rows_as_lists_and_many_as_columns_merge():
+    few = blocks.of_objects([b"a", b"c"], [1, 2])
+    words = columns.of_lists([b"a", b"b"], ["x", "y"])
+    numbers = columns.of_lists([b"b", b"d"], [3, 4])
+    assert flat(merging.merge([iter([few]), iter([numbers])])) == [(b"a", 1), (b"b", 3), (b"c", 2), (b"d", 4)]
+    assert flat(merging.merge([iter([words]), iter([numbers]), iter([few])])) == [
+        *[(b"a", "x"), (b"a", 1), (b"b", "y"), (b"b", 3), (b"c", 2), (b"d", 4)]
+    ]
 
 
 def test_equal_keys_fold_across_blocks():

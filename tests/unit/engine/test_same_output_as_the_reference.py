@@ -41,6 +41,7 @@ SHAPES = st.fixed_dictionaries(
         "partitions": st.integers(1, 7),
         "flush_bytes": st.sampled_from([1, 300, 1 << 20]),
         "memory": st.sampled_from([1, 2000, 1 << 26]),
+        "frames": st.booleans(),
     }
 )
 

@@ -4,7 +4,7 @@ Reading order: `formats` (which reader: `records`, `json_lines`, `decompression`
 `fold_table` (pairs to rows), `map_task` with `map_run` and `first_pairs`, `sorter` (rows to sorted rows in a
 file), `map_output` (the file between map and reduce), `merging` (sorted rows from many sources), `reduce_task`,
 `map_part` (a map without a reduce), `part` (the file before the output), `merge` (parts to text), `data_file`
-(text to a file). Below them, `blocks` is the one codec of rows, `durable` the one way to make a file; beside
+(text to a file). Below them, `columns` and `blocks` are rows, `durable` the one way to make a file; beside
 them, `program` finds the job with `syntax`, `instance` is one of it.
 
 Callers: slot processes, the gateway (`ranges`, `merge`, `part`), and `--sequential`.

@@ -18,7 +18,7 @@ import msgspec
 from mapreduce.errors import CorruptionError
 
 MAX_RATIO: Final = 255
-"""No LZ4 block becomes larger than this many times its size."""
+"""No LZ4 block becomes larger than this many times its size. What zstd claims must fit a block."""
 _RATIO_SLACK: Final = 64
 _PREFIX: Final = struct.Struct("<II")
 _CONTINUES: Final = 0xFFFFFFFF
@@ -27,6 +27,8 @@ _COLUMNS: Final = 2
 # Fields of the flatbuffer tables `Message` and `RecordBatch`, by their numbers in Message.fbs.
 _KIND, _HEADER, _BODY_LENGTH = 1, 2, 3
 _ROWS, _BUFFERS, _COMPRESSION = 0, 2, 3
+_CODEC: Final = 0
+_LZ4, _ZSTD = 0, 1
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -83,7 +85,7 @@ def _messages(stream: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _buffers(message: bytes, batch: int, body: bytes) -> Iterator[int]:
     """Yield the size of each of the batch's buffers after decompression."""
-    compressed = _field(message, batch, _COMPRESSION) != 0
+    codec = _codec(message, batch)
     vector = _follow(message, _required(message, batch, _BUFFERS))
     count = _unsigned(message, vector)
     if count > 3 * _COLUMNS:
@@ -92,10 +94,22 @@ def _buffers(message: bytes, batch: int, body: bytes) -> Iterator[int]:
         start, length = _long(message, at), _long(message, at + 8)
         if start < 0 or length < 0 or start + length > len(body):
             raise CorruptionError(f"a buffer of {length} bytes at {start} is not inside its message")
-        raw = _long(body, start) if compressed and length else -1
-        if raw > MAX_RATIO * length + _RATIO_SLACK:
+        raw = _long(body, start) if codec is not None and length else -1
+        if codec == _LZ4 and raw > MAX_RATIO * length + _RATIO_SLACK:
             raise CorruptionError(f"a buffer of {length} bytes claims to become {raw} bytes")
         yield raw if raw >= 0 else length
+
+
+def _codec(message: bytes, batch: int) -> int | None:
+    """Return by what the batch's buffers are compressed, if they are."""
+    field = _field(message, batch, _COMPRESSION)
+    if not field:
+        return None
+    at = _field(message, _follow(message, field), _CODEC)
+    codec = _byte(message, at) if at else _LZ4
+    if codec not in (_LZ4, _ZSTD):
+        raise CorruptionError(f"a batch is compressed by the codec {codec}")
+    return codec
 
 
 # --- flatbuffers: a table knows where its fields are by a list of offsets that it points back to ------------

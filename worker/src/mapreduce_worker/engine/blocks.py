@@ -1,18 +1,18 @@
-"""Blocks of rows: the one codec under map outputs, spilled runs and parts.
+"""Rows as lists, where they are few, and the one form of rows on disk: map outputs, spilled runs, parts.
 
-A row is (encoded key, value). In memory a value is either packed (msgpack, `mapreduce.values`)
-or a plain 64-bit integer, the same for all rows of a block. On disk a block is a frame:
+A row is (encoded key, value). In memory many rows are `Columns`, few are a `Block`; both have keys and values, which
+are packed (msgpack, `mapreduce.values`), or of one type for all rows. On disk rows are a frame:
 
     length of the body, CRC-32 of all that follows, rows   4 bytes each, big-endian
     kind of the body                                       1 byte
-    body   0: msgpack (keys, values), for a few rows
-           1: an Arrow IPC stream of the columns `key` (binary) and `value` (binary or int64)
+    body   0: msgpack (keys, values), for a few rows; values are packed, or integers of 64 bits
+           1: an Arrow IPC stream of the columns that `columns` describes, its buffers compressed or not
 
 A frame comes from another machine, where user code runs beside its writer. So what it claims is bounded: its rows, the
 bytes that it becomes when it is decompressed (before that is done, see `arrow_sizes.py`), and their ratio.
 
-A `Digest` is over rows, not over blocks. Polars takes half a second to import, so it is imported
-where the first larger block is met: a small job, and whoever only reads an index, never waits for it.
+A `Digest` is over rows, not over frames. Polars takes half a second to import, so it is imported
+where the first rows are met that are many: a small job, and whoever only reads an index, never waits for it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,25 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Final, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 import msgspec
 from xxhash import xxh3_128
 
 from mapreduce import values as codec
 from mapreduce.errors import CorruptionError, ValueEncodingError
-from mapreduce_worker.engine import arrow_sizes
+from mapreduce_worker.engine import arrow_sizes, columns
+from mapreduce_worker.engine.columns import Columns
 
-Codec = Literal["lz4", "uncompressed"]
+if TYPE_CHECKING:
+    import polars
 
-MAX_ROWS: Final = 4096
-MAX_BYTES: Final = 256 << 10
-"""A block is closed when it has this many rows, or bytes of keys and values; a row is never divided."""
+Codec = Literal["none", "lz4", "zstd"]
+
+MAX_ROWS: Final = 16384
+MAX_BYTES: Final = 1 << 20
+"""A frame is closed when it has this many rows, or bytes of keys and values; a row is never divided."""
 
 MAX_RAW: Final = 256 << 20
 """Bytes of keys and values that a block may hold: those of its largest row, nearly."""
@@ -44,6 +48,7 @@ _SLACK: Final = 1 << 20
 """What Arrow's offsets add to a block, at most."""
 
 NATIVE_ROWS: Final = 1000
+"""From here on rows are `Columns` in memory."""
 SMALL_ROWS: Final = 128
 SMALL_BYTES: Final = 4096
 """Up to here an Arrow stream would be mostly its own schema."""
@@ -62,11 +67,21 @@ _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 
 class Block(msgspec.Struct, frozen=True):
-    """Rows in key order: `values` are packed bytes, or integers if `packed` is false."""
+    """Rows in key order: `values` are packed bytes, or integers of 64 bits if `packed` is false."""
 
     keys: list[bytes]
     values: list[Any]
     packed: bool = True
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return len(self.keys)
+
+    @property
+    def key_series(self) -> list[bytes]:
+        """The keys, for whoever looks at a few of them."""
+        return self.keys
 
     def unpacked(self) -> list[Any]:
         """Return the values as Python objects."""
@@ -76,12 +91,68 @@ class Block(msgspec.Struct, frozen=True):
         """Return the same rows with packed values."""
         return self if self.packed else Block(self.keys, codec.encode_all(self.values))
 
+    def cut(self, start: int, end: int) -> Block:
+        """Return the rows from `start` to `end`."""
+        return Block(self.keys[start:end], self.values[start:end], self.packed)
 
-def of_objects(keys: list[bytes], objects: list[Any]) -> Block:
-    """Return a block of Python objects: as integers if all are of 64 bits, else packed."""
+    def size(self) -> int:
+        """Return the bytes of keys and values."""
+        return sum(map(len, self.keys)) + (sum(map(len, self.values)) if self.packed else 8 * len(self.values))
+
+
+Rows = Block | Columns
+
+
+def of_objects(keys: list[bytes], objects: list[Any]) -> Rows:
+    """Return rows of Python objects; raises `ValueEncodingError` for what cannot be packed."""
+    if len(keys) >= NATIVE_ROWS:
+        return columns.of_lists(keys, objects)
     if set(map(type, objects)) == {int} and min(objects) >= _INT_MIN and max(objects) <= _INT_MAX:
         return Block(keys, objects, packed=False)
     return Block(keys, codec.encode_all(objects))
+
+
+def of_packed(keys: list[bytes], packed: list[bytes]) -> Rows:
+    """Return rows of packed values."""
+    return columns.of_packed(keys, packed) if len(keys) >= NATIVE_ROWS else Block(keys, packed)
+
+
+def as_columns(rows: Rows) -> Columns:
+    """Return the same rows as columns."""
+    if isinstance(rows, Columns):
+        return rows
+    return (columns.of_packed if rows.packed else columns.of_integers)(rows.keys, rows.values)
+
+
+def joined(rows: Sequence[Rows]) -> Rows:
+    """Return rows one after the other: as columns, if any are or all are many."""
+    few = [one for one in rows if isinstance(one, Block)]
+    if len(few) < len(rows) or sum(one.count for one in rows) >= NATIVE_ROWS:
+        return columns.joined(list(map(as_columns, rows)))
+    packed = any(one.packed for one in few)
+    keys: list[bytes] = []
+    values: list[Any] = []
+    for one in few:
+        keys += one.keys
+        values += one.as_packed().values if packed else one.values
+    return Block(keys, values, packed)
+
+
+def sorted_rows(rows: Rows) -> Rows:
+    """Sort rows by their keys; those with equal keys stay in their order."""
+    if isinstance(rows, Columns):
+        return columns.in_order(rows)
+    index = sorted(range(rows.count), key=rows.keys.__getitem__)
+    return Block([rows.keys[at] for at in index], [rows.values[at] for at in index], rows.packed)
+
+
+def divided(rows: Block, numbers: Sequence[int], count: int) -> list[Block]:
+    """Return the rows of each of `count` partitions, in their order; `numbers` has the partition of each row."""
+    parts = [Block([], [], rows.packed) for _ in range(count)]
+    for key, value, number in zip(rows.keys, rows.values, numbers, strict=True):
+        parts[number].keys.append(key)
+        parts[number].values.append(value)
+    return parts
 
 
 def in_order(keys: list[bytes], objects: list[Any]) -> tuple[list[bytes], list[Any]]:
@@ -103,56 +174,39 @@ def in_order(keys: list[bytes], objects: list[Any]) -> tuple[list[bytes], list[A
     return frame["key"].to_list(), ordered if numbers else [objects[at] for at in ordered]
 
 
-def cut(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Divide and join blocks, so that each is near the size where one is closed."""
-    keys: list[bytes] = []
-    values: list[Any] = []
-    packed, size = True, 0
-    for block in blocks:
-        if not keys:
-            packed = block.packed
-        elif packed != block.packed:
-            values = values if packed else codec.encode_all(values)
-            packed, block = True, block.as_packed()  # noqa: PLW2901 - the same rows
-        keys += block.keys
-        values += block.values
-        size += _size(block.keys, block.values, packed)
-        if len(keys) >= MAX_ROWS or size >= MAX_BYTES:
-            done = 0
-            for closed in _close(keys, values, packed, final=False):
-                yield closed
-                done += len(closed.keys)
-            del keys[:done], values[:done]
-            size = _size(keys, values, packed)
-    if keys:
-        yield from _close(keys, values, packed, final=True)
+def cut(given: Iterable[Rows]) -> Iterator[Rows]:
+    """Divide and join rows, so that each piece is near the size where a frame is closed."""
+    held: list[Rows] = []
+    count = size = 0
+    for rows in given:
+        if not rows.count:
+            continue
+        held.append(rows)
+        count += rows.count
+        size += rows.size() if count < MAX_ROWS else 0
+        if count >= MAX_ROWS or size >= MAX_BYTES:
+            *full, last = _pieces(joined(held))
+            yield from full
+            held, count, size = [last], last.count, last.size()
+            if count >= MAX_ROWS or size >= MAX_BYTES:
+                yield last
+                held, count, size = [], 0, 0
+    if held:
+        yield from _pieces(joined(held))
 
 
-def _close(keys: list[bytes], values: list[Any], packed: bool, *, final: bool) -> Iterator[Block]:
-    """Yield the full blocks at the beginning of these rows, and the rest too if `final`."""
-    start = 0
-    while start < len(keys):
-        end = min(start + MAX_ROWS, len(keys))
-        full = end - start == MAX_ROWS
-        if _size(keys[start:end], values[start:end], packed) >= MAX_BYTES:
-            end, full = _end_by_bytes(keys, values, packed, start), True
-        if not full and not final:
-            return
-        yield Block(keys[start:end], values[start:end], packed)
-        start = end
-
-
-def _size(keys: list[bytes], values: list[Any], packed: bool) -> int:
-    return sum(map(len, keys)) + (sum(map(len, values)) if packed else 8 * len(values))
-
-
-def _end_by_bytes(keys: list[bytes], values: list[Any], packed: bool, start: int) -> int:
-    size = 0
-    for index in range(start, len(keys)):
-        size += len(keys[index]) + (len(values[index]) if packed else 8)
-        if size >= MAX_BYTES:
-            return index + 1
-    return len(keys)
+def _pieces(rows: Rows) -> Iterator[Rows]:
+    if isinstance(rows, Columns):
+        yield from columns.pieces(rows, MAX_ROWS, MAX_BYTES)
+        return
+    start, size = 0, 0
+    for at in range(rows.count):
+        size += len(rows.keys[at]) + (len(rows.values[at]) if rows.packed else 8)
+        if size >= MAX_BYTES or at + 1 - start == MAX_ROWS:
+            yield rows.cut(start, at + 1)
+            start, size = at + 1, 0
+    if start < rows.count:
+        yield rows.cut(start, rows.count)
 
 
 class Digest:
@@ -169,14 +223,15 @@ class Digest:
         """Begin a new section, such as a partition."""
         self._lengths.update(_SECTION + _COUNT.pack(number))
 
-    def update(self, block: Block) -> None:
+    def update(self, rows: Rows) -> None:
         """Add rows."""
-        lengths = array("I", map(len, block.keys))
+        keys, values = rows.keys, rows.values
+        lengths = array("I", map(len, keys))
         if sys.byteorder == "big":
             lengths.byteswap()
         self._lengths.update(lengths.tobytes())
-        self._keys.update(b"".join(block.keys))
-        self._values.update(b"".join(block.values) if block.packed else _pack_all(block.values))
+        self._keys.update(b"".join(keys))
+        self._values.update(b"".join(values) if rows.packed else _pack_all(values))
 
     def hexdigest(self) -> str:
         """Return `xxh3:<hex>`."""
@@ -184,41 +239,42 @@ class Digest:
         return f"xxh3:{xxh3_128(b''.join(stream.digest() for stream in streams)).hexdigest()}"
 
 
-def _pack_all(numbers: list[int]) -> bytes:
-    """Return the packed values one after the other: a packed list without its head."""
-    count = len(numbers)
-    return _pack(numbers)[1 if count < 16 else 3 if count < 65536 else 5 :]
+def _pack_all(values: list[Any]) -> bytes:
+    """Return the packed values one after the other: a packed list without its head. They are of one plain type."""
+    count = len(values)
+    return _pack(values)[1 if count < 16 else 3 if count < 65536 else 5 :]
 
 
-def write(block: Block, codec_name: Codec) -> bytes:
-    """Return the frame of one block, of at most `MAX_ROWS` rows; raises `ValueEncodingError` for one too large."""
-    if len(block.keys) > MAX_ROWS:
-        raise ValueError(f"a block of {len(block.keys)} rows, which no reader takes: see `cut`")
-    size = _size(block.keys, block.values, block.packed)
+def write(rows: Rows, codec_name: Codec) -> bytes:
+    """Return the frame of at most `MAX_ROWS` rows; raises `ValueEncodingError` for one too large."""
+    count, size = rows.count, rows.size()
+    if count > MAX_ROWS:
+        raise ValueError(f"a frame of {count} rows, which no reader takes: see `cut`")
     if size > MAX_RAW:
         raise ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
-    small = len(block.keys) <= SMALL_ROWS and size <= SMALL_BYTES
-    body = _pack((block.keys, block.values)) if small else _arrow(block, codec_name)
-    tail = _TAIL.pack(len(block.keys), _PLAIN if small else _ARROW)
+    small = count <= SMALL_ROWS and size <= SMALL_BYTES
+    body = _plain(rows) if small else _arrow(as_columns(rows).frame, codec_name)
+    tail = _TAIL.pack(count, _PLAIN if small else _ARROW)
     return _HEAD.pack(len(body), zlib.crc32(body, zlib.crc32(tail))) + tail + body
 
 
-def _arrow(block: Block, codec_name: Codec) -> bytes:
+def _plain(rows: Rows) -> bytes:
+    values = rows.values
+    if not rows.packed and type(values[0]) is not int:
+        values = codec.encode_all(values)
+    return _pack((rows.keys, values))
+
+
+def _arrow(frame: polars.DataFrame, codec_name: Codec) -> bytes:
     import polars  # noqa: PLC0415 - see the module's docstring
 
-    value_type = polars.Binary if block.packed else polars.Int64
-    frame = polars.DataFrame(
-        [
-            polars.Series("key", block.keys, dtype=polars.Binary),
-            polars.Series("value", block.values, dtype=value_type),
-        ]
-    )
     buffer = io.BytesIO()
-    frame.write_ipc_stream(buffer, compression=codec_name, compat_level=polars.CompatLevel.oldest())
+    compression: Literal["uncompressed", "lz4", "zstd"] = "uncompressed" if codec_name == "none" else codec_name
+    frame.rechunk().write_ipc_stream(buffer, compression=compression, compat_level=polars.CompatLevel.oldest())
     return buffer.getvalue()
 
 
-def read(file: BinaryIO, left: int) -> tuple[Block, bytes]:
+def read(file: BinaryIO, left: int) -> tuple[Rows, bytes]:
     """Read the next frame, of which `left` bytes remain at most; return its rows and its bytes.
 
     Raises `CorruptionError` if the bytes are not those that were written.
@@ -248,7 +304,7 @@ def _bound(length: int, rows: int, kind: int) -> None:
         raise CorruptionError(f"a block of the kind {kind} claims {length} bytes")
 
 
-def _parse(body: bytes, kind: int, rows: int) -> Block:
+def _parse(body: bytes, kind: int, rows: int) -> Rows:
     if kind == _ARROW:
         return _parse_arrow(body, rows)
     try:
@@ -260,7 +316,7 @@ def _parse(body: bytes, kind: int, rows: int) -> Block:
         raise CorruptionError(f"a block with a good CRC is of another format: {error}") from error
 
 
-def _parse_arrow(body: bytes, rows: int) -> Block:
+def _parse_arrow(body: bytes, rows: int) -> Columns:
     import polars  # noqa: PLC0415 - see the module's docstring
 
     sizes = arrow_sizes.of(body)
@@ -268,11 +324,10 @@ def _parse_arrow(body: bytes, rows: int) -> Block:
         raise CorruptionError(f"a block of {rows} rows holds {sizes.rows}, of {sizes.raw} bytes")
     try:
         frame = polars.read_ipc_stream(body)
-    except polars.exceptions.PolarsError as error:
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
         raise CorruptionError(f"a block with a good CRC is no Arrow stream: {error}") from error
-    binary = polars.Binary()
-    if frame.schema not in ({"key": binary, "value": binary}, {"key": binary, "value": polars.Int64()}):
-        raise CorruptionError(f"a block with a good CRC has the columns {dict(frame.schema)}")
-    if frame.height != rows or frame.estimated_size() > MAX_RAW + _SLACK or any(frame.null_count().row(0)):
+    if not columns.has_form(frame):
+        raise CorruptionError(f"a block with a good CRC has the columns {dict(frame.schema)}, or nulls in them")
+    if frame.height != rows or frame.estimated_size() > MAX_RAW + _SLACK:
         raise CorruptionError(f"a block of {rows} rows became {frame.height}, of {frame.estimated_size()} bytes")
-    return Block(frame["key"].to_list(), frame["value"].to_list(), packed=frame.schema["value"] == binary)
+    return Columns(frame)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from mapreduce import pairs, tsv, values
 from mapreduce.errors import ValueEncodingError
-from mapreduce_worker.engine import failure, part
-from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS, Block
+from mapreduce_worker.engine import blocks, failure, part
+from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
 
@@ -63,6 +63,6 @@ class Collector:
         """Write the last block; more may follow."""
         if self._keys:
             with failure.own_work():
-                self._writer.add(Block(self._keys, self._values))
+                self._writer.add(blocks.of_packed(self._keys, self._values))
             self.written += self._size
             self._keys, self._values, self._size = [], [], 0

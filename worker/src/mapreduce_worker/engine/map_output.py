@@ -1,7 +1,7 @@
 """The file between map and reduce: R segments in partition order, and an index.
 
     8 bytes   magic `MRMAPOUT`
-    4 bytes   version, format (1: frames of `blocks`), codec (0 none, 1 lz4), 0
+    4 bytes   version, format (2: frames of `blocks`), codec (0 none, 1 lz4, 2 zstd), 0
     segments  partition 0's frames, partition 1's, …
     index     msgpack: segments as (offset, length, rows, crc), key type, key_at, rows, checksum
     footer    length of the index (4 bytes), CRC-32 of head, index and this length (4 bytes), `MREND\\r\\n\\0`
@@ -24,13 +24,13 @@ import msgspec
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine import blocks
-from mapreduce_worker.engine.blocks import Block, Codec, Digest
+from mapreduce_worker.engine.blocks import Codec, Digest, Rows
 
 MAGIC: Final = b"MRMAPOUT"
 END: Final = b"MREND\r\n\0"
 VERSION: Final = 1
-FORMAT_BLOCKS: Final = 1
-_CODECS: Final[dict[Codec, int]] = {"uncompressed": 0, "lz4": 1}
+FORMAT_BLOCKS: Final = 2
+_CODECS: Final[dict[Codec, int]] = {"none": 0, "lz4": 1, "zstd": 2}
 _FOOTER: Final = struct.Struct(">II8s")
 
 
@@ -89,7 +89,7 @@ class Writer:
         self._digest = Digest()
         self._at = file.write(header(codec))
 
-    def segment(self, rows: Iterable[Block]) -> None:
+    def segment(self, rows: Iterable[Rows]) -> None:
         """Write the next partition's rows, which come in key order."""
         offset, count, crc = self._at, 0, 0
         self._digest.section(len(self._segments))
@@ -98,7 +98,7 @@ class Writer:
             frame = blocks.write(block, self._codec)
             crc = zlib.crc32(frame, crc)
             self._at += self._file.write(frame)
-            count += len(block.keys)
+            count += block.count
         self._segments.append(Segment(offset, self._at - offset, count, crc))
 
     def finish(self, key_type: KeyType, key_at: str) -> Index:
@@ -152,7 +152,7 @@ def segments_of(path: Path, index: Index) -> list[SegmentFile]:
     return [SegmentFile(path, part.offset, part.length, part.rows, part.crc) for part in index.segments]
 
 
-def read(segment: SegmentFile) -> Iterator[Block]:
+def read(segment: SegmentFile) -> Iterator[Rows]:
     """Yield the blocks of one segment; raises `SegmentCorrupt`."""
     if not segment.length:
         if segment.rows:
@@ -166,7 +166,7 @@ def read(segment: SegmentFile) -> Iterator[Block]:
                 block, data = blocks.read(file, left)
                 crc = zlib.crc32(data, crc)
                 left -= len(data)
-                rows += len(block.keys)
+                rows += block.count
                 if not left and (crc != segment.crc or rows != segment.rows):
                     raise CorruptionError(f"{rows} rows of {segment.rows}, CRC {crc:08x}, not {segment.crc:08x}")
                 yield block

@@ -55,7 +55,7 @@ class MapPartRun:
 
     def run(self, batches: Iterable[Batch], out: Path) -> PartResult:
         """Map everything into the file `out`."""
-        with durable.replacing(out) as file:
+        with durable.replacing(out, sync=False) as file:
             writer = part.Writer(file, "")
             collector = emitted.Collector(writer)
             self._user.setup()

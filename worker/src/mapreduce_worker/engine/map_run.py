@@ -21,7 +21,7 @@ from mapreduce.ids import AttemptId
 from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import blocks, failure, merging, partitions, quarantine, sorted_values, sorter, tables
-from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.first_pairs import FirstPairs
 from mapreduce_worker.engine.fold_table import FoldTable
 from mapreduce_worker.engine.instance import Instance, Progress
@@ -30,7 +30,6 @@ from mapreduce_worker.engine.quarantine import Quarantine
 from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.records import Batch
 from mapreduce_worker.engine.sorter import Sorter
-from mapreduce_worker.engine.tables import Rows
 
 _first, _second = itemgetter(0), itemgetter(1)
 
@@ -40,7 +39,6 @@ class MapRun:
 
     def __init__(self, job_class: type[Job], options: TaskOptions, out: Path, progress: Progress) -> None:
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
-        self._partitions = options.partitions
         self._out = out
         self._records = RecordLoop()
         self._user = Instance(job_class, options, self._records.place, progress)
@@ -66,7 +64,8 @@ class MapRun:
             out,
             partitions=options.partitions,
             memory=options.memory,
-            fold=partial(merging.folded, reducer=self._job.reduce) if self._folds else sorter.unchanged,
+            codec=options.codec,
+            fold=partial(merging.folded, reducer=self._job.reduce) if self._folds else None,
             combine=self._combined if self._job.combine is not None else None,
         )
 
@@ -94,8 +93,8 @@ class MapRun:
             self._user.setup()
             count = self._records.run(batches_, self._consume, self._user.tell)
             with failure.own_work():
-                rest = self._divide(self._table.take())
-                index = self._sorter.finish(rest, self._guard.key_type, self._guard.key_at)
+                self._spill(self._table.take())
+                index = self._sorter.finish(self._guard.key_type, self._guard.key_at)
             counters = self._user.teardown()
         except BaseException:
             self._out.unlink(missing_ok=True)
@@ -119,37 +118,29 @@ class MapRun:
         if self._first_pairs.seen:
             self._mapper = self._plain
 
-    # --- rows in order ---------------------------------------------------------------------
+    # --- rows ---------------------------------------------------------------------
 
-    def _spill(self, rows: Rows) -> None:
-        self._sorter.spill(self._divide(rows))
-
-    def _flush(self, rows: Rows) -> None:
-        self._sorter.flush(self._divide(rows))
-
-    def _divide(self, rows: Rows) -> list[list[Block]]:
-        """Return the sorted rows of each partition."""
+    def _spill(self, rows: tables.Rows) -> None:
+        """Hand the rows of a table to the sorter, each with its partition."""
         encoded, held = rows
-        count = self._partitions
-        parts: list[Rows] = [([], []) for _ in range(count)]
-        adders = [(keys_.append, values_.append) for keys_, values_ in parts]
         numbers = self._divider.numbers(encoded, self._guard.key_type)
-        for key, value, number in zip(encoded, held, numbers, strict=True):
-            add_key, add_value = adders[number]
-            add_key(key)
-            add_value(value)
-        ordered = [blocks.in_order(*part) for part in parts]
         if self._folds:
-            return [[blocks.of_objects(*part)] if part[0] else [] for part in ordered]
-        return [[Block(*tables.flat(part))] if part[0] else [] for part in ordered]
+            self._sorter.add(blocks.of_objects(encoded, held), numbers)
+        else:
+            keys_, packed, numbers = tables.flat(rows, numbers)
+            self._sorter.add(blocks.of_packed(keys_, packed), numbers)
+
+    def _flush(self, rows: tables.Rows) -> None:
+        self._spill(rows)
+        self._sorter.flush()
 
     # --- the user's combiner --------------------------------------------------------------
 
-    def _combined(self, rows: Iterable[Block]) -> Iterator[Block]:
+    def _combined(self, rows: Iterable[Rows]) -> Iterator[Rows]:
         """Call the combiner once a key. It may run in the midst of a record, which is none of its business."""
         flat = chain.from_iterable(zip(block.keys, block.values, strict=True) for block in rows)
         decode_key = keys.decoder(self._guard.key_type) if self._guard.key_type else None
-        out: Rows = ([], [])
+        out: tuple[list[bytes], list[bytes]] = ([], [])
         with self._user.aside("combine"):
             for encoded, group in groupby(flat, _first):
                 assert decode_key is not None  # noqa: S101 - there is a row, so there is a key type
@@ -157,9 +148,9 @@ class MapRun:
                 out[0].extend([encoded] * len(packed))
                 out[1].extend(packed)
                 if len(out[0]) >= blocks.MAX_ROWS:
-                    yield Block(*out)
+                    yield blocks.of_packed(*out)
                     out = ([], [])
-        yield Block(*out)
+        yield blocks.of_packed(*out)
 
     def _combine(self, key: Any, encoded: bytes, group: Iterator[Any]) -> list[bytes]:
         packed: list[bytes] = []

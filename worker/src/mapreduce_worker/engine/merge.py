@@ -20,7 +20,7 @@ from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
 from mapreduce.spec import OutputFormat
 from mapreduce_worker.engine import durable, merging, part
-from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.data_file import DataFile, Style
 
 
@@ -52,7 +52,7 @@ def merge_parts(
         data = DataFile(file, style.compression)
         for block in _rows(few if style.by_key else parts, by_key=style.by_key):
             data.write(render(list(map(values.decode, block.values))))
-            records += len(block.keys)
+            records += block.count
             progress(records, data.size)
         data.finish()
     progress(records, data.size)
@@ -67,7 +67,7 @@ def pairs(parts: Sequence[Path], *, by_key: bool = True) -> Iterator[tuple[objec
             yield key, value
 
 
-def _rows(parts: Sequence[Path], *, by_key: bool) -> Iterable[Block]:
+def _rows(parts: Sequence[Path], *, by_key: bool) -> Iterable[Rows]:
     if not by_key:
         return chain.from_iterable(map(part.read, parts))
     return merging.merge([part.read(path) for path in _same_type(parts)])
@@ -99,7 +99,7 @@ def _join(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None]
         writer = part.Writer(file, next((found for found in _key_types(parts)), ""))
         for block in _rows(parts, by_key=True):
             writer.add(block)
-            rows += len(block.keys)
+            rows += block.count
             progress(rows, 0)
         writer.finish()
 

@@ -11,21 +11,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import blocks, map_output
-from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.map_output import SegmentFile
 
 SOURCE_BYTES: Final = 3 << 20
-"""What one open source takes: a block as Arrow, as Python objects, and its share of the joined rows."""
+"""What one open source takes: a block as it was read, and its share of the joined rows, before and after the sort."""
 MAX_FAN_IN: Final = 128
-
-_key = itemgetter(0)
 
 
 def fan_in(memory: int) -> int:
@@ -33,71 +29,69 @@ def fan_in(memory: int) -> int:
     return max(2, min(MAX_FAN_IN, memory // 2 // SOURCE_BYTES))
 
 
-def merge(sources: Sequence[Iterable[Block]]) -> Iterator[Block]:
+def merge(sources: Sequence[Iterable[Rows]]) -> Iterator[Rows]:
     """Yield the rows of all sources in key order, then in the order of the sources."""
-    cursors = [cursor for cursor in map(_Cursor, sources) if cursor.keys]
+    cursors = [cursor for cursor in map(_Cursor, sources) if cursor.rows is not None]
     while len(cursors) > 1:
-        cutoff = min(cursor.keys[-1] for cursor in cursors)
+        cutoff = min(cursor.last for cursor in cursors)
         taken, inclusive = [], True
         for cursor in cursors:
             # Rows with the cutoff itself may follow in the next block of the first source that
             # ends with it: sources behind that one must hold theirs back.
-            ends_here = cursor.keys[-1] == cutoff
-            block = cursor.take(cutoff, inclusive=inclusive)
-            if block.keys:
-                taken.append(block)
+            ends_here = cursor.last == cutoff
+            rows = cursor.take(cutoff, inclusive=inclusive)
+            if rows.count:
+                taken.append(rows)
             inclusive = inclusive and not ends_here
-        cursors = [cursor for cursor in cursors if cursor.keys]
-        yield _join(taken)
+        cursors = [cursor for cursor in cursors if cursor.rows is not None]
+        yield from _in_order(taken)
     for cursor in cursors:
         yield from cursor.rest()
 
 
 class _Cursor:
-    """One source: the rows of its current block that are not taken yet."""
+    """One source: its current rows, of which those from `_at` on are not taken yet."""
 
-    def __init__(self, source: Iterable[Block]) -> None:
-        self._blocks = iter(source)
-        self.keys: list[bytes] = []
-        self._values: list[Any] = []
-        self._packed = True
+    def __init__(self, source: Iterable[Rows]) -> None:
+        self._source = iter(source)
+        self.rows: Rows | None = None
+        self.last = b""
         self._advance()
 
     def _advance(self) -> None:
-        for block in self._blocks:
-            if block.keys:
-                self.keys, self._values, self._packed = block.keys, block.values, block.packed
-                return
-        self.keys, self._values = [], []
+        self.rows = next((rows for rows in self._source if rows.count), None)
+        if self.rows is not None:
+            self._keys, self._at = self.rows.key_series, 0
+            self.last = self._keys[self.rows.count - 1]
 
-    def take(self, cutoff: bytes, *, inclusive: bool) -> Block:
+    def take(self, cutoff: bytes, *, inclusive: bool) -> Rows:
         """Remove and return the rows before `cutoff`, with it if `inclusive`."""
-        end = (bisect_right if inclusive else bisect_left)(self.keys, cutoff)
-        block = Block(self.keys[:end], self._values[:end], self._packed)
-        if end == len(self.keys):
+        rows, start = self.rows, self._at
+        assert rows is not None  # noqa: S101 - `merge` drops a cursor without rows
+        end = (bisect_right if inclusive else bisect_left)(self._keys, cutoff, start, rows.count)
+        self._at = end
+        if end == rows.count:
             self._advance()
-        else:
-            self.keys, self._values = self.keys[end:], self._values[end:]
-        return block
+        return rows.cut(start, end)
 
-    def rest(self) -> Iterator[Block]:
+    def rest(self) -> Iterator[Rows]:
         """Yield everything that is left."""
-        yield Block(self.keys, self._values, self._packed)
-        yield from self._blocks
+        if self.rows is not None:
+            yield self.rows.cut(self._at, self.rows.count)
+        yield from self._source
 
 
-def _join(taken: list[Block]) -> Block:
+def _in_order(taken: list[Rows]) -> Iterator[Rows]:
+    """Yield the joined rows in key order, by pieces of which a list may be made."""
     if len(taken) == 1:
-        return taken[0]
-    packed = any(block.packed for block in taken)
-    if packed:
-        taken = [block.as_packed() for block in taken]
-    rows = list(chain.from_iterable(zip(block.keys, block.values, strict=True) for block in taken))
-    rows.sort(key=_key)
-    return Block([row[0] for row in rows], [row[1] for row in rows], packed)
+        yield taken[0]
+        return
+    rows = blocks.sorted_rows(blocks.joined(taken))
+    for start in range(0, rows.count, blocks.MAX_ROWS):
+        yield rows.cut(start, min(start + blocks.MAX_ROWS, rows.count))
 
 
-def folded(rows: Iterable[Block], reducer: Reducer) -> Iterator[Block]:
+def folded(rows: Iterable[Rows], reducer: Reducer) -> Iterator[Rows]:
     """Merge the accumulators of rows with equal keys; `rows` are in key order."""
     merge_accs, canonical = reducer.merge, reducer.canonical
     last: bytes | None = None
@@ -123,7 +117,7 @@ def narrow(
     runs: Sequence[Sequence[SegmentFile]],
     limit: int,
     name: Callable[[], Path],
-    combine: Callable[[Iterable[Block]], Iterable[Block]],
+    combine: Callable[[Iterable[Rows]], Iterable[Rows]],
 ) -> list[Sequence[SegmentFile]]:
     """Merge neighbouring runs until `limit` are left at most; a run has one segment a partition.
 
@@ -155,7 +149,7 @@ def narrow(
 
 
 def _merge_runs(
-    group: Sequence[Sequence[SegmentFile]], path: Path, combine: Callable[[Iterable[Block]], Iterable[Block]]
+    group: Sequence[Sequence[SegmentFile]], path: Path, combine: Callable[[Iterable[Rows]], Iterable[Rows]]
 ) -> list[SegmentFile]:
     with path.open("wb") as file:
         writer = map_output.Writer(file)

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from mapreduce.spec import MAX_RECORD_BYTES, MIB, EncodingErrors, InputFormat, JobSpec
+from mapreduce_worker.engine.blocks import Codec
 
 SLOT_SHARE: Final = 2
 """The part of a slot's memory that is for data, one in so many: the rest is for the interpreter, for user code, and for
@@ -24,7 +25,8 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     memory: what an attempt may hold in data; what does not fit goes to files. flush_bytes: encoded
     pairs after which a map attempt combines. params: as they were given, before they have types.
-    files: where the program's side files are, by name; whoever loaded the program knows.
+    files: where the program's side files are, by name; whoever loaded the program knows. codec: how a map's
+    output is compressed; its checksum is the same in any case.
     """
 
     partitions: int = 2
@@ -36,6 +38,7 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     skip_bad_records: int = 0
     flush_bytes: int = 64 * MIB
     memory: int = 512 * MIB
+    codec: Codec = "lz4"
 
 
 def of_job(spec: JobSpec, flush_bytes: int, memory: int) -> TaskOptions:

@@ -1,7 +1,7 @@
 """The file before the output: the records of one partition, with the keys they sort by.
 
     8 bytes   magic `MRPART\\r\\n`
-    4 bytes   version, format (1: frames of `blocks`), codec (0 none, 1 lz4), 0
+    4 bytes   version, format (2: frames of `blocks`), codec (1: lz4), 0
     blocks    rows (encoded group key, packed [key, value]), see `blocks`
     summary   msgpack: key type, rows, size of the blocks, their CRC-32, checksum of the rows
     footer    length of the summary (4 bytes), CRC-32 of head, summary and this length, `MREND\\r\\n\\0`
@@ -25,11 +25,11 @@ from mapreduce.bad_records import BadRecord
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine import blocks
-from mapreduce_worker.engine.blocks import Block, Digest
+from mapreduce_worker.engine.blocks import Digest, Rows
 
 MAGIC: Final = b"MRPART\r\n"
 END: Final = b"MREND\r\n\0"
-HEAD: Final = MAGIC + bytes((1, 1, 1, 0))
+HEAD: Final = MAGIC + bytes((1, 2, 1, 0))
 _FOOTER: Final = struct.Struct(">II8s")
 
 
@@ -69,13 +69,13 @@ class Writer:
         self._rows = self._length = self._crc = 0
         file.write(HEAD)
 
-    def add(self, block: Block) -> None:
+    def add(self, block: Rows) -> None:
         """Write one block; its group keys do not come before those of the last."""
         self._digest.update(block)
         frame = blocks.write(block, "lz4")
         self._crc = zlib.crc32(frame, self._crc)
         self._length += self._file.write(frame)
-        self._rows += len(block.keys)
+        self._rows += block.count
 
     def finish(self) -> PartResult:
         """Write summary and footer."""
@@ -121,7 +121,7 @@ def read_summary(path: Path) -> Summary:
     return summary
 
 
-def read(path: Path) -> Iterator[Block]:
+def read(path: Path) -> Iterator[Rows]:
     """Yield the rows of a part; raises `CorruptionError` where they are not those that were written.
 
     The file is open only while a block is read: a merge reads all parts of a job side by side.
@@ -137,7 +137,7 @@ def read(path: Path) -> Iterator[Block]:
             raise CorruptionError(f"{path.name}, {left} bytes before the end of its blocks: {error}") from error
         left -= len(data)
         crc = zlib.crc32(data, crc)
-        rows += len(block.keys)
+        rows += block.count
         yield block
     if crc != summary.crc or rows != summary.rows:
         raise CorruptionError(f"{path.name}: {rows} rows of {summary.rows}, CRC {crc:08x}, not {summary.crc:08x}")
@@ -152,7 +152,7 @@ def verify(path: Path, progress: Callable[[int], None] = lambda _: None) -> Part
     digest, rows = Digest(), 0
     for block in read(path):
         digest.update(block)
-        rows += len(block.keys)
+        rows += block.count
         progress(rows)
     if digest.hexdigest() != summary.checksum:
         raise CorruptionError(f"{path.name}: the rows have the checksum {digest.hexdigest()}, not {summary.checksum}")

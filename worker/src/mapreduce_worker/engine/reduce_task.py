@@ -24,7 +24,7 @@ from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import blocks, durable, emitted, failure, map_output, merging, part, sorted_values
-from mapreduce_worker.engine.blocks import MAX_ROWS, Block
+from mapreduce_worker.engine.blocks import MAX_ROWS, Rows
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.options import TaskOptions
@@ -66,7 +66,7 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
         narrowed = merging.narrow(full, merging.fan_in(memory), merges.path, combine)
         rows = [map_output.read(run_[0]) for run_ in narrowed]
         fits = sum(segment.rows for segment in segments) * ROW_MEMORY <= memory // 2
-        with durable.replacing(out) as file:
+        with durable.replacing(out, sync=False) as file:
             writer = part.Writer(file, sorted_values.split(key_type)[0])
             counters = run.run(rows, writer, budget=memory // 2 if fits else 0)
             made = writer.finish()
@@ -112,11 +112,11 @@ class ReduceRun:
         plain = self._job.combine is None and not self._sorted
         self._folds = isinstance(reducer, Reducer) and reducer.folds and plain
 
-    def combine_runs(self, rows: Iterable[Block]) -> Iterable[Block]:
+    def combine_runs(self, rows: Iterable[Rows]) -> Iterable[Rows]:
         """Shrink merged runs on their way to a scratch file, where that changes nothing."""
         return merging.folded(rows, self._job.reduce) if self._folds else rows
 
-    def run(self, sources: Sequence[Iterable[Block]], writer: part.Writer, *, budget: int) -> dict[str, int]:
+    def run(self, sources: Sequence[Iterable[Rows]], writer: part.Writer, *, budget: int) -> dict[str, int]:
         """Reduce every key and write what comes out; the sources stand in the order of their maps.
 
         `budget` is how many bytes a dictionary of all keys may take; 0 if there are too many rows for one.
@@ -131,7 +131,7 @@ class ReduceRun:
         self._user.tell(self._rows, written)
         return counters
 
-    def _sum(self, sources: Sequence[Iterator[Block]], writer: part.Writer, budget: int) -> int:
+    def _sum(self, sources: Sequence[Iterator[Rows]], writer: part.Writer, budget: int) -> int:
         """Add up in a dictionary: nothing needs an order but the output, and accumulators are small.
 
         Where the keys turn out to be too long for that, what is added up so far becomes the first source of a merge.
@@ -141,15 +141,15 @@ class ReduceRun:
             for block in source:
                 known = len(sums)
                 self._add_up(block, sums)
-                self._rows += len(block.keys)
+                self._rows += block.count
                 self._tell(0)
-                budget -= _weigh_new(block.keys, len(sums) - known)
+                budget -= _weigh_new(block, len(sums) - known)
                 if budget < 0:
                     self._rows -= len(sums)
                     return self._reduce(merging.merge([self._added_up(sums), *sources[at:]]), writer)
         return self._write_sums(sums, writer)
 
-    def _add_up(self, block: Block, sums: dict[bytes, Any]) -> None:
+    def _add_up(self, block: Rows, sums: dict[bytes, Any]) -> None:
         get, merge = sums.get, self._job.reduce.merge
         if block.packed:
             for key, acc in zip(block.keys, block.unpacked(), strict=True):
@@ -159,7 +159,7 @@ class ReduceRun:
                 known = get(key, 0)
                 sums[key] = known + number if type(known) is int else merge(known, number)
 
-    def _added_up(self, sums: dict[bytes, Any]) -> Iterator[Block]:
+    def _added_up(self, sums: dict[bytes, Any]) -> Iterator[Rows]:
         """Yield the sums as a source like those that they came from; empties the dictionary."""
         encoded = sorted(sums)
         accs = [self._job.reduce.canonical(sums.pop(key)) for key in encoded]
@@ -173,9 +173,9 @@ class ReduceRun:
         for start in range(0, len(encoded), MAX_ROWS):
             here = slice(start, start + MAX_ROWS)
             pairs = list(zip(map(decode_key, encoded[here]), map(finish, accs[here]), strict=True))
-            block = Block(encoded[here], values.encode_all(pairs))
-            writer.add(block)
-            written += sum(map(len, block.values))
+            for block in blocks.cut([blocks.of_packed(encoded[here], values.encode_all(pairs))]):
+                writer.add(block)
+                written += block.size()
             self._tell(written)
         return written
 
@@ -184,7 +184,7 @@ class ReduceRun:
             self._told = now
             self._user.tell(self._rows, written)
 
-    def _reduce(self, rows: Iterable[Block], writer: part.Writer) -> int:
+    def _reduce(self, rows: Iterable[Rows], writer: part.Writer) -> int:
         batch = emitted.Collector(writer)
         for encoded, pair in self._reduced(rows):
             batch.add(encoded, pair)
@@ -192,7 +192,7 @@ class ReduceRun:
         batch.close()
         return batch.written
 
-    def _reduced(self, rows: Iterable[Block]) -> Iterator[tuple[bytes, bytes]]:
+    def _reduced(self, rows: Iterable[Rows]) -> Iterator[tuple[bytes, bytes]]:
         """Yield (encoded group key, packed pair) for everything that the reducer yields."""
         decode_key = None
         call = self._fold if self._folds else self._reduce_values if self._built_in else self._job.reduce
@@ -215,14 +215,14 @@ class ReduceRun:
             raise CorruptionError(f"partition {self._partition} has rows, but no map gave a key type")
         return keys.decoder(sorted_values.split(self._key_type)[0])
 
-    def _stream(self, rows: Iterable[Block]) -> Iterator[tuple[bytes, Any]]:
+    def _stream(self, rows: Iterable[Rows]) -> Iterator[tuple[bytes, Any]]:
         """Yield (encoded key, value); a fault is kept too, as user code that drains the values may swallow it."""
         find_key = sorted_values.key_of(self._key_type) if self._sorted else None
         try:
             for block in rows:
                 encoded = map(find_key, block.keys) if find_key is not None else block.keys
                 yield from zip(encoded, block.unpacked(), strict=True)
-                self._rows += len(block.keys)
+                self._rows += block.count
         except BaseException as error:
             self._fault = error
             raise
@@ -249,9 +249,9 @@ def _no_record() -> None:
     """Tell where the current record is: a reduce has none."""
 
 
-def _weigh_new(found: list[bytes], new: int) -> int:
+def _weigh_new(block: Rows, new: int) -> int:
     """Return what the new ones among a block's keys take, at most."""
     if not new:
         return 0
-    sizes = list(map(len, found))
+    sizes = list(map(len, block.keys))
     return new * ROW_MEMORY + KEY_COPIES * min(sum(sizes), new * max(sizes))

@@ -1,24 +1,30 @@
-"""Rows on their way from the table of a map attempt into its output file: spilled, merged, written.
+"""Rows on their way from the table of a map attempt into its output file: divided, sorted, spilled, merged, written.
 
 What comes out does not depend on how often anything is spilled: runs are merged in their order, and where rows
-are folded or combined, that is done where runs meet. Neighbours: `map_run` (the caller, who divides and sorts),
-`merging`, `map_output` (the form of runs and of the output).
+are folded or combined, that is done where they meet. Neighbours: `map_run` (the caller), `columns` and `blocks`
+(rows), `merging`, `map_output` (the form of runs and of the output).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from mapreduce.keys import KeyType
-from mapreduce_worker.engine import durable, map_output, merging
-from mapreduce_worker.engine.blocks import Block
+from mapreduce_worker.engine import blocks, columns, durable, map_output, merging
+from mapreduce_worker.engine.blocks import Block, Codec, Rows
+from mapreduce_worker.engine.columns import Columns
 from mapreduce_worker.engine.map_output import SegmentFile
+
+HELD_SHARE: Final = 4
+"""The part of an attempt's memory, one in so many, that rows may take before they are written to a run."""
+ROW_MEMORY: Final = 40
+"""What a row takes besides its bytes: two places in a frame, and the number of its partition as an object."""
 
 T = TypeVar("T")
 
-Combine = Callable[[Iterable[Block]], Iterable[Block]]
+Combine = Callable[[Iterable[Rows]], Iterable[Rows]]
 """Makes fewer rows of rows in key order."""
 
 
@@ -28,70 +34,103 @@ def unchanged(given: T) -> T:
 
 
 class Sorter:
-    """The runs of one attempt, and its output. Its callers hand in the sorted rows of each partition."""
+    """The rows of one attempt that its table has let go, its runs, and its output."""
 
     def __init__(
-        self, out: Path, *, partitions: int, memory: int, fold: Combine = unchanged, combine: Combine | None = None
+        self,
+        out: Path,
+        *,
+        partitions: int,
+        memory: int,
+        codec: Codec = "lz4",
+        fold: Combine | None = None,
+        combine: Combine | None = None,
     ) -> None:
-        """Write to `out` at the end, and scratch files beside it. `memory` is in bytes.
+        """Write to `out` at the end, and scratch files beside it. `memory` is that of the attempt, in bytes.
 
-        fold: what may be done to rows wherever runs meet, without any difference to the output. combine: what is
+        fold: what may be done to rows wherever they meet, without any difference to the output. combine: what is
         done at every flush, and once more where flushed rows meet; it is user code.
         """
         self._out = out
         self._partitions = partitions
+        self._codec: Codec = codec
         self._fan_in = merging.fan_in(memory)
-        self._fold = fold
+        self._most = memory // HELD_SHARE
+        self._fold = fold or unchanged
         self._combine = combine
+        self._held: list[tuple[Rows, Sequence[int]]] = []
+        self._size = 0
         self._runs: list[list[SegmentFile]] = []
         self._flushed: list[list[SegmentFile]] = []
         self._scratch: list[Path] = []
 
-    def spill(self, parts: Iterable[Iterable[Block]]) -> None:
-        """Write rows to a run of their own."""
-        self._runs.append(self._write_run(parts))
+    def add(self, rows: Rows, numbers: Sequence[int]) -> None:
+        """Take rows in the order of their emission, and the partition of each; they may go to a run of their own."""
+        if not rows.count:
+            return
+        self._held.append((rows, numbers))
+        self._size += rows.size() + ROW_MEMORY * rows.count
+        if self._size > self._most:
+            self._runs.append(self._write_run(self._sorted()))
 
-    def flush(self, parts: Iterable[Iterable[Block]]) -> None:
-        """Combine everything since the last flush: what was spilled in between, and `parts`."""
+    def flush(self) -> None:
+        """Combine everything since the last flush; nothing, if there is nothing."""
+        if not self._held and not self._runs:
+            return
         combine = self._combine or unchanged
         runs, self._runs = self._runs, []
+        parts = self._sorted()
         sources = self._merged(runs, parts, unchanged) if runs else parts
-        self._flushed.append(self._write_run([combine(part) for part in sources]))
+        self._flushed.append(self._write_run(map(combine, sources)))
         self._discard(runs)
 
-    def finish(self, parts: list[list[Block]], key_type: KeyType, key_at: str) -> map_output.Index:
-        """Write the output: everything that was handed in, and `parts`."""
-        rows = self._all(parts)
-        with durable.replacing(self._out) as file:
-            writer = map_output.Writer(file)
-            for part in rows:
-                writer.segment(part)
-            return writer.finish(key_type, key_at)
+    def finish(self, key_type: KeyType, key_at: str) -> map_output.Index:
+        """Write everything that was handed in to the output. Its name stands for whole rows, but not for the disk."""
+        parts = self._all()
+        with durable.replacing(self._out, sync=False) as file:
+            return self._write(map_output.Writer(file, self._codec), parts, key_type, key_at)
 
     def close(self) -> None:
         """Remove the scratch files."""
         for path in self._scratch:
             path.unlink(missing_ok=True)
 
-    def _all(self, parts: list[list[Block]]) -> Iterable[Iterable[Block]]:
+    def _all(self) -> Iterable[Iterable[Rows]]:
         if self._combine is None:
-            return self._merged(self._runs, parts, self._fold) if self._runs else parts
-        if self._runs or any(parts):
-            self.flush(parts)
+            rest = self._sorted()
+            return self._merged(self._runs, rest, self._fold) if self._runs else rest
+        self.flush()
         if len(self._flushed) == 1:
             return [map_output.read(segment) for segment in self._flushed[0]]
         # Combined runs are combined once more where they meet: their number and content are the plan's.
         merged = self._merged(self._flushed, [[] for _ in range(self._partitions)], unchanged)
         return map(self._combine, merged)
 
-    def _write_run(self, parts: Iterable[Iterable[Block]]) -> list[SegmentFile]:
+    def _sorted(self) -> Iterator[Iterable[Rows]]:
+        """Let all that is held go: yield the rows of each partition."""
+        held, self._held, self._size = self._held, [], 0
+        fold = self._fold if len(held) > 1 else unchanged
+        return (fold(blocks.cut([part])) for part in self._divided(held))
+
+    def _divided(self, held: list[tuple[Rows, Sequence[int]]]) -> Iterator[Rows]:
+        if not held:
+            return iter([Block([], [])] * self._partitions)
+        rows, numbers = blocks.joined([rows for rows, _ in held]), [n for _, some in held for n in some]
+        if isinstance(rows, Columns):
+            return columns.divided(rows, numbers, self._partitions, blocks.NATIVE_ROWS)
+        return map(blocks.sorted_rows, blocks.divided(rows, numbers, self._partitions))
+
+    def _write_run(self, parts: Iterable[Iterable[Rows]]) -> list[SegmentFile]:
         path = self._scratch_path()
         with path.open("wb") as file:
-            writer = map_output.Writer(file)
-            for part in parts:
-                writer.segment(part)
-            index = writer.finish("", "")
-        return map_output.segments_of(path, index)
+            return map_output.segments_of(path, self._write(map_output.Writer(file), parts, "", ""))
+
+    def _write(
+        self, writer: map_output.Writer, parts: Iterable[Iterable[Rows]], key_type: KeyType, key_at: str
+    ) -> map_output.Index:
+        for part in parts:
+            writer.segment(part)
+        return writer.finish(key_type, key_at)
 
     def _scratch_path(self) -> Path:
         path = self._out.with_name(f".{self._out.name}.run-{len(self._scratch)}")
@@ -103,8 +142,8 @@ class Sorter:
             path.unlink(missing_ok=True)
 
     def _merged(
-        self, runs: list[list[SegmentFile]], rest: Iterable[Iterable[Block]], combine: Combine
-    ) -> Iterator[Iterable[Block]]:
+        self, runs: list[list[SegmentFile]], rest: Iterable[Iterable[Rows]], combine: Combine
+    ) -> Iterator[Iterable[Rows]]:
         """Yield each partition's rows, merged from runs and from what is still in memory."""
         narrowed = merging.narrow(runs, self._fan_in, self._scratch_path, combine)
         for number, part in enumerate(rest):

@@ -12,6 +12,7 @@ the middle of a record. What comes out must not depend on when that happens: see
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import chain, islice, repeat
 from typing import Any, Final
 
 from mapreduce import keys, values
@@ -175,18 +176,13 @@ class GroupTable:
         return encoded, groups
 
 
-def flat(rows: Rows) -> Rows:
-    """Return one row a packed value, of rows that hold a list of them behind a number."""
-    keys_: list[bytes] = []
-    packed: list[bytes] = []
-    for key, group in zip(*rows, strict=True):
-        if len(group) == 2:
-            keys_.append(key)
-            packed.append(group[1])
-        else:
-            keys_ += [key] * (len(group) - 1)
-            packed += group[1:]
-    return keys_, packed
+def flat(rows: Rows, numbers: list[int]) -> tuple[list[bytes], list[bytes], list[int]]:
+    """Return one row a packed value, of rows that hold a list of them behind a number; `numbers` is a third column."""
+    encoded, groups = rows
+    counts = [len(group) - 1 for group in groups]
+    keys_ = list(chain.from_iterable(map(repeat, encoded, counts)))
+    packed = list(chain.from_iterable(islice(group, 1, None) for group in groups))
+    return keys_, packed, list(chain.from_iterable(map(repeat, numbers, counts)))
 
 
 def check_key(key: Any, key_type: KeyType, expected: bytes) -> bool:

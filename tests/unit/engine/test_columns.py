@@ -1,0 +1,79 @@
+"""Rows as columns: values keep their types, and what has no column of its own is packed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapreduce.errors import ValueEncodingError
+from mapreduce_worker.engine import columns
+from tests.support import budget
+
+KEYS = [b"b", b"a", b"c"]
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        [-(2**63), 0, 2**63 - 1],
+        [1.5, -0.0, float("inf")],
+        ["", "a", "\U0001f600"],
+        [b"", b"\xff", b"a"],
+        [True, False, True],
+    ],
+)
+def test_values_of_one_type_have_a_column_of_it(objects):
+    rows = columns.of_lists(KEYS, objects)
+    assert not rows.packed
+    assert list(map(repr, rows.unpacked())) == list(map(repr, objects))
+    assert rows.as_packed().packed
+    assert list(map(repr, rows.as_packed().unpacked())) == list(map(repr, objects))
+
+
+@pytest.mark.parametrize(
+    "objects", [[True, 1, 0], [1, 1.0, 2], [2**63, 0, 0], [-(2**70), 0, 0], ["a", b"a", ""], [[1], [2], []], [None] * 3]
+)
+def test_values_of_several_types_are_packed(objects):
+    rows = columns.of_lists(KEYS, objects)
+    assert rows.packed
+    assert list(map(repr, rows.unpacked())) == list(map(repr, objects))
+
+
+def test_half_a_surrogate_pair_is_refused_in_the_words_of_values():
+    with pytest.raises(ValueEncodingError, match="cannot be carried to reduce"):
+        columns.of_lists(KEYS, ["a", "\ud800", "b"])
+
+
+def test_rows_of_different_types_are_joined_as_packed_ones():
+    mixed = columns.joined([columns.of_lists(KEYS, [1, 2, 3]), columns.of_lists(KEYS, ["x", "y", "z"])])
+    assert mixed.packed
+    assert mixed.unpacked() == [1, 2, 3, "x", "y", "z"]
+
+
+@budget.examples(20)
+@given(
+    st.lists(st.tuples(st.binary(max_size=3), st.integers(0, 4)), min_size=1),
+    st.integers(1, 5),
+    st.sampled_from([0, 99]),
+)
+def test_rows_are_divided_and_sorted_and_equal_keys_stay_in_order(rows, count, least):
+    keys, numbers = [key for key, _ in rows], [number % count for _, number in rows]
+    parts = list(columns.divided(columns.of_lists(keys, list(range(len(rows)))), numbers, count, least))
+    expected = [
+        sorted((key, at) for at, (key, number) in enumerate(zip(keys, numbers, strict=True)) if number == wanted)
+        for wanted in range(count)
+    ]
+    assert [list(zip(part.keys, part.values, strict=True)) for part in parts] == expected
+
+
+@budget.examples(20)
+@given(st.lists(st.text(max_size=5), min_size=1), st.integers(1, 4), st.integers(1, 20))
+def test_a_piece_ends_where_it_has_enough_rows_or_bytes(texts, most_rows, most_bytes):
+    rows = columns.of_lists([b"k"] * len(texts), texts)
+    pieces = list(columns.pieces(rows, most_rows, most_bytes))
+    assert [text for piece in pieces for text in piece.values] == texts
+    assert rows.size() == sum(1 + len(text.encode()) for text in texts)
+    for piece in pieces:
+        assert piece.count == 1 or piece.cut(0, piece.count - 1).size() < most_bytes
+        assert piece.count <= most_rows
+    for piece in pieces[:-1]:
+        assert piece.count == most_rows or piece.size() >= most_bytes
