@@ -49,7 +49,7 @@ class RecordError(UserError):
 
 
 class RecordMalformedError(RecordError):
-    """A line of the input is not JSON."""
+    """A line of the input is not JSON, or a row is not CSV."""
 
 
 class RecordTooLongError(RecordError):

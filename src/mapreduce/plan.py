@@ -5,8 +5,9 @@ Neighbours: the gateway (or `--sequential`) makes the listing; the master journa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Literal
 
 import msgspec
 
@@ -18,6 +19,9 @@ MIN_SPLIT = MIB
 TARGET_SPLITS = 32
 MAX_PACKED = 1000
 """Files in one split: each is opened anew, and a split is described by all of them."""
+
+CUT_FORMATS: Final[frozenset[InputFormat]] = frozenset({"csv"})
+"""Formats whose files cannot be divided without looking into them."""
 
 Suffix = Literal[".gz", ".zst"]
 _SUFFIXES: tuple[Suffix, ...] = (".gz", ".zst")
@@ -38,11 +42,36 @@ class ListedFile(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FileRange(msgspec.Struct, frozen=True, array_like=True):
-    """The records of `file` that begin in [start, end)."""
+    """The records of `file` that begin in [start, end).
+
+    `exact`: a record, or a group of records, begins at `start`, and one ends at `end`: the bytes between are those of
+    the range, and nobody looks for a boundary. `header`: the record that names the file's columns, as text, where the
+    range begins behind it. `tail`: where the bytes begin, up to the file's end, that every range needs; 0 if there are
+    none, or they are in the range.
+    """
 
     file: ListedFile
     start: int
     end: int
+    header: str = ""
+    exact: bool = False
+    tail: int = 0
+
+
+class Cuts(msgspec.Struct, frozen=True):
+    """Where a file is divided, which only who reads it can tell: see `FileRange`.
+
+    `at`: offsets in the file, growing, neither 0 nor its size; empty if it is not divided.
+    """
+
+    at: tuple[int, ...] = ()
+    header: str = ""
+    tail: int = 0
+
+
+Cut = Callable[[ListedFile, int], Cuts]
+"""Looks into a file of the listing for places to divide it into ranges of about so many bytes. The plan is a function
+of the listing and of what this returns."""
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):
@@ -81,20 +110,22 @@ def compression(path: str) -> Suffix | None:
     return next((suffix for suffix in _SUFFIXES if path.endswith(suffix)), None)
 
 
-def split_files(listing: Iterable[ListedFile], split_size: int, input_format: InputFormat = "text") -> Iterator[Split]:
+def split_files(
+    listing: Iterable[ListedFile], split_size: int, input_format: InputFormat = "text", cut: Cut | None = None
+) -> Iterator[Split]:
     """Divide files, in their order, into splits of about `split_size` bytes.
 
     A file larger than `split_size` becomes ranges of that size, the last one shorter; smaller
     files are packed together while they fit. An empty file has no records and no split. A compressed
     file is a split of its own, also an empty one, which is cut short. Of `wholefile` no file is divided,
-    and an empty one is a record.
+    and an empty one is a record. Of `csv` a file is divided where `cut` says: not at all without it.
     """
-    for index, ranges in enumerate(_divided(listing, split_size, input_format)):
+    for index, ranges in enumerate(_divided(listing, split_size, input_format, cut or _nowhere)):
         yield Split(index, ranges)
 
 
 def _divided(
-    listing: Iterable[ListedFile], split_size: int, input_format: InputFormat
+    listing: Iterable[ListedFile], split_size: int, input_format: InputFormat, cut: Cut
 ) -> Iterator[tuple[FileRange, ...]]:
     pack: list[FileRange] = []
     packed = 0
@@ -106,6 +137,8 @@ def _divided(
             pack, packed = [], 0
         if alone and (compressed or input_format == "wholefile"):
             yield (FileRange(file, 0, file.size),)
+        elif alone and input_format in CUT_FORMATS:
+            yield from ((part,) for part in _cut(file, cut(file, split_size)))
         elif alone:
             for start in range(0, file.size, split_size):
                 yield (FileRange(file, start, min(start + split_size, file.size)),)
@@ -116,11 +149,29 @@ def _divided(
         yield tuple(pack)
 
 
-def make_plan(listing: list[ListedFile], spec: JobSpec, engine_version: str) -> tuple[PlanHeader, list[Split]]:
-    """Return the plan of a job; raises `UsageError` where it would be too large to schedule."""
+def _cut(file: ListedFile, cuts: Cuts) -> Iterator[FileRange]:
+    bounds = (0, *cuts.at, file.size)
+    for start, end in itertools.pairwise(bounds):
+        header = cuts.header if start else ""
+        yield FileRange(file, start, end, header, exact=bool(cuts.at), tail=cuts.tail if end < file.size else 0)
+
+
+def _nowhere(_file: ListedFile, _split_size: int) -> Cuts:
+    return Cuts()
+
+
+def _evenly(file: ListedFile, split_size: int) -> Cuts:
+    """Return more cuts than a file can have."""
+    return Cuts(tuple(range(split_size, file.size, split_size)))
+
+
+def make_plan(
+    listing: list[ListedFile], spec: JobSpec, engine_version: str, cut: Cut | None = None
+) -> tuple[PlanHeader, list[Split]]:
+    """Return the plan of a job; raises `UsageError` where it would be too large to schedule, and what `cut` raises."""
     total = sum(file.size for file in listing)
     size = spec.split_size or default_split_size(total)
-    splits = list(split_files(listing, size, spec.format))
+    splits = list(split_files(listing, size, spec.format, cut))
     limits = spec.limits
     allowed = min(limits.max_splits, limits.max_cells // spec.reducers)
     if len(splits) > allowed:
@@ -149,7 +200,7 @@ def _fitting(listing: list[ListedFile], size: int, input_format: InputFormat, al
     mebibytes = size // MIB + 1
     largest = 2 * sum(file.size for file in listing) // MIB + 2
     while mebibytes <= largest:
-        if sum(1 for _ in split_files(listing, mebibytes * MIB, input_format)) <= allowed:
+        if sum(1 for _ in split_files(listing, mebibytes * MIB, input_format, _evenly)) <= allowed:
             return mebibytes
         mebibytes += mebibytes // 4 + 1
     return 0

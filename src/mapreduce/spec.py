@@ -15,11 +15,14 @@ from mapreduce.program import Program
 
 EncodingErrors = Literal["strict", "replace", "bytes"]
 """bytes: records are not decoded at all."""
-InputFormat = Literal["text", "jsonl", "wholefile"]
+InputFormat = Literal["text", "jsonl", "csv", "wholefile"]
 OutputFormat = Literal["tsv", "jsonl"]
 Merge = Literal["sorted", "none"]
 Overwrite = Literal["refuse", "replace"]
 Compression = Literal["none", "gzip", "zstd"]
+
+PARSED: Final[frozenset[InputFormat]] = frozenset({"jsonl", "csv"})
+"""Formats whose records are values and never bytes, whatever is asked for."""
 
 MIB = 1 << 20
 LARGEST: Final = (1 << 63) - 1

@@ -61,7 +61,7 @@ REASONS: Final[dict[str, str]] = {
     "MixedKeys": "Keys of different types were emitted in one job.",
     "ValueNotEncodable": "A value cannot be carried from map to reduce.",
     "RecordUndecodable": "A record is not valid in the input's encoding.",
-    "RecordMalformed": "A line of the input is not JSON.",
+    "RecordMalformed": "A line of the input is not JSON, or a row is not CSV.",
     "RecordTooLong": "A record of the input is longer than maxRecordBytes.",
     "TooManyBadRecords": "More records are bad than skipBadRecords allows.",
     "CombinerChangedKey": "The combiner yielded another key than it was given.",

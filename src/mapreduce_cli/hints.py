@@ -72,8 +72,9 @@ HINTS: Final[dict[str, Hint]] = {
         "spec.input.encodingErrors: Replace (--encoding-errors replace) reads it with the bad bytes replaced",
     ),
     "RecordMalformed": Hint(
-        "mend or remove that line; --format text gives lines as they are",
-        "mend or remove that line; spec.input.format: Text (--format text) gives lines as they are",
+        "mend or remove that line, or leave it out with --skip-bad-records; --format text gives lines as they are",
+        "mend or remove that line, or leave it out with spec.skipBadRecords (--skip-bad-records); "
+        "spec.input.format: Text (--format text) gives lines as they are",
     ),
     "RecordTooLong": Hint(
         "a larger --max-record allows it, if it fits into the memory of a slot",

@@ -18,6 +18,7 @@ from mapreduce.spec import (
     DEFAULT_REDUCERS,
     MAX_RECORD_BYTES,
     MIB,
+    PARSED,
     TASK_TIMEOUT,
     Compression,
     EncodingErrors,
@@ -69,7 +70,12 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _CHOICES: Final = (
-    ("--format", ("text", "jsonl", "wholefile"), "text", "What a record is: a line, a line's JSON value, or a file."),
+    (
+        "--format",
+        ("text", "jsonl", "csv", "wholefile"),
+        "text",
+        "What a record is: a line, its JSON value, a row, or a file.",
+    ),
     (
         "--encoding-errors",
         ("strict", "replace", "bytes"),
@@ -168,9 +174,10 @@ def read(given: dict[str, Any]) -> JobOptions:
             f"--reducers {given['reducers']}: a job with a reduce needs at least one reducer; for a map-only job leave "
             "reduce out of the program instead"
         )
-    if given["format"] == "jsonl" and given["encoding_errors"] == "bytes":
+    if given["format"] in PARSED and given["encoding_errors"] == "bytes":
         raise UsageError(
-            "--encoding-errors bytes gives records without decoding them, so it cannot be used with --format jsonl"
+            "--encoding-errors bytes gives records without decoding them, so it cannot be used with "
+            f"--format {given['format']}"
         )
     read_on = {"params": named_params(given["params"]), "split_size": given["split_size"] or 0}
     return msgspec.convert(given | read_on, JobOptions)

@@ -30,8 +30,8 @@ from mapreduce_cli.failures import JobFailed
 from mapreduce_cli.progress import Display, Snapshot
 from mapreduce_cli.sequential_history import EPOCH, History
 from mapreduce_operator.core import policies
+from mapreduce_worker.engine import cuts, map_output, map_part, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine import failure as engine_failure
-from mapreduce_worker.engine import map_output, map_part, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine.long_lines import Chunk
 from mapreduce_worker.engine.options import PROCESS_SHARE, of_job
 from mapreduce_worker.engine.part import PartResult
@@ -64,6 +64,7 @@ class SequentialRun:
         self._scratch = scratch
         self._show = show
         limits = spec.limits
+        self._cut = cuts.finder(root, spec.format, spec.max_record_bytes, skips=spec.skip_bad_records > 0)
         self._options = of_job(spec, limits.flush_bytes, limits.slot_memory // PROCESS_SHARE)
         self._counters: dict[str, int] = {}
         self._left_out: list[TaskId] = []
@@ -123,7 +124,7 @@ class SequentialRun:
         self._draw(phase="Planning")
         listing = ranges.list_files(self._root, self._spec.inputs)
         require_apart(self._root, self._root, self._spec, listing)
-        header, splits = make_plan(listing, self._spec, mapreduce.__version__)
+        header, splits = make_plan(listing, self._spec, mapreduce.__version__, self._cut)
         pages = [tuple(splits[at : at + PAGE_SPLITS]) for at in range(0, len(splits), PAGE_SPLITS)]
         for number, page in enumerate(pages):
             self._history.append(PlanPage(number, page))

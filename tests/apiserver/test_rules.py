@@ -65,9 +65,13 @@ def refused(server, resource):
         ({"params": {f"p{number}": "x" * 4096 for number in range(17)}}, "at most 65536 characters together"),
         (
             {"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Jsonl", "encodingErrors": "Bytes"}},
-            "encodingErrors Bytes cannot be used with the format Jsonl",
+            "encodingErrors Bytes cannot be used with the formats Jsonl and Csv",
         ),
-        ({"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Csv"}}, "spec.input.format"),
+        (
+            {"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Csv", "encodingErrors": "Bytes"}},
+            "encodingErrors Bytes cannot be used with the formats Jsonl and Csv",
+        ),
+        ({"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Avro"}}, "spec.input.format"),
         ({"input": {"paths": ["in"], "volume": CONFIG_MAP, "maxRecordBytes": "0"}}, "spec.input.maxRecordBytes"),
         ({"output": OUTPUT | {"format": "Csv"}}, "spec.output.format"),
         ({"output": OUTPUT | {"merge": "sorted"}}, "spec.output.merge"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-CAMEL = {"jsonl": "Jsonl", "wholefile": "WholeFile"}
+CAMEL = {"wholefile": "WholeFile"}
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,28 @@ class Names(mr.Job):
     reduce = mr.Sum()
 """
 
+FIELDS = """
+import mapreduce as mr
+
+class Fields(mr.Job):
+    def map(self, row):
+        yield row["name"], int(row["size"])
+
+    reduce = mr.Sum()
+"""
+
+PLACES = """
+import mapreduce as mr
+
+class Places(mr.Job):
+    def map(self, row):
+        assert row["name"] == "\\n" + row["size"]
+        yield self.input.offset, row["size"]
+
+    def reduce(self, offset, sizes):
+        yield offset, " ".join(sizes)
+"""
+
 WHOLE = """
 import mapreduce as mr
 
@@ -64,6 +86,24 @@ CASES = [
         files={"a.jsonl": b'{"name":"x","size":1}\n\n{"name":"y","size":2.5}\r\n', "b.jsonl": b'{"name":"x","size":3}'},
         options={"format": "jsonl"},
         output={"output.tsv": b"x\t4\ny\t2.5\n"},
+    ),
+    Case(
+        feature="csv",
+        program=FIELDS,
+        files={
+            "a.csv": b'\xef\xbb\xbfname,size\r\nx,1\r\n"y, or ""why""\nnot",2\r\n\r\nx,3\r\n',
+            "b.csv": b"size,name\n4,z",
+            "c.csv.gz": gzip.compress(b"name,size,more\nx,5,\n", mtime=0),
+        },
+        options={"format": "csv"},
+        output={"output.tsv": b'x\t9\ny, or "why"\\nnot\t2\nz\t4\n'},
+    ),
+    Case(
+        feature="csv divided",
+        program=PLACES,
+        files={"a.csv": b"name,size\n" + b"".join(b'"\n%04d",%04d\n' % (row, row) for row in range(60))},
+        options={"format": "csv", "split-size": "170"},
+        output={"output.tsv": b"".join(b"%d\t%04d\n" % (10 + 13 * row, row) for row in range(60))},
     ),
     Case(
         feature="wholefile",

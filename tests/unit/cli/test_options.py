@@ -60,6 +60,7 @@ def test_every_option_has_its_place():
         (["--param", "a=1", "--param", "a=2"], "a is given twice"),
         (["--reducers", "0"], "leave reduce out of the program"),
         (["--format", "jsonl", "--encoding-errors", "bytes"], "cannot be used with --format jsonl"),
+        (["--format", "csv", "--encoding-errors", "bytes"], "cannot be used with --format csv"),
     ],
 )
 def test_what_contradicts_itself_is_refused(words: list[str], message: str):
@@ -67,7 +68,7 @@ def test_what_contradicts_itself_is_refused(words: list[str], message: str):
         read(*words)
 
 
-@pytest.mark.parametrize("words", [["--split-size", "0"], ["--max-record", "much"], ["--format", "csv"]])
+@pytest.mark.parametrize("words", [["--split-size", "0"], ["--max-record", "much"], ["--format", "avro"]])
 def test_a_value_that_is_none_is_bad_usage(words: list[str]):
     with pytest.raises(click.UsageError):
         read(*words)

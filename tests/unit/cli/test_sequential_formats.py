@@ -25,6 +25,14 @@ class Count(mr.Job):
             yield word, 1
     reduce = mr.Sum()
 """
+LAST = b"""
+import mapreduce as mr
+class Last(mr.Job):
+    def map(self, row):
+        yield row["name"], row["text"]
+    def reduce(self, key, values):
+        yield key, list(values)[-1]
+"""
 UPPER = b"""
 import mapreduce as mr
 class Upper(mr.Job):
@@ -67,6 +75,16 @@ def test_lines_of_json_go_in_and_out(tmp_path):
     (tmp_path / "in" / "a.jsonl").write_bytes(b'"a b"\n\n12\n"a"\n')
     files = run(tmp_path, format="jsonl", output_format="jsonl")[1]
     assert files == {"output.jsonl": b"".join(jsonl.line(*pair) for pair in [("12", 1), ("a", 2), ("b", 1)])}
+
+
+@pytest.mark.parametrize("split_size", [1, 64, 1000])
+def test_rows_of_csv_are_the_same_with_every_split_size(tmp_path, split_size):
+    (tmp_path / "in").mkdir()
+    rows = [f'"{"ab"[number % 2]}","{number}\n, {number}"' for number in range(40)]
+    (tmp_path / "in" / "a.csv").write_text("\n".join(["name,text", *rows]))
+    (tmp_path / "in" / "b.csv").write_text("text,more,name\n1,,c\n")
+    files = run(tmp_path, LAST, format="csv", split_size=split_size)[1]
+    assert files == {"output.tsv": b"a\t38\\n, 38\nb\t39\\n, 39\nc\t1\n"}
 
 
 @pytest.mark.parametrize("encoding_errors", ["strict", "bytes"])
@@ -115,6 +133,9 @@ def test_a_job_without_reduce_keeps_the_order_of_the_input(tmp_path, merge):
         ("a.zst", compress(".zst", b"word\n" * 99)[:-5], {}, "InputDamaged", "a.zst:"),
         ("a.gz", b"", {}, "InputDamaged", "a.gz:0"),
         ("a.jsonl", b'1\n{"a" 1}\n', {"format": "jsonl"}, "RecordMalformed", "a.jsonl:2"),
+        ("a.csv", b"a,b\n1,2\n1,2,3\n", {"format": "csv"}, "RecordMalformed", "a.csv:8"),
+        ("a.csv", b"a,b,a\n1,2,3\n", {"format": "csv", "skip_bad_records": 5}, "RecordMalformed", "a.csv:0"),
+        ("a.csv", b'a,b\n1,2\n1,"' + b"2\n" * 99, {"format": "csv", "max_record_bytes": 20}, "InputDamaged", "a.csv:8"),
         ("a.txt", b"ab\nabcdef\n", {"max_record_bytes": 5}, "RecordTooLong", "a.txt:3"),
         ("a.txt", b"a\xff", {"format": "wholefile"}, "RecordUndecodable", "a.txt:0"),
     ],

@@ -28,7 +28,12 @@ from mapreduce_operator.kube.choices import Quantity, Workers
 from mapreduce_operator.kube.errors import InvalidSpec
 
 ENCODING_ERRORS: Final[dict[str, EncodingErrors]] = {"Strict": "strict", "Replace": "replace", "Bytes": "bytes"}
-INPUT_FORMATS: Final[dict[str, InputFormat]] = {"Text": "text", "Jsonl": "jsonl", "WholeFile": "wholefile"}
+INPUT_FORMATS: Final[dict[str, InputFormat]] = {
+    "Text": "text",
+    "Jsonl": "jsonl",
+    "Csv": "csv",
+    "WholeFile": "wholefile",
+}
 OUTPUT_FORMATS: Final[dict[str, OutputFormat]] = {"Tsv": "tsv", "Jsonl": "jsonl"}
 MERGES: Final[dict[str, Merge]] = {"Sorted": "sorted", "None": "none"}
 OVERWRITES: Final[dict[str, Overwrite]] = {"Refuse": "refuse", "Replace": "replace"}
@@ -92,7 +97,7 @@ class Input(Field, frozen=True):
 
     paths: list[str]
     volume: Volume
-    format: Literal["Text", "Jsonl", "WholeFile"] = "Text"
+    format: Literal["Text", "Jsonl", "Csv", "WholeFile"] = "Text"
     encoding_errors: Literal["Strict", "Replace", "Bytes"] = "Strict"
     max_record_bytes: Quantity = MAX_RECORD_BYTES
     split_size: Quantity | None = None

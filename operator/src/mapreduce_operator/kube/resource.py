@@ -17,7 +17,7 @@ import msgspec
 
 from mapreduce import words
 from mapreduce.program import MAX_SOURCE_BYTES, Program, SideFile
-from mapreduce.spec import MIB, JobSpec, Limits, Timing
+from mapreduce.spec import MIB, PARSED, JobSpec, Limits, Timing
 from mapreduce.words import JOB_NAME_LIMIT
 from mapreduce_operator.core import naming
 from mapreduce_operator.core.events import SpecChanged
@@ -280,8 +280,8 @@ def _check_values(spec: fields.Spec) -> None:
         raise InvalidSpec(
             f"the values of params must have at most {PARAMS_LIMIT} characters together; more belongs into a side file"
         )
-    if spec.input.format == "Jsonl" and spec.input.encoding_errors == "Bytes":
-        raise InvalidSpec("input: encodingErrors Bytes cannot be used with the format Jsonl")
+    if fields.INPUT_FORMATS[spec.input.format] in PARSED and spec.input.encoding_errors == "Bytes":
+        raise InvalidSpec(f"input: encodingErrors Bytes cannot be used with the format {spec.input.format}")
 
 
 def _check_paths(spec: fields.Spec) -> None:

@@ -1,21 +1,23 @@
 """Which reader makes records of an input file's bytes: by the job's format, and the file's suffix.
 
-Neighbours: `records`, `json_lines` (the readers), `decompression`; `map_task` is the caller.
+Neighbours: `records`, `json_lines`, `csv_rows` (the readers), `decompression`; `map_task` is the caller.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import Final
 
-from mapreduce.plan import ListedFile, compression
+from mapreduce.plan import FileRange, ListedFile, compression
 from mapreduce.spec import InputFormat
-from mapreduce_worker.engine import json_lines, long_lines, records
+from mapreduce_worker.engine import csv_rows, json_lines, long_lines, records
+from mapreduce_worker.engine.csv_rows import RowBatch
 from mapreduce_worker.engine.long_lines import Chunk
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.records import LineBatch, Refuse, WholeBatch
 
-FileBatch = LineBatch | WholeBatch
+FileBatch = LineBatch | WholeBatch | RowBatch
 Reader = Callable[[str, int, Iterator[Chunk], TaskOptions, Refuse], Iterator[FileBatch]]
 """Takes a file's name, the offset of the first byte, the bytes, the options, and what to do with a bad record."""
 
@@ -24,29 +26,49 @@ _READERS: Final[dict[InputFormat, Reader]] = {
     "jsonl": json_lines.read,
     "wholefile": records.whole_file,
 }
+"""Those that need no more than the bytes; of the other formats see `_reader`."""
+
+
+def read_range(
+    part: FileRange, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse = records.never
+) -> Iterator[FileBatch]:
+    """Yield the records of a range of the plan; see `read`."""
+    return read(part.file, offset, chunks, options, refuse, header=part.header)
 
 
 def read(
-    file: ListedFile, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse = records.never
+    file: ListedFile,
+    offset: int,
+    chunks: Iterator[Chunk],
+    options: TaskOptions,
+    refuse: Refuse = records.never,
+    *,
+    header: str = "",
 ) -> Iterator[FileBatch]:
     """Yield the records of the bytes that begin at `offset` of a file; chunks may end anywhere.
 
-    Of a compressed file the chunks are all its bytes, and offsets are those of the decompressed text. Raises
-    what `refuse` does for a record that cannot be read, `InputDamaged` for a compressed file that is damaged or
-    cut short, and what the chunks raise.
+    `header` is the record that names the columns, where the format has one and the bytes begin behind it. Of a
+    compressed file the chunks are all its bytes, and offsets are those of the decompressed text. Raises what `refuse`
+    does for a record that cannot be read, `InputDamaged` for a compressed file that is damaged or cut short, and what
+    the chunks raise.
     """
     try:
-        yield from _read(file, offset, chunks, options, refuse)
+        yield from _read(file, offset, chunks, options, refuse, _reader(options, header))
     finally:
         # Whatever ended it, a file that is half read must not stay open.
         if isinstance(chunks, Generator):
             chunks.close()
 
 
+def _reader(options: TaskOptions, header: str) -> Reader:
+    if options.format == "csv":
+        return partial(csv_rows.read, header=header)
+    return _READERS[options.format]
+
+
 def _read(
-    file: ListedFile, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse
+    file: ListedFile, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse, reader: Reader
 ) -> Iterator[FileBatch]:
-    reader = _READERS[options.format]
     suffix = compression(file.path)
     if suffix is None:
         yield from reader(file.name, offset, chunks, options, refuse)

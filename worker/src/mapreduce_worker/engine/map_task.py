@@ -46,4 +46,4 @@ def batches(split: Split, source: Source, options: TaskOptions, refuse: Refuse =
     """Yield the records of a split, in their order."""
     for position, part in enumerate(split.ranges):
         offset, chunks = source(part, position)
-        yield from formats.read(part.file, offset, chunks, options, refuse)
+        yield from formats.read_range(part, offset, chunks, options, refuse)

@@ -172,23 +172,18 @@ def read_range(
     """Return the offset of the first record that begins in the range, and chunks that hold its records.
 
     The chunks of a range that is the whole file are all its bytes, and may end anywhere: in a file that is
-    compressed, or is one record, there is no line to look for. Those of any other range are together whole
-    records, and one of more than `max_record` bytes raises `RecordRefused`. Where the job `skips` bad records, who
-    reads the records finds those that are too long: they have gaps, and one that is `long_lines.BEYOND` too long
-    raises. The file is checked against the listing before the first chunk and after the last one: raises
-    `InputChanged`, also from the iterator, if it is another, and `InputUnreadable`.
+    compressed, or is one record, there is no line to look for. So may those of an `exact` range. Those of any other
+    range are together whole records, and one of more than `max_record` bytes raises `RecordRefused`. Where the job
+    `skips` bad records, who reads the records finds those that are too long: they have gaps, and one that is
+    `long_lines.BEYOND` too long raises. The file is checked against the listing before the first chunk and after the
+    last one: raises `InputChanged`, also from the iterator, if it is another, and `InputUnreadable`.
     """
-    where = f"{part.file.name}:{part.start}"
+    file = opened(root, part.file, part.start)
     try:
-        file = _open(root, part.file)
-    except FileNotFoundError:
-        raise InputChanged(f"{part.file.name} was there when the job was planned, and is gone", where) from None
-    except OSError as error:
-        raise InputUnreadable(f"{part.file.name} cannot be read: {error.strerror}", where) from error
-    try:
-        _check(file, part.file, part.start)
         if part.start == 0 and part.end >= part.file.size:
             return 0, _bytes(file, part.file, 0, part.file.size)
+        if part.exact:
+            return part.start, _exact(file, part)
         start = _boundary(file, part.start, part.file, max_record, skips)
         end = max(start, _boundary(file, part.end, part.file, max_record, skips))
     except BaseException:
@@ -197,6 +192,27 @@ def read_range(
     if skips:
         return start, long_lines.shortened(_bytes(file, part.file, start, end), max_record)
     return start, _records(file, part.file, (start, end), max_record)
+
+
+def opened(root: Path, listed: ListedFile, at: int = 0) -> BinaryIO:
+    """Open a file of the listing; raises `InputChanged` if it is another, and `InputUnreadable`.
+
+    `at` is the offset to tell.
+    """
+    where = f"{listed.name}:{at}"
+    try:
+        file = _open(root, listed)
+    except FileNotFoundError:
+        raise InputChanged(f"{listed.name} was there when the job was planned, and is gone", where) from None
+    except OSError as error:
+        raise InputUnreadable(f"{listed.name} cannot be read: {error.strerror}", where) from error
+    try:
+        _check(file, listed, at)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
 
 
 def _open(root: Path, listed: ListedFile) -> BinaryIO:
@@ -276,16 +292,27 @@ def _record_start(file: BinaryIO, at: int, reach: int) -> int:
 
 
 def _bytes(file: BinaryIO, listed: ListedFile, start: int, end: int) -> Generator[bytes]:
-    at = start
     with file:
-        file.seek(at)
-        while at < end:
-            chunk = file.read(min(CHUNK, end - at))
-            if not chunk:
-                raise _shorter(listed, at)
-            at += len(chunk)
-            yield chunk
+        yield from _span(file, listed, start, end)
         _check(file, listed, start)
+
+
+def _span(file: BinaryIO, listed: ListedFile, start: int, end: int) -> Generator[bytes]:
+    at = start
+    file.seek(at)
+    while at < end:
+        chunk = file.read(min(CHUNK, end - at))
+        if not chunk:
+            raise _shorter(listed, at)
+        at += len(chunk)
+        yield chunk
+
+
+def _exact(file: BinaryIO, part: FileRange) -> Generator[Chunk]:
+    if not 0 <= part.start <= part.end <= part.file.size:
+        file.close()
+        raise InputUnreadable(f"{part.start} to {part.end} is no range of {part.file.name}")
+    yield from _bytes(file, part.file, part.start, part.end)
 
 
 def _records(file: BinaryIO, listed: ListedFile, bounds: tuple[int, int], max_record: int) -> Iterator[bytes]:

@@ -12,9 +12,9 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mapreduce.plan import FileRange, ListedFile
-from mapreduce.spec import MAX_RECORD_BYTES
-from mapreduce_worker.engine import ranges
+from mapreduce.plan import Cut, FileRange, ListedFile
+from mapreduce.spec import MAX_RECORD_BYTES, InputFormat
+from mapreduce_worker.engine import cuts, ranges
 from mapreduce_worker.engine.failure import InputChanged, InputUnreadable
 from mapreduce_worker.engine.long_lines import Chunk
 
@@ -40,6 +40,10 @@ class InputFiles:
         listing = ranges.list_files(self._root, self._patterns, by_content=by_content)
         self._remember(file.path for file in listing)
         return listing
+
+    def finder(self, input_format: InputFormat) -> Cut | None:
+        """Return what divides the input's files; see `cuts.finder`."""
+        return cuts.finder(self._root, input_format, self._max_record, skips=self._skips)
 
     def read(self, part: FileRange) -> tuple[int, Iterator[Chunk]]:
         """Return what `ranges.read_range` does; raises also `InputUnreadable` for a file that is in no plan."""

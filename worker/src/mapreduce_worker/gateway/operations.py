@@ -133,7 +133,7 @@ class Operations:
         by_content = self._settings.input_by_content or (self._settings.root_input / "..data").is_symlink()
         listing = files.list(by_content=by_content)
         require_apart(self._settings.root_input, self._settings.root_output, job.spec, listing)
-        header, pages = planner.plan(listing, job, mapreduce.__version__)
+        header, pages = planner.plan(listing, job, mapreduce.__version__, files.finder(job.spec.format))
         made = [PlanPageMade(attempt=work.attempt, number=n, splits=page) for n, page in enumerate(pages)]
         return Reported(work.attempt, (*made, PlanFinished(attempt=work.attempt, header=header, pages=len(made))))
 

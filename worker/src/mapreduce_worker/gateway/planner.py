@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from mapreduce import protocol
-from mapreduce.errors import UsageError
-from mapreduce.plan import ListedFile, PlanHeader, Split, make_plan
+from mapreduce.errors import InputError, UsageError
+from mapreduce.plan import Cut, ListedFile, PlanHeader, Split, make_plan
 from mapreduce.protocol import JobContext
 
 PAGE_BYTES: Final = 4 << 20
@@ -27,10 +27,14 @@ class PlanTooLarge(UsageError):
     """The plan has more splits, segments or files a split than the system schedules."""
 
 
-def plan(listing: list[ListedFile], job: JobContext, engine_version: str) -> tuple[PlanHeader, list[Page]]:
-    """Return the header and the pages of the plan; raises `PlanTooLarge`."""
+def plan(
+    listing: list[ListedFile], job: JobContext, engine_version: str, cut: Cut | None = None
+) -> tuple[PlanHeader, list[Page]]:
+    """Return the header and the pages of the plan; raises `PlanTooLarge`, and what `cut` raises."""
     try:
-        header, splits = make_plan(listing, job.spec, engine_version)
+        header, splits = make_plan(listing, job.spec, engine_version, cut)
+    except InputError:
+        raise
     except UsageError as error:
         raise PlanTooLarge(str(error)) from error
     # The spec that a gateway gets has no program in it, so its digest comes beside it.
