@@ -20,7 +20,7 @@ TARGET_SPLITS = 32
 MAX_PACKED = 1000
 """Files in one split: each is opened anew, and a split is described by all of them."""
 
-CUT_FORMATS: Final[frozenset[InputFormat]] = frozenset({"csv"})
+CUT_FORMATS: Final[frozenset[InputFormat]] = frozenset({"csv", "parquet"})
 """Formats whose files cannot be divided without looking into them."""
 
 Suffix = Literal[".gz", ".zst"]
@@ -118,7 +118,8 @@ def split_files(
     A file larger than `split_size` becomes ranges of that size, the last one shorter; smaller
     files are packed together while they fit. An empty file has no records and no split. A compressed
     file is a split of its own, also an empty one, which is cut short. Of `wholefile` no file is divided,
-    and an empty one is a record. Of `csv` a file is divided where `cut` says: not at all without it.
+    and an empty one is a record. Of `csv` and
+    `parquet` a file is divided where `cut` says, not at all without it; an empty parquet file is cut short too.
     """
     for index, ranges in enumerate(_divided(listing, split_size, input_format, cut or _nowhere)):
         yield Split(index, ranges)
@@ -142,7 +143,7 @@ def _divided(
         elif alone:
             for start in range(0, file.size, split_size):
                 yield (FileRange(file, start, min(start + split_size, file.size)),)
-        elif file.size or input_format == "wholefile":
+        elif file.size or input_format in ("wholefile", "parquet"):
             pack.append(FileRange(file, 0, file.size))
             packed += file.size
     if pack:

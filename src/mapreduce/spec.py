@@ -15,13 +15,13 @@ from mapreduce.program import Program
 
 EncodingErrors = Literal["strict", "replace", "bytes"]
 """bytes: records are not decoded at all."""
-InputFormat = Literal["text", "jsonl", "csv", "wholefile"]
+InputFormat = Literal["text", "jsonl", "csv", "parquet", "wholefile"]
 OutputFormat = Literal["tsv", "jsonl"]
 Merge = Literal["sorted", "none"]
 Overwrite = Literal["refuse", "replace"]
 Compression = Literal["none", "gzip", "zstd"]
 
-PARSED: Final[frozenset[InputFormat]] = frozenset({"jsonl", "csv"})
+PARSED: Final[frozenset[InputFormat]] = frozenset({"jsonl", "csv", "parquet"})
 """Formats whose records are values and never bytes, whatever is asked for."""
 
 MIB = 1 << 20

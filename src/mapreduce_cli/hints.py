@@ -38,7 +38,7 @@ HINTS: Final[dict[str, Hint]] = {
     "InputUnreadable": Hint(
         "check the permissions of the file", "check the permissions of the file: user 65532 reads it"
     ),
-    "InputDamaged": _both("gzip -t or zstd -t tells whether the file is whole; make or copy it anew"),
+    "InputDamaged": _both("make or copy the file anew; gzip -t or zstd -t tells whether a compressed one is whole"),
     "InputChanged": _both("run again when nothing writes to the input"),
     "OutputExists": Hint(
         "choose another --output, or remove that one; --overwrite replaces only the output of a job",

@@ -72,7 +72,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
 _CHOICES: Final = (
     (
         "--format",
-        ("text", "jsonl", "csv", "wholefile"),
+        ("text", "jsonl", "csv", "parquet", "wholefile"),
         "text",
         "What a record is: a line, its JSON value, a row, or a file.",
     ),

@@ -65,11 +65,11 @@ def refused(server, resource):
         ({"params": {f"p{number}": "x" * 4096 for number in range(17)}}, "at most 65536 characters together"),
         (
             {"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Jsonl", "encodingErrors": "Bytes"}},
-            "encodingErrors Bytes cannot be used with the formats Jsonl and Csv",
+            "encodingErrors Bytes cannot be used with the formats Jsonl, Csv and Parquet",
         ),
         (
             {"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Csv", "encodingErrors": "Bytes"}},
-            "encodingErrors Bytes cannot be used with the formats Jsonl and Csv",
+            "encodingErrors Bytes cannot be used with the formats Jsonl, Csv and Parquet",
         ),
         ({"input": {"paths": ["in"], "volume": CONFIG_MAP, "format": "Avro"}}, "spec.input.format"),
         ({"input": {"paths": ["in"], "volume": CONFIG_MAP, "maxRecordBytes": "0"}}, "spec.input.maxRecordBytes"),

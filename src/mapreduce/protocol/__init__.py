@@ -20,6 +20,7 @@ from mapreduce.protocol.answers import (
     StagePart,
 )
 from mapreduce.protocol.data import (
+    AT_FOLLOWS,
     ERROR_FOLLOWS,
     GAP_BYTES,
     GAP_FOLLOWS,
@@ -74,6 +75,7 @@ from mapreduce.protocol.wire import (
 )
 
 __all__ = [
+    "AT_FOLLOWS",
     "CONTENT_TYPE",
     "ERROR_FOLLOWS",
     "EXCHANGE",

@@ -41,9 +41,10 @@ class ReadInput(msgspec.Struct, frozen=True, kw_only=True):
     The answer is, for each range, a frame: 4 bytes length of a `RangeHead` in msgpack, the head,
     then chunks (4 bytes length, bytes), closed by a chunk of length 0. The bytes are whole
     records: from the first that begins in the range to the end of the last that does; of a range that
-    is a whole file they are the file's bytes, compressed or not. In the place of a chunk's length, `GAP_FOLLOWS`
-    and a number of `GAP_BYTES` bytes say how many bytes of a line that is too long are left out there. A length
-    of `ERROR_FOLLOWS` instead closes the answer with an `ErrorInfo` in msgpack behind it.
+    is a whole file they are the file's bytes, compressed or not; of one that is exact they are its own, and those of
+    its tail. In the place of a chunk's length, `GAP_FOLLOWS` and a number of `GAP_BYTES` bytes say how many bytes of a
+    line that is too long are left out there, and `AT_FOLLOWS` and such a number where in the file the next chunk is.
+    A length of `ERROR_FOLLOWS` instead closes the answer with an `ErrorInfo` in msgpack behind it.
     """
 
     split: Split
@@ -64,6 +65,8 @@ ERROR_FOLLOWS: Final = 2**32 - 1
 
 GAP_FOLLOWS: Final = 2**32 - 2
 """In the place of a chunk's length: bytes of a line are left out here, and their number follows."""
+AT_FOLLOWS: Final = 2**32 - 3
+"""In the place of a chunk's length: the next chunk is elsewhere in the file, and its offset follows."""
 GAP_BYTES: Final = 8
 """Bytes of that number, the highest first."""
 

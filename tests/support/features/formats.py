@@ -7,6 +7,7 @@ import gzip
 import zstandard
 
 from tests.support.features.case import Case
+from tests.support.parquet_files import parquet
 
 LINES = """
 import mapreduce as mr
@@ -33,7 +34,7 @@ import mapreduce as mr
 
 class Fields(mr.Job):
     def map(self, row):
-        yield row["name"], int(row["size"])
+        yield str(row["name"]), int(row["size"])
 
     reduce = mr.Sum()
 """
@@ -104,6 +105,32 @@ CASES = [
         files={"a.csv": b"name,size\n" + b"".join(b'"\n%04d",%04d\n' % (row, row) for row in range(60))},
         options={"format": "csv", "split-size": "170"},
         output={"output.tsv": b"".join(b"%d\t%04d\n" % (10 + 13 * row, row) for row in range(60))},
+    ),
+    Case(
+        feature="parquet",
+        program=FIELDS,
+        files={
+            "a.parquet": parquet([("x", 1), ("y", 2), (None, 3)]),
+            "b.parquet": parquet([("x", 4), ("Ä\n", 5)]),
+            "none.parquet": parquet([]),
+        },
+        options={"format": "parquet", "split-size": "1Ki"},
+        output={"output.tsv": "None\t3\nx\t5\ny\t2\nÄ\\n\t5\n".encode()},
+    ),
+    Case(
+        feature="parquet divided",
+        program=PLACES,
+        # Long rows: a range is longer than the footer that is sent with it.
+        files={
+            "a.parquet": parquet(
+                [(f"\n{row:0400}", f"{row:0400}") for row in range(60)],
+                rows=20,
+                compression="uncompressed",
+                statistics=False,
+            )
+        },
+        options={"format": "parquet", "split-size": "1"},
+        output={"output.tsv": b"".join(b"%d\t%0400d\n" % (row, row) for row in range(60))},
     ),
     Case(
         feature="wholefile",

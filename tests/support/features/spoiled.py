@@ -39,7 +39,7 @@ _ROWS = rb"""{"file":"a.jsonl","offset":22,"reason":"RecordMalformed","message":
 
 _FIELDS = rb"""{"file":"a.csv","offset":14,"reason":"RecordMalformed","message":"the row at offset 14 of a.csv has 3 fields, but the first line of the file names 2 columns","record":"b,2,3"}
 {"file":"a.csv","offset":20,"reason":"RecordMalformed","message":"the row at offset 20 of a.csv is not valid CSV: in the field that begins in character 1, a quote stands neither at the beginning nor at the end; a field that holds quotes is in quotes itself, and they are written twice in it","record":"c\"d\",4"}
-{"file":"a.csv","offset":27,"reason":"UserCodeFailed","message":"ValueError: invalid literal for int() with base 10: 'x'","record":"\"e\nf\",x","traceback":"Traceback (most recent call last):\n  File \"job.py\", line 6, in map\n    yield row[\"name\"], int(row[\"size\"])\nValueError: invalid literal for int() with base 10: 'x'\n"}
+{"file":"a.csv","offset":27,"reason":"UserCodeFailed","message":"ValueError: invalid literal for int() with base 10: 'x'","record":"\"e\nf\",x","traceback":"Traceback (most recent call last):\n  File \"job.py\", line 6, in map\n    yield str(row[\"name\"]), int(row[\"size\"])\nValueError: invalid literal for int() with base 10: 'x'\n"}
 {"file":"a.csv","offset":39,"reason":"RecordMalformed","message":"the row at offset 39 of a.csv is not valid CSV: in the field that begins in character 3, the quote is not closed","record":"h,\"8\ni,9"}
 """  # noqa: E501 - the lines of the file
 

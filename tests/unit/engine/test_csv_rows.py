@@ -2,11 +2,13 @@
 
 import csv
 import io
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from mapreduce.bad_records import BadRecord
 from mapreduce.plan import FileRange, ListedFile, split_files
 from mapreduce_worker.engine import csv_bounds, cuts, formats, ranges
 from mapreduce_worker.engine.failure import InputDamaged, RecordRefused
@@ -47,7 +49,8 @@ def read(content, sizes=(), **options):
 
 def read_divided(folder, file, split_size, chunk):
     """Return the same of a file as a plan divides it, read in chunks of that size."""
-    good, bad = [], []
+    good: list[tuple[int, Any]] = []
+    bad: list[BadRecord] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranges, "CHUNK", chunk)
         patch.setattr(cuts, "HEADER_SHARE", 1)

@@ -35,6 +35,8 @@ SILENCE: Final = 10.0
 BLOCK: Final = 1 << 20
 MAX_HEAD: Final = 64 << 10
 MAX_CHUNK: Final = 256 << 20
+_NUMBERS: Final = frozenset({protocol.GAP_FOLLOWS, protocol.AT_FOLLOWS})
+"""What a number follows, in the place of a chunk's length and the chunk."""
 _REFUSALS: Final = frozenset({401, 403})
 
 
@@ -208,7 +210,7 @@ async def _receive_ranges(stream: aiohttp.StreamReader, count: int, file: Binary
         at = file.tell()
         while length := await _length(stream, MAX_CHUNK, gaps=True):
             file.write(length.to_bytes(4, "big"))
-            await _copy(stream, protocol.GAP_BYTES if length == protocol.GAP_FOLLOWS else length, file)
+            await _copy(stream, protocol.GAP_BYTES if length in _NUMBERS else length, file)
         ranges.append(FetchedRange(head.offset, at, file.tell() - at))
     file.flush()
     return tuple(ranges)
@@ -219,11 +221,11 @@ async def _frame(stream: aiohttp.StreamReader) -> bytes:
 
 
 async def _length(stream: aiohttp.StreamReader, most: int, *, gaps: bool = False) -> int:
-    """Read a length, or `GAP_FOLLOWS` where `gaps` may be; raises `InputRefusedError` if an error follows."""
+    """Read a length, or where `gaps` may be what stands for one; raises `InputRefusedError` if an error follows."""
     length = int.from_bytes(await stream.readexactly(4), "big")
     if length == protocol.ERROR_FOLLOWS:
         raise InputRefusedError(protocol.decode(await _rest(stream), ErrorInfo))
-    if length > most and not (gaps and length == protocol.GAP_FOLLOWS):
+    if length > most and not (gaps and length in _NUMBERS):
         raise Unreachable(f"a length of {length} bytes makes no sense here")
     return length
 

@@ -32,6 +32,7 @@ INPUT_FORMATS: Final[dict[str, InputFormat]] = {
     "Text": "text",
     "Jsonl": "jsonl",
     "Csv": "csv",
+    "Parquet": "parquet",
     "WholeFile": "wholefile",
 }
 OUTPUT_FORMATS: Final[dict[str, OutputFormat]] = {"Tsv": "tsv", "Jsonl": "jsonl"}
@@ -97,7 +98,7 @@ class Input(Field, frozen=True):
 
     paths: list[str]
     volume: Volume
-    format: Literal["Text", "Jsonl", "Csv", "WholeFile"] = "Text"
+    format: Literal["Text", "Jsonl", "Csv", "Parquet", "WholeFile"] = "Text"
     encoding_errors: Literal["Strict", "Replace", "Bytes"] = "Strict"
     max_record_bytes: Quantity = MAX_RECORD_BYTES
     split_size: Quantity | None = None

@@ -8,12 +8,14 @@ told here: it is not divided then, and whoever reads it says so. Neighbours: `ma
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from mapreduce.plan import Cut, Cuts, ListedFile
 from mapreduce.spec import InputFormat
-from mapreduce_worker.engine import csv_bounds, long_lines, ranges, records
+from mapreduce_worker.engine import csv_bounds, long_lines, parquet_footer, ranges, records
 from mapreduce_worker.engine.failure import InputDamaged
 
 MAX_HEADER: Final = 64 << 10
@@ -21,14 +23,21 @@ MAX_HEADER: Final = 64 << 10
 HEADER_SHARE: Final = 16
 """A range is at least so many times as long as the header that it carries: else the plan could outgrow its input."""
 
+MAX_TAIL: Final = 64 << 20
+"""Bytes behind the rows of a parquet file that is divided, indexes and footer: each of its ranges is sent with them."""
+TAIL_SHARE: Final = 4
+"""A range is at least so many times as long as what is sent with it."""
+
 
 def finder(root: Path, input_format: InputFormat, max_record: int, *, skips: bool) -> Cut | None:
     """Return what divides files below `root`; None for a format whose records end at line ends, or never.
 
     `max_record` are the bytes that a record may have, `skips` whether the job skips bad records. What is returned
-    raises `InputChanged` for a file that is not the listed one, `InputUnreadable`, and `InputDamaged` for one with a
-    record that is so long that reading it would end the job.
+    raises `InputChanged` for a file that is not the listed one, `InputUnreadable`, and `InputDamaged` for a parquet
+    file without a footer, or a CSV file with a record that is so long that reading it would end the job.
     """
+    if input_format == "parquet":
+        return partial(_of_parquet, root)
     if input_format != "csv":
         return None
     reach = max_record + (long_lines.BEYOND if skips else 0)
@@ -71,3 +80,19 @@ def _of_csv(file: BinaryIO, listed: ListedFile, split_size: int, reach: int) -> 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
     while block := file.read(ranges.CHUNK):
         yield block
+
+
+def _of_parquet(root: Path, listed: ListedFile, split_size: int) -> Cuts:
+    """Return cuts between groups of rows, where those are in the order of their rows."""
+    with ranges.opened(root, listed) as file:
+        footer = parquet_footer.read(file, listed.name)
+    groups = [group for group in footer.groups if group.rows]
+    tail = max((group.end for group in groups), default=0)
+    if any(one.end > other.start for one, other in pairwise(groups)) or listed.size - tail > MAX_TAIL:
+        return Cuts()
+    step = max(split_size, TAIL_SHARE * (listed.size - tail))
+    at: list[int] = []
+    for group in groups[1:]:
+        if group.start - (at[-1] if at else 0) >= step:
+            at.append(group.start)
+    return Cuts(tuple(at), tail=tail) if at else Cuts()

@@ -96,7 +96,7 @@ class InputUnreadable(_InputFault):
 
 
 class InputDamaged(_InputFault):
-    """A compressed input file is damaged, or cut short."""
+    """An input file is damaged, or cut short: a compressed or parquet one, or a record without an end."""
 
 
 class InputChanged(_InputFault):

@@ -1,21 +1,23 @@
 """Which reader makes records of an input file's bytes: by the job's format, and the file's suffix.
 
-Neighbours: `records`, `json_lines`, `csv_rows` (the readers), `decompression`; `map_task` is the caller.
+Neighbours: `records`, `json_lines`, `csv_rows`, `parquet_rows` (the readers), `decompression`, `map_task` (the caller).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from mapreduce.plan import FileRange, ListedFile, compression
 from mapreduce.spec import InputFormat
 from mapreduce_worker.engine import csv_rows, json_lines, long_lines, records
 from mapreduce_worker.engine.csv_rows import RowBatch
+from mapreduce_worker.engine.failure import InputDamaged
 from mapreduce_worker.engine.long_lines import Chunk
 from mapreduce_worker.engine.options import TaskOptions
-from mapreduce_worker.engine.records import LineBatch, Refuse, WholeBatch
+from mapreduce_worker.engine.records import Batch, LineBatch, Refuse, WholeBatch
 
 FileBatch = LineBatch | WholeBatch | RowBatch
 Reader = Callable[[str, int, Iterator[Chunk], TaskOptions, Refuse], Iterator[FileBatch]]
@@ -30,34 +32,46 @@ _READERS: Final[dict[InputFormat, Reader]] = {
 
 
 def read_range(
-    part: FileRange, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse = records.never
-) -> Iterator[FileBatch]:
-    """Yield the records of a range of the plan; see `read`."""
-    return read(part.file, offset, chunks, options, refuse, header=part.header)
-
-
-def read(
-    file: ListedFile,
+    part: FileRange,
     offset: int,
     chunks: Iterator[Chunk],
     options: TaskOptions,
     refuse: Refuse = records.never,
-    *,
-    header: str = "",
-) -> Iterator[FileBatch]:
-    """Yield the records of the bytes that begin at `offset` of a file; chunks may end anywhere.
+    scratch: Path | None = None,
+) -> Iterator[Batch]:
+    """Yield the records of a range of the plan, whose bytes begin at `offset` of its file; chunks may end anywhere.
 
-    `header` is the record that names the columns, where the format has one and the bytes begin behind it. Of a
-    compressed file the chunks are all its bytes, and offsets are those of the decompressed text. Raises what `refuse`
-    does for a record that cannot be read, `InputDamaged` for a compressed file that is damaged or cut short, and what
-    the chunks raise.
+    `scratch` is a folder for a file that is read here and there. Of a compressed file the chunks are all its bytes, and
+    offsets are those of the decompressed text. Raises what `refuse` does for a record that cannot be read,
+    `InputDamaged` for a file that is damaged or cut short, and what the chunks raise.
     """
     try:
-        yield from _read(file, offset, chunks, options, refuse, _reader(options, header))
+        if options.format == "parquet":
+            yield from _parquet(part, offset, chunks, scratch)
+        else:
+            yield from _read(part.file, offset, chunks, options, refuse, _reader(options, part.header))
     finally:
         # Whatever ended it, a file that is half read must not stay open.
         if isinstance(chunks, Generator):
             chunks.close()
+
+
+def read(
+    file: ListedFile, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse = records.never
+) -> Iterator[Batch]:
+    """Yield the records of a file from `offset` on; see `read_range`."""
+    return read_range(FileRange(file, offset, file.size), offset, chunks, options, refuse)
+
+
+def _parquet(part: FileRange, offset: int, chunks: Iterator[Chunk], scratch: Path | None) -> Iterator[Batch]:
+    if compression(part.file.path) is not None:
+        name = part.file.name
+        message = f"{name} is a parquet file that is compressed as a whole, which cannot be read: decompress it"
+        raise InputDamaged(message, f"{name}:0")
+    # Only here: it imports Polars, which not every slot needs at its first record.
+    from mapreduce_worker.engine import parquet_rows  # noqa: PLC0415 - see above
+
+    yield from parquet_rows.read(part, offset, chunks, scratch)
 
 
 def _reader(options: TaskOptions, header: str) -> Reader:

@@ -16,6 +16,7 @@ import msgspec
 from mapreduce.errors import RecordTooLongError, SystemFault
 from mapreduce.spec import MIB
 from mapreduce_worker.engine.failure import RecordRefused
+from mapreduce_worker.engine.sparse import At
 
 BEYOND: Final = 256 * MIB
 """Bytes by which a line may be longer than a record may, and be skipped: who serves a range reads so far before a
@@ -31,8 +32,8 @@ class Gap(msgspec.Struct, frozen=True):
     size: int
 
 
-Chunk = bytes | Gap
-"""A piece of a range, of any size but 0."""
+Chunk = bytes | Gap | At
+"""A piece of a range, of any size but 0; or where the next one begins, where a range is not in one piece."""
 
 
 def shortened(chunks: Generator[bytes], limit: int) -> Iterator[Chunk]:
@@ -63,8 +64,8 @@ def shortened(chunks: Generator[bytes], limit: int) -> Iterator[Chunk]:
 
 def whole(chunk: Chunk) -> bytes:
     """Return a chunk where there can be no gap; raises `SystemFault` for one."""
-    if isinstance(chunk, Gap):
-        raise SystemFault(f"{chunk.size} bytes of the input are left out where they are needed")
+    if not isinstance(chunk, bytes):
+        raise SystemFault(f"bytes of the input are left out where they are needed: {chunk}")
     return chunk
 
 

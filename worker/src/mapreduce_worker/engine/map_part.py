@@ -35,7 +35,7 @@ def run_map(
     Raises `UserTaskError` for what the user's code or data is at fault for.
     """
     run = MapPartRun(job_class, options, progress)
-    return run.run(map_task.batches(split, source, options, run.quarantine.refuse), out)
+    return run.run(map_task.batches(split, source, options, run.quarantine.refuse, out.parent), out)
 
 
 class MapPartRun:

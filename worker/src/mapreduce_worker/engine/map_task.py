@@ -39,11 +39,17 @@ def run_map(  # noqa: PLR0913 - what an attempt depends on, one by one
     Raises `UserTaskError` for what the user's code or data is at fault for; see `failure.describe`.
     """
     run = MapRun(job_class, options, out, progress)
-    return run.run(batches(split, source, options, run.quarantine.refuse), attempt)
+    return run.run(batches(split, source, options, run.quarantine.refuse, out.parent), attempt)
 
 
-def batches(split: Split, source: Source, options: TaskOptions, refuse: Refuse = records.never) -> Iterator[Batch]:
-    """Yield the records of a split, in their order."""
+def batches(
+    split: Split,
+    source: Source,
+    options: TaskOptions,
+    refuse: Refuse = records.never,
+    scratch: Path | None = None,
+) -> Iterator[Batch]:
+    """Yield the records of a split, in their order; `scratch` is a folder for what is not read from front to back."""
     for position, part in enumerate(split.ranges):
         offset, chunks = source(part, position)
-        yield from formats.read_range(part, offset, chunks, options, refuse)
+        yield from formats.read_range(part, offset, chunks, options, refuse, scratch)

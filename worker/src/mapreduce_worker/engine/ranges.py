@@ -20,6 +20,7 @@ from mapreduce.spec import MAX_RECORD_BYTES
 from mapreduce_worker.engine import long_lines
 from mapreduce_worker.engine.failure import InputChanged, InputNotFound, InputUnreadable
 from mapreduce_worker.engine.long_lines import Chunk
+from mapreduce_worker.engine.sparse import At
 
 CHUNK: Final = 1 << 20
 """Bytes that are read at once."""
@@ -172,11 +173,12 @@ def read_range(
     """Return the offset of the first record that begins in the range, and chunks that hold its records.
 
     The chunks of a range that is the whole file are all its bytes, and may end anywhere: in a file that is
-    compressed, or is one record, there is no line to look for. So may those of an `exact` range. Those of any other
-    range are together whole records, and one of more than `max_record` bytes raises `RecordRefused`. Where the job
-    `skips` bad records, who reads the records finds those that are too long: they have gaps, and one that is
-    `long_lines.BEYOND` too long raises. The file is checked against the listing before the first chunk and after the
-    last one: raises `InputChanged`, also from the iterator, if it is another, and `InputUnreadable`.
+    compressed, or is one record, there is no line to look for. So may those of an `exact` range, behind which an `At`
+    and those of its tail may follow. Those of any other range are together whole records, and one of more than
+    `max_record` bytes raises `RecordRefused`. Where the job `skips` bad records, who reads the records finds those that
+    are too long: they have gaps, and one that is `long_lines.BEYOND` too long raises. The file is checked against the
+    listing before the first chunk and after the last one: raises `InputChanged`, also from the iterator, if it is
+    another, and `InputUnreadable`.
     """
     file = opened(root, part.file, part.start)
     try:
@@ -309,10 +311,15 @@ def _span(file: BinaryIO, listed: ListedFile, start: int, end: int) -> Generator
 
 
 def _exact(file: BinaryIO, part: FileRange) -> Generator[Chunk]:
-    if not 0 <= part.start <= part.end <= part.file.size:
-        file.close()
-        raise InputUnreadable(f"{part.start} to {part.end} is no range of {part.file.name}")
-    yield from _bytes(file, part.file, part.start, part.end)
+    size = part.file.size
+    with file:
+        if not 0 <= part.start <= part.end <= (part.tail or size) <= size:
+            raise InputUnreadable(f"{part.start} to {part.end}, and from {part.tail}, is no range of {part.file.name}")
+        yield from _span(file, part.file, part.start, part.end)
+        if part.tail:
+            yield At(part.tail)
+            yield from _span(file, part.file, part.tail, size)
+        _check(file, part.file, part.start)
 
 
 def _records(file: BinaryIO, listed: ListedFile, bounds: tuple[int, int], max_record: int) -> Iterator[bytes]:

@@ -207,8 +207,9 @@ def _of_line(chunk: Chunk) -> tuple[int, bytes]:
     """Return how many bytes of a chunk belong to the line in which it begins, and what follows, from its end on."""
     if isinstance(chunk, Gap):
         return chunk.size, b""
-    end = chunk.find(b"\n")
-    return (end, chunk[end:]) if end >= 0 else (len(chunk), b"")
+    data = long_lines.whole(chunk)
+    end = data.find(b"\n")
+    return (end, data[end:]) if end >= 0 else (len(data), b"")
 
 
 def _beginning(held: Sequence[bytes], limit: int) -> bytes:

@@ -17,6 +17,7 @@ from mapreduce.plan import Split
 from mapreduce.protocol import RangeHead, ReadInput
 from mapreduce_worker.data_server import Handler, RequestRefused, demand, read
 from mapreduce_worker.engine.long_lines import Chunk, Gap
+from mapreduce_worker.engine.sparse import At
 from mapreduce_worker.gateway import failures
 from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.ticketing import TicketBook
@@ -63,6 +64,9 @@ def frames(files: InputFiles, split: Split) -> Iterator[bytes]:
 def _framed(chunk: Chunk) -> Iterator[bytes]:
     if isinstance(chunk, Gap):
         yield protocol.GAP_FOLLOWS.to_bytes(4, "big") + chunk.size.to_bytes(protocol.GAP_BYTES, "big")
+        return
+    if isinstance(chunk, At):
+        yield protocol.AT_FOLLOWS.to_bytes(4, "big") + chunk.offset.to_bytes(protocol.GAP_BYTES, "big")
         return
     for start in range(0, len(chunk), BLOCK):
         block = chunk[start : start + BLOCK]

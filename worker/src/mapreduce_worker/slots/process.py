@@ -44,6 +44,7 @@ from mapreduce_worker.engine.long_lines import Chunk, Gap
 from mapreduce_worker.engine.map_output import SegmentCorrupt, SegmentFile
 from mapreduce_worker.engine.map_task import Source
 from mapreduce_worker.engine.part import PartResult
+from mapreduce_worker.engine.sparse import At
 from mapreduce_worker.slots import forked, group, memory, stacks
 from mapreduce_worker.slots.leftovers import Surroundings
 from mapreduce_worker.slots.messages import (
@@ -252,6 +253,8 @@ def fetched_range(fetched: FetchedInput, position: int) -> tuple[int, Iterator[C
                 length = int.from_bytes(file.read(4), "big")
                 if length == protocol.GAP_FOLLOWS:
                     yield Gap(int.from_bytes(file.read(protocol.GAP_BYTES), "big"))
+                elif length == protocol.AT_FOLLOWS:
+                    yield At(int.from_bytes(file.read(protocol.GAP_BYTES), "big"))
                 else:
                     yield file.read(length)
 
