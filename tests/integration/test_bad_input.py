@@ -9,6 +9,7 @@ import pytest
 import zstandard
 
 from tests.support.local_runs import finished, hidden, running, succeeded, write_program
+from tests.support.parquet_files import parquet
 
 MODES = pytest.mark.parametrize("mode", [("--workers", "1"), ("--sequential",)], ids=["local", "sequential"])
 
@@ -67,6 +68,55 @@ BAD = [
         source=program("str(line), 1"),
         options=("--format", "jsonl"),
         says=(r"a\.jsonl:8", "column 6|byte 5|character 6"),
+    ),
+    Bad(
+        name="csv row with too many fields",
+        files={"a.csv": b"name,size\n1,2\n1,2,3\n"},
+        source=program("row['size'], 1").replace("line", "row"),
+        options=("--format", "csv"),
+        says=(r"a\.csv:14", "3 fields", "2 columns", "--skip-bad-records"),
+    ),
+    Bad(
+        name="csv quote that is not closed",
+        files={"a.csv": b'name,size\n1,"2\n1,2\n'},
+        source=program("row['size'], 1").replace("line", "row"),
+        options=("--format", "csv"),
+        says=(r"a\.csv:10", "character 3", "the quote is not closed"),
+    ),
+    Bad(
+        name="csv with one column twice",
+        files={"a.csv": b"name,size,name\n1,2,3\n"},
+        source=program("row['size'], 1").replace("line", "row"),
+        options=("--format", "csv", "--skip-bad-records", "9"),
+        says=(r"a\.csv:0", "two columns are called 'name'"),
+    ),
+    Bad(
+        name="csv in a large file with an endless quote",
+        files={"a.csv": b'name,size\n1,"2\n' + b"1,2\n" * 200},
+        source=program("row['size'], 1").replace("line", "row"),
+        options=("--format", "csv", "--max-record", "100", "--split-size", "160"),
+        says=(r"a\.csv:10", "longer than 100 bytes", "maxRecordBytes", "is a quote in it not closed"),
+    ),
+    Bad(
+        name="parquet cut short",
+        files={"a.parquet": parquet([("x", 1)])[:-20]},
+        source=program("row['size'], 1").replace("line", "row"),
+        options=("--format", "parquet"),
+        says=(r"a\.parquet", "cut short or damaged", "does not end with PAR1"),
+    ),
+    Bad(
+        name="parquet cut short and divided",
+        files={"a.parquet": parquet([("x", 1)])[:-20]},
+        source=program("row['size'], 1").replace("line", "row"),
+        options=("--format", "parquet", "--split-size", "10"),
+        says=(r"a\.parquet", "cut short or damaged", "does not end with PAR1"),
+    ),
+    Bad(
+        name="no parquet at all",
+        files={"a.parquet": b"name,size\n1,2\n"},
+        source=program("row['size'], 1").replace("line", "row"),
+        options=("--format", "parquet"),
+        says=(r"a\.parquet:0", "does not begin with PAR1"),
     ),
     Bad(
         name="record too long",
