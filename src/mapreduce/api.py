@@ -24,8 +24,8 @@ from mapreduce.errors import UserError
 from mapreduce.params import bind
 
 Pairs = Iterable[tuple[Any, Any]] | None
-Place = Callable[[], tuple[str, int] | None]
-"""Tells the file and the offset of the current record; None where there is no record."""
+Place = Callable[[], tuple[str, Callable[[], int]] | None]
+"""Tells the file of the current record, and finds its offset if that is asked for; None where there is no record."""
 
 
 class NoRecordError(UserError, AttributeError):
@@ -53,9 +53,9 @@ class Input:
     @property
     def offset(self) -> int:
         """The byte at which the record begins in its file; if that is compressed, in what it holds."""
-        return self._now("offset")[1]
+        return self._now("offset")[1]()
 
-    def _now(self, name: str) -> tuple[str, int]:
+    def _now(self, name: str) -> tuple[str, Callable[[], int]]:
         place = self._place()
         if place is None:
             raise NoRecordError(f"self.input.{name} is known while map runs on a record, and nowhere else")

@@ -14,21 +14,20 @@ from mapreduce import values
 from mapreduce.ordering import rank, same_kind
 from mapreduce.reducers import Reducer
 
-_SCALARS: Final = frozenset({str, int, float, bool, bytes, type(None)})
 _DIRECT: Final = frozenset({str, int, bytes})
 """Types whose own order is that of `ordering`."""
 
 
 def _carried(value: Any) -> Any:
     """Return the value as it would arrive at a reduce: a copy that user code cannot change any more."""
-    return value if type(value) in _SCALARS else values.decode(values.encode(value))
+    return value if type(value) in values.SCALARS else values.decode(values.encode(value))
 
 
 def _weigh(value: Any) -> int:
     kind = type(value)
     if kind in (str, bytes):
         return len(value)
-    return 0 if kind in _SCALARS else len(values.encode(value))
+    return 0 if kind in values.SCALARS else len(values.encode(value))
 
 
 class First(Reducer):
@@ -156,10 +155,38 @@ class Collect(Reducer):
 class Unique(Reducer):
     """The distinct values as a list, in the order in which each came first. They must fit into a slot's memory.
 
-    Two values are one if they are encoded alike: 1, 1.0 and True are three.
+    Two values are one if they are encoded alike: 1, 1.0 and True are three. An accumulator travels as the list, and
+    is a dictionary while it grows: the value by what tells it from others.
     """
 
-    folds = False
+    def __init_subclass__(cls) -> None:
+        """Fold nothing in a class that derives from this one: what it does, it does with all values."""
+        super().__init_subclass__()
+        cls.folds = False
+
+    def start(self, value: Any) -> dict[Any, Any]:
+        """Return the accumulator of one value; raises `ValueEncodingError` for what cannot be carried."""
+        kept = arrived(value)
+        return {mark(kept): kept}
+
+    def merge(self, acc: Any, other: Any) -> dict[Any, Any]:
+        """Return the accumulator of both, in which `acc` is used up."""
+        merged: dict[Any, Any] = acc if isinstance(acc, dict) else {mark(value): value for value in acc}
+        for value in self.canonical(other):
+            merged.setdefault(mark(value), value)
+        return merged
+
+    def canonical(self, acc: Any) -> list[Any]:
+        """Return the list."""
+        return list(acc.values()) if isinstance(acc, dict) else acc
+
+    def finish(self, acc: Any) -> list[Any]:
+        """Return the list."""
+        return self.canonical(acc)
+
+    def weigh(self, acc: Any) -> int:
+        """Return the bytes of the values."""
+        return sum(map(_weigh, self.canonical(acc))) + 8 * len(acc)
 
     def __call__(self, key: Any, group: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Yield the key with its distinct values."""
@@ -167,3 +194,14 @@ class Unique(Reducer):
         for value in group:
             found.setdefault(values.encode(value), value)
         yield key, list(found.values())
+
+
+def arrived(value: Any) -> Any:
+    """Return the value as it arrives at a reduce; raises `ValueEncodingError` for what does not arrive at all."""
+    packed = values.encode(value)
+    return value if type(value) in values.SCALARS else values.decode(packed)
+
+
+def mark(value: Any) -> Any:
+    """Return what a carried value has in common with those alone that are encoded like it."""
+    return value if type(value) in _DIRECT else (values.encode(value),)

@@ -16,16 +16,20 @@ from mapreduce.errors import ValueEncodingError
 _BIG_INT = 1
 MAX_INT_BITS = 14_000
 """A larger integer is refused: Python does not write more than 4,300 digits, and so it could not be put out."""
-_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+"""Types of values that come back as they are."""
 _TIMES: Final = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
 """How msgpack begins a time with a zone; other values may hold these bytes too."""
 _encoder = msgspec.msgpack.Encoder()
+
+encode_quickly: Final = _encoder.encode
+"""Encodes one of `SCALARS` as `encode` does; if it raises `OverflowError` or `UnicodeEncodeError`, `encode` knows."""
 
 
 def encode(value: object) -> bytes:
     """Encode one value; raises `ValueEncodingError` for what msgpack cannot hold, or would not come back."""
     packed = encode_plain(value)
-    if type(value) in _SCALARS:
+    if type(value) in SCALARS:
         return packed
     try:
         decoded = decode(packed)

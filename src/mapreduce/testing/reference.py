@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,8 +67,9 @@ class _Attempt:
             job_class, params=params, counters=self._counters, place=self._place, files=files, progress=lambda: None
         )
 
-    def _place(self) -> tuple[str, int] | None:
-        return None if self._at is None else ("record", self._at)
+    def _place(self) -> tuple[str, Callable[[], int]] | None:
+        at = self._at
+        return None if at is None else ("record", lambda: at)
 
     def around(self, work: Any) -> Any:
         """Do the work between `setup` and `teardown`."""

@@ -19,6 +19,15 @@ of_one_kind = st.one_of(
     *(st.lists(kind, min_size=1, max_size=12) for kind in (numbers, st.text(), st.binary(), st.none())),
     st.lists(st.lists(nested, max_size=3), min_size=1, max_size=12),
 )
+
+
+def distinct(given):
+    found = {}
+    for item in given:
+        found.setdefault(values.encode(item), item)
+    return list(found.values())
+
+
 naive = {
     "Min": (mr.Min(), lambda given: min(given, key=rank)),
     "Max": (mr.Max(), lambda given: max(given, key=rank)),
@@ -26,6 +35,7 @@ naive = {
     "Top1": (mr.Top(1), lambda given: [max(given, key=rank)]),
     "First": (mr.First(), lambda given: given[0]),
     "Count": (mr.Count(), len),
+    "Unique": (mr.Unique(), distinct),
 }
 
 
@@ -140,7 +150,7 @@ def test_collect_keeps_all_in_order(items):
     assert list(mr.Collect()("k", iter(items))) == [("k", items)]
 
 
-@pytest.mark.parametrize("reducer", [mr.First(), mr.Min(), mr.Top(2)])
+@pytest.mark.parametrize("reducer", [mr.First(), mr.Min(), mr.Top(2), mr.Unique()])
 def test_a_value_that_user_code_changes_later_is_not_changed(reducer):
     item = ["a", "b"]
     acc = reducer.start(item)
@@ -153,3 +163,4 @@ def test_long_values_weigh_what_they_are_long():
     assert mr.Max().weigh(7) == 0
     assert mr.Top(2).weigh(["x" * 1000, b"y" * 500]) >= 1500
     assert mr.Min().weigh(["x" * 1000]) >= 1000
+    assert mr.Unique().weigh(mr.Unique().start("x" * 1000)) >= 1000

@@ -57,7 +57,7 @@ def test_every_reducer_and_type_of_key_is_as_the_reference(name, kind, data, sha
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
-@pytest.mark.parametrize("name", ["Count", "Min", "Mean", "Top", "First"])
+@pytest.mark.parametrize("name", ["Count", "Min", "Mean", "Top", "First", "Unique"])
 def test_the_map_output_does_not_depend_on_memory(tmp_path, name):
     text = "\n".join(f"{number % 700} {number * 7919 % 1000 / 8}" for number in range(12_000))
     file = write_input(tmp_path, text.encode())

@@ -1,8 +1,8 @@
 """Pairs, or keys alone, to one accumulator a key: the table of a map attempt whose reducer folds.
 
 The loops in here are the innermost of most jobs. All names in them are local, and what most pairs need is
-done at the speed of the interpreter's own dictionary. Neighbours: `tables` (the other table, and
-`KeyGuard`), `map_run`, `mapreduce.reducers`.
+done at the speed of the interpreter's own dictionary. Neighbours: `pump` (gathers keys),
+`distinct_table` and `tables` (the other tables, and `KeyGuard`), `map_run`, `mapreduce.reducers`.
 """
 
 from __future__ import annotations
@@ -12,25 +12,29 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Final
 
-from mapreduce.errors import UserError
+from mapreduce.errors import UnsupportedKeyError, UserError
 from mapreduce.reducers import Reducer, Sum
-from mapreduce_worker.engine import failure
+from mapreduce_worker.engine import failure, pump
+from mapreduce_worker.engine.pump import Pump
 from mapreduce_worker.engine.tables import PAIR_BYTES, KeyGuard, Mapper, Rows, short
 
 MAX_ROOM: Final = 8192
 """New keys between two looks at the table's size, at most."""
-CHUNK: Final = 4096
-"""Keys that are counted at once, at most."""
-FIRST_CHUNK: Final = 32
-"""Keys of a record's generator that are counted at once before anything is known of their length."""
 _ABSENT: Final = object()
 
 
 class FoldTable:
     """One accumulator a key. Its rows do not depend on when it spills: accumulators merge exactly."""
 
-    def __init__(self, reducer: Reducer, guard: KeyGuard, limit: int, spill: Callable[[Rows], None]) -> None:
-        """Spill when encoded keys and `PAIR_BYTES` a key reach `limit`."""
+    def __init__(
+        self,
+        reducer: Reducer,
+        guard: KeyGuard,
+        limit: int,
+        spill: Callable[[Rows], None],
+        look_back: Callable[[int], None],
+    ) -> None:
+        """Spill when encoded keys and `PAIR_BYTES` a key reach `limit`; `look_back`: see `pump.Pump`."""
         self._reducer = reducer
         self._guard = guard
         self._limit = limit
@@ -40,13 +44,14 @@ class FoldTable:
         self._held = 0
         self._weighed = 0
         self._room = 0
-        self._chunk = CHUNK
+        self._most = pump.ENOUGH
+        self._pump = Pump(self._count, self._count_carefully, look_back)
         self._is_sum = type(reducer) is Sum
 
     def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
         """Map records and fold every pair; what the mapper raises comes through."""
         if self._reducer.keys_only:
-            self._consume_keys(mapper, records)
+            self._pump.run(mapper, records)
         elif self._is_sum:
             self._consume_sums(mapper, records)
         else:
@@ -54,34 +59,30 @@ class FoldTable:
 
     # --- keys alone ---------------------------------------------------------------------
 
-    def _consume_keys(self, mapper: Callable[[Any], Any], records: Iterable[Any]) -> None:
-        for record in records:
-            found = mapper(record)
-            if type(found) is list and len(found) <= CHUNK:
-                self._count(found)
-            elif found is not None:
-                keys, many = key_iterator(found), FIRST_CHUNK
-                while chunk := list(islice(keys, min(many, self._chunk))):
-                    self._count(chunk)
-                    many *= 8
-
-    def _count(self, chunk: list[Any]) -> None:
-        """Count keys: all at once, if they are what dictionary keys may be."""
+    def _count(self, chunk: list[Any]) -> int:
+        """Count keys all at once, if they are what dictionary keys may be; see `pump.Take`."""
         kind: Any = self._guard.fast
         if set(map(type, chunk)) != {kind}:
-            self._count_carefully(chunk)
-            return
+            return 0
         sums = self._sums
         before = len(sums)
         _count_elements(sums, chunk)
         if new := len(sums) - before:
-            # Also sees that each has an encoding.
-            size = self._guard.weigh(list(islice(reversed(sums), new)))
+            added = list(islice(reversed(sums), new))
+            try:
+                size = self._guard.weigh(added)
+            except UnsupportedKeyError:
+                # One has no encoding. Which, and in which record, is found where each is weighed by itself: that
+                # ends the attempt, so that it does not matter how often the others are counted.
+                for key in added:
+                    del sums[key]
+                return 0
             self._room -= max(new, _places(size + PAIR_BYTES * new))
             if size > new * PAIR_BYTES:
-                self._chunk = max(1, min(self._chunk, self._limit // 4 * new // size))
+                self._most = max(1, min(self._most, self._limit // 4 * new // size))
             if self._room < 0:
                 self._room = self._settle()
+        return self._most
 
     def _count_carefully(self, chunk: list[Any]) -> None:
         sums = self._sums
@@ -206,15 +207,3 @@ class FoldTable:
 def _places(size: int) -> int:
     """Return how many keys of ordinary length so many bytes are, places in the table included."""
     return size // (2 * PAIR_BYTES)
-
-
-def key_iterator(found: Any) -> Any:
-    """Return an iterator over the keys that map gave; raises `UserError` for what are no keys."""
-    if not isinstance(found, (str, bytes)):
-        try:
-            return iter(found)
-        except TypeError:
-            pass
-    raise UserError(
-        f"map gave {short(found)}: with a reducer that counts keys it yields keys, or returns a list of them"
-    )

@@ -20,8 +20,10 @@ from mapreduce.errors import CombineError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
+from mapreduce.selection import Unique
 from mapreduce_worker.engine import blocks, failure, merging, partitions, quarantine, sorted_values, sorter, tables
 from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.distinct_table import DistinctTable
 from mapreduce_worker.engine.first_pairs import FirstPairs
 from mapreduce_worker.engine.fold_table import FoldTable
 from mapreduce_worker.engine.instance import Instance, Progress
@@ -78,11 +80,14 @@ class MapRun:
             return quarantine.key
         return quarantine.pairs(job.reduce, sort_values=job.sort_values)
 
-    def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | tables.GroupTable:
+    def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | DistinctTable | tables.GroupTable:
         job = self._job
+        if self._folds and isinstance(job.reduce, Unique):
+            return DistinctTable(self._guard, memory // 3, self._spill)
         if self._folds:
             # An accumulator takes about three times what it counts for, and sorting again as much.
-            return FoldTable(job.reduce, self._guard, min(flush_bytes, memory // 6), self._spill)
+            limit = min(flush_bytes, memory // 6)
+            return FoldTable(job.reduce, self._guard, limit, self._spill, self._records.look_back)
         limit = memory // 3
         flush = self._flush if job.combine is not None else self._spill
         return tables.GroupTable(self._guard, flush_bytes, limit, self._spill, flush)

@@ -23,9 +23,9 @@ from mapreduce.pairs import refuse_text
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import failure
 from mapreduce_worker.engine.failure import TooManyBadRecords, UserTaskError
-from mapreduce_worker.engine.fold_table import key_iterator
 from mapreduce_worker.engine.instance import Instance
 from mapreduce_worker.engine.record_loop import RecordLoop
+from mapreduce_worker.engine.tables import key_iterator
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
 

@@ -29,20 +29,27 @@ class RecordLoop:
         self._index = 0
         self._slice: Iterator[Any] = iter(())
         self._slice_size = 0
+        self._back = 0
+
+    def look_back(self, records: int) -> None:
+        """Speak of the record that many before the one that was taken last, of its slice; 0: of that one again."""
+        self._back = records
 
     def _current(self) -> int:
-        """Return the index, in its batch, of the record that was taken last."""
-        return self._index + self._slice_size - length_hint(self._slice) - 1
+        """Return the index, in its batch, of the record that is spoken of: the one that was taken last."""
+        return self._index + self._slice_size - length_hint(self._slice) - 1 - self._back
 
     def where(self) -> str:
         """Return `file:offset` of the current record."""
         return self._batch.where(self._current()) if self._batch else ""
 
-    def place(self) -> tuple[str, int] | None:
-        """Return the file and the offset of the current record; None if there is none."""
-        if self._batch is None:
-            return None
-        return self._batch.name, self._batch.offset(self._current())
+    def place(self) -> tuple[str, Callable[[], int]] | None:
+        """Return the file, and what finds the offset, of the current record; None if there is none."""
+        return None if self._batch is None else (self._batch.name, self._offset)
+
+    def _offset(self) -> int:
+        assert self._batch is not None  # noqa: S101 - asked for by who has a record
+        return self._batch.offset(self._current())
 
     def here(self) -> tuple[str, int, bytes]:
         """Return the file, the offset and the bytes of the current record."""

@@ -1,9 +1,10 @@
 """Pairs to rows: what a map attempt holds in memory, and how it is emptied.
 
-Two tables: `fold_table.FoldTable` holds one accumulator a key, for built-in reducers that fold;
-`GroupTable` holds the packed values of each key, for everybody else. Both are dictionaries over the
-user's own key objects where this is safe, so that a key is encoded once and not once a pair. `KeyGuard`
-sees to the safety: to a dictionary True, 1 and 1.0 are one key, and every NaN is another.
+Three tables: `fold_table.FoldTable` holds one accumulator a key, for built-in reducers that fold;
+`distinct_table.DistinctTable` the distinct values of each, for `mr.Unique()`; `GroupTable` the packed
+values of each key, for everybody else. They are dictionaries over the user's own key objects where
+this is safe, so that a key is encoded once and not once a pair. `KeyGuard` sees to the safety: to a
+dictionary True, 1 and 1.0 are one key, and every NaN is another.
 
 When a table is full it calls `spill` with its rows and starts anew; a spill may come in
 the middle of a record. What comes out must not depend on when that happens: see `map_run`.
@@ -16,7 +17,7 @@ from itertools import chain, islice, repeat
 from typing import Any, Final
 
 from mapreduce import keys, values
-from mapreduce.errors import MixedKeyError, UnsupportedKeyError
+from mapreduce.errors import MixedKeyError, UnsupportedKeyError, UserError
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine import failure
 
@@ -139,13 +140,17 @@ class GroupTable:
 
     def _keep(self, pairs: Pairs) -> None:
         groups, guard, pack = self._groups, self._guard, values.encode
+        quickly, scalars = values.encode_quickly, values.SCALARS
         kind, get = guard.fast, groups.get
         for key, value in pairs:
             held = key
             if type(key) is not kind:
                 held = guard.admit(key)
                 kind = guard.fast
-            packed = pack(value)
+            try:
+                packed = quickly(value) if type(value) in scalars else pack(value)
+            except (OverflowError, UnicodeEncodeError):
+                packed = pack(value)
             group = get(held)
             if group is None:
                 # In front of the values stands what the key counts for, with every one of them.
@@ -191,6 +196,18 @@ def check_key(key: Any, key_type: KeyType, expected: bytes) -> bool:
         return keys.type_of(key) == key_type and keys.encode(key) == expected
     except UnsupportedKeyError:
         return False
+
+
+def key_iterator(found: Any) -> Any:
+    """Return an iterator over the keys that map gave; raises `UserError` for what are no keys."""
+    if not isinstance(found, (str, bytes)):
+        try:
+            return iter(found)
+        except TypeError:
+            pass
+    raise UserError(
+        f"map gave {short(found)}: with a reducer that counts keys it yields keys, or returns a list of them"
+    )
 
 
 def short(key: object) -> str:
