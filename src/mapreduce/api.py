@@ -157,5 +157,5 @@ def make(
     return job
 
 
-def _nowhere() -> tuple[str, int] | None:
-    return None
+def _nowhere() -> None:
+    """Tell where the current record is: there is none."""
