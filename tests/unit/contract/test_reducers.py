@@ -22,7 +22,7 @@ of_one_kind = st.one_of(
 
 
 def distinct(given):
-    found = {}
+    found: dict[bytes, object] = {}
     for item in given:
         found.setdefault(values.encode(item), item)
     return list(found.values())

@@ -1,5 +1,6 @@
 """A fault in what `map` gave is told with its own record, however many pairs and keys are looked at together."""
 
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -48,7 +49,7 @@ def fault_of(job, records):
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("give", [as_list, as_generator, as_tuple, lazily])
 def test_a_bad_key_is_laid_to_its_record(give, place):
-    records = [["w"] * (number % 3) for number in range(max(PLACES) + 40)]
+    records: list[Any] = [["w"] * (number % 3) for number in range(max(PLACES) + 40)]
     records[0] = ["w"]
     records[place] = ["w", 7]
     info = fault_of(counting(give), records)
@@ -100,7 +101,7 @@ def test_a_key_without_an_encoding_is_laid_to_its_record(bad):
 @pytest.mark.parametrize("place", [1, 31, 32, 33, 4095, 4096, 4097, 9000])
 @pytest.mark.parametrize("give", [as_list, as_generator])
 def test_a_bad_key_far_within_a_record_is_found(give, place):
-    keys = ["w"] * 10_000
+    keys: list[Any] = ["w"] * 10_000
     keys[place] = b"w"
     info = fault_of(counting(give), [["w"]] * 40 + [keys, ["w"]])
     assert (info.reason, info.where) == ("MixedKeys", "record:40")
@@ -134,7 +135,7 @@ def test_sys_exit_after_a_bad_key_does_not_hide_it():
 @pytest.mark.parametrize("name", REDUCERS)
 @pytest.mark.parametrize("place", [0, 1, 31, 511, 1023, 1100])
 def test_a_bad_pair_is_laid_to_its_record(name, place):
-    records = [[("w", 1)] * (number % 3) for number in range(1200)]
+    records: list[Any] = [[("w", 1)] * (number % 3) for number in range(1200)]
     records[0] = [("w", 1)]
     bad = [((7, 1), "MixedKeys"), (("w",), "UserCodeFailed"), (("v", object()), None)]
     for pair, reason in bad:
