@@ -124,11 +124,23 @@ def as_columns(rows: Rows) -> Columns:
     return (columns.of_packed if rows.packed else columns.of_integers)(rows.keys, rows.values)
 
 
+def as_block(rows: Rows) -> Block:
+    """Return the same rows as lists."""
+    if isinstance(rows, Block):
+        return rows
+    keys, values = rows.keys, rows.values
+    if rows.packed or type(values[0]) is int:
+        return Block(keys, values, rows.packed)
+    return Block(keys, codec.encode_all(values))
+
+
 def joined(rows: Sequence[Rows]) -> Rows:
-    """Return rows one after the other: as columns, if any are or all are many."""
-    few = [one for one in rows if isinstance(one, Block)]
-    if len(few) < len(rows) or sum(one.count for one in rows) >= NATIVE_ROWS:
+    """Return rows one after the other: as columns if they are many, else as lists."""
+    if len(rows) == 1:
+        return rows[0]
+    if sum(one.count for one in rows) >= NATIVE_ROWS:
         return columns.joined(list(map(as_columns, rows)))
+    few = [as_block(one) for one in rows if one.count]
     packed = any(one.packed for one in few)
     keys: list[bytes] = []
     values: list[Any] = []

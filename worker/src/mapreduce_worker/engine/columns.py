@@ -5,12 +5,17 @@ are str, bytes, bool, float, or integers of 64 bits; or else `packed` (binary: m
 Python needs as lists is made when it is asked for.
 
 Polars takes half a second to import. So `blocks` comes here only with many rows, and Polars is imported in functions.
+What goes through its query engine (expressions, `sort`) begins with some tenths of a millisecond, however few the rows:
+nothing here does that more than once for thousands of them.
 Neighbours: `blocks` (few rows, as lists; and the form of both on disk), `sorter`, `merging`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, repeat
+from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 from mapreduce import values as codec
@@ -26,6 +31,7 @@ _TYPES: Final = {int: "Int64", float: "Float64", str: "String", bool: "Boolean",
 """The Polars type of a column of values, by their exact type in Python."""
 _SOME: Final = 1 << 14
 _FIXED: Final = {"Int64": 8, "Float64": 8, "Boolean": 1}
+"""The bytes of one value, where all have the same."""
 
 
 class Columns:
@@ -80,8 +86,8 @@ class Columns:
         return Columns(self.frame.slice(start, end - start))
 
     def size(self) -> int:
-        """Return the bytes of keys and values."""
-        return int(_widths(self.key_series).sum()) + int(_widths(self.value_series).sum())
+        """Return the bytes of keys and values, as Polars has counted them."""
+        return int(self.frame.estimated_size())
 
 
 def of_lists(keys: list[bytes], objects: list[Any]) -> Columns:
@@ -155,7 +161,7 @@ def divided(rows: Columns, numbers: Sequence[int], count: int, least: int) -> It
     """
     import polars  # noqa: PLC0415 - see the module's docstring
 
-    frame = rows.frame.with_columns(polars.Series(_PART, numbers, dtype=polars.UInt32))
+    frame = rows.frame.hstack([polars.Series(_PART, numbers, dtype=polars.UInt32)])
     if frame.height >= least * count:
         parts = frame.partition_by(_PART, maintain_order=True, include_key=False, as_dict=True)
         for number in range(count):
@@ -163,32 +169,32 @@ def divided(rows: Columns, numbers: Sequence[int], count: int, least: int) -> It
             yield in_order(Columns(part)) if part is not None else rows.cut(0, 0)
         return
     frame = frame.sort(_PART, KEY, multithreaded=False, maintain_order=True)
-    ends = dict(frame.get_column(_PART).value_counts().iter_rows())
-    whole, start = Columns(frame.drop(_PART)), 0
+    whole, sizes, start = Columns(polars.DataFrame(frame.get_columns()[:2])), Counter(numbers), 0
     for number in range(count):
-        end = start + ends.get(number, 0)
+        end = start + sizes[number]
         yield whole.cut(start, end)
         start = end
 
 
 def pieces(rows: Columns, most_rows: int, most_bytes: int) -> Iterator[Columns]:
     """Divide rows: a piece ends with its row of the number `most_rows`, or where it has `most_bytes`."""
-    sizes = (_widths(rows.key_series) + _widths(rows.value_series)).cum_sum()
-    start, before = 0, 0
+    start = 0
     while start < rows.count:
-        end = min(start + most_rows, rows.count)
-        if sizes[end - 1] - before >= most_bytes:
-            end = min(end, int(sizes.search_sorted(before + most_bytes, "left")) + 1)
-        yield rows.cut(start, end)
-        start, before = end, sizes[end - 1]
+        piece = rows.cut(start, min(start + most_rows, rows.count))
+        if piece.size() >= most_bytes:
+            while piece.count > 1 and (half := piece.cut(0, (piece.count + 1) // 2)).size() >= most_bytes:
+                piece = half
+            piece = piece.cut(0, _enough(piece, most_bytes))
+        yield piece
+        start += piece.count
 
 
-def _widths(series: polars.Series) -> polars.Series:
-    """Return the bytes of each value."""
+def _enough(rows: Columns, most_bytes: int) -> int:
+    """Return how many rows it takes until they have so many bytes: all, if they have fewer."""
     import polars  # noqa: PLC0415 - see the module's docstring
 
-    kind = str(series.dtype)
-    if kind in _FIXED:
-        return polars.repeat(_FIXED[kind], series.len(), dtype=polars.Int64, eager=True)
-    sizes = series.str.len_bytes() if kind == "String" else series.bin.size()
-    return sizes.cast(polars.Int64)
+    values = rows.value_series
+    width = _FIXED.get(str(values.dtype))
+    widths: Iterator[int] = repeat(width) if width else map(len, values.cast(polars.Binary).to_list())
+    sizes = accumulate(map(add, map(len, rows.keys), widths))
+    return next((at for at, size in enumerate(sizes, 1) if size >= most_bytes), rows.count)

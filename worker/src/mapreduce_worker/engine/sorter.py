@@ -19,6 +19,8 @@ from mapreduce_worker.engine.map_output import SegmentFile
 
 HELD_SHARE: Final = 4
 """The part of an attempt's memory, one in so many, that rows may take before they are written to a run."""
+APART: Final = 4000
+"""From so many rows of each partition on, partitions are sorted one by one."""
 ROW_MEMORY: Final = 40
 """What a row takes besides its bytes: two places in a frame, and the number of its partition as an object."""
 
@@ -117,7 +119,7 @@ class Sorter:
             return iter([Block([], [])] * self._partitions)
         rows, numbers = blocks.joined([rows for rows, _ in held]), [n for _, some in held for n in some]
         if isinstance(rows, Columns):
-            return columns.divided(rows, numbers, self._partitions, blocks.NATIVE_ROWS)
+            return columns.divided(rows, numbers, self._partitions, APART)
         return map(blocks.sorted_rows, blocks.divided(rows, numbers, self._partitions))
 
     def _write_run(self, parts: Iterable[Iterable[Rows]]) -> list[SegmentFile]:
