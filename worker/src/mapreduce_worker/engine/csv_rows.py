@@ -13,6 +13,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from mapreduce.errors import RecordMalformedError
@@ -93,54 +94,72 @@ def read(
 def _batches(
     name: str, offset: int, raw: bytes, columns: list[str], errors: EncodingErrors, refuse: Refuse
 ) -> Iterator[RowBatch]:
-    rows = _rows(raw, len(columns), errors)
+    rows = _rows(raw, columns, errors)
     if rows is not None:
         if rows:
-            yield RowBatch(name, offset, raw, _named(columns, rows))
+            yield RowBatch(name, offset, raw, rows)
         return
     # Some row is bad: each is looked at by itself.
-    good: list[list[str]] = []
+    good: list[Row] = []
     begin = 0
     for at, end in csv_bounds.records(raw):
         record = raw[at:end]
-        one = _rows(record, len(columns), errors)
+        one = _rows(record, columns, errors)
         if one is not None:
             good += one
             continue
         if good:
-            yield RowBatch(name, offset + begin, raw[begin:at], _named(columns, good))
+            yield RowBatch(name, offset + begin, raw[begin:at], good)
         shown = csv_bounds.bare(record)
         refuse(_fault(name, offset + at, shown, columns, errors), name, offset + at, shown)
         good, begin = [], end
     if good:
-        yield RowBatch(name, offset + begin, raw[begin:], _named(columns, good))
+        yield RowBatch(name, offset + begin, raw[begin:], good)
 
 
-def _named(columns: list[str], rows: list[list[str]]) -> list[Row]:
-    return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _rows(raw: bytes, width: int, errors: EncodingErrors) -> list[list[str]] | None:
-    """Return the fields of rows; None if there is a row among them that is not right."""
+def _rows(raw: bytes, columns: list[str], errors: EncodingErrors) -> list[Row] | None:
+    """Return the rows of the bytes; None if there is one among them that is not right."""
     try:
         decoded = raw.decode("utf-8", errors)
     except UnicodeDecodeError:
         return None
-    if ('"' in decoded or "\r" in decoded) and _ROWS.fullmatch(decoded) is None:
+    plain = decoded.replace("\r\n", "\n") if "\r" in decoded else decoded
+    special = '"' in plain or "\r" in plain
+    if special and _ROWS.fullmatch(decoded) is None:
         return None
-    rows = _fields(decoded)
-    widths = set(map(len, rows))
-    if 0 in widths:
-        rows = [row for row in rows if row]
-        widths.remove(0)
-    return rows if widths <= {width} else None
+    try:
+        # One by one: rows as lists that are held until all are read take half as long again.
+        if special or len(columns) == 1:
+            with _long_fields():
+                return [dict(zip(columns, row, strict=True)) for row in _reader(decoded)]
+        lines = plain.removesuffix("\n").split("\n")
+        return [dict(zip(columns, line.split(","), strict=True)) for line in lines]
+    except ValueError:
+        # A row with more or fewer fields; or a line without any, which is no row.
+        rows = [row for row in _fields(decoded) if row]
+    return [dict(zip(columns, row, strict=True)) for row in rows] if _all_of(rows, len(columns)) else None
+
+
+def _all_of(rows: list[list[str]], width: int) -> bool:
+    return set(map(len, rows)) <= {width}
 
 
 def _fields(decoded: str) -> list[list[str]]:
-    # `maxRecordBytes` bounds a field, so that the module's own bound, which is one of the process, is in the way.
+    """Return the fields of rows; an empty line has none."""
+    with _long_fields():
+        return list(_reader(decoded))
+
+
+def _reader(decoded: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(decoded, newline="\n"), strict=True)
+
+
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Let a field have any length: `maxRecordBytes` bounds it, and the module's own bound is one of the process."""
     bound = csv.field_size_limit(sys.maxsize)
     try:
-        return list(csv.reader(io.StringIO(decoded, newline="\n"), strict=True))
+        yield
     finally:
         csv.field_size_limit(bound)
 
