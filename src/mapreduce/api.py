@@ -65,9 +65,16 @@ class Input:
 class Job:
     """A program: subclass it and define `map`, and `reduce` unless map does everything.
 
+    Where a frame is given or wanted it is a `polars.DataFrame`, which this package itself never imports.
+
     map:         called once a record (for text: a line as str, without its line end); yields or
                  returns pairs (key, value), or returns None. With `reduce = mr.Count()` it
                  yields or returns keys.
+    map_batch:   in place of map, for text. Called with a Polars frame of the records that begin in 16 MiB
+                 of the input, with the columns `value` (String, a line without its end; Binary where lines
+                 are read as bytes), `file` (String) and `offset` (Int64, where the record begins in the
+                 file, in bytes); returns a frame with the columns `key` and `value`, or None. With
+                 `reduce = mr.Count()` it returns the column `key` alone.
     combine:     optional; called with a key and an iterator of values on the side of the map,
                  any number of times, also never; yields pairs with the same key.
     partition:   optional; called with a key and the number n of partitions; returns which of 0 to
@@ -75,14 +82,20 @@ class Job:
     reduce:      called once a key with an iterator of all its values; yields pairs. Or a built-in
                  reducer such as `mr.Sum()`, which then also serves as the combiner. Without it
                  the job is map-only: what map yields is the output, in the order of the input.
+    reduce_batch: in place of reduce. Called with a Polars frame of the columns `key` and `value`, all values
+                 of each of its keys, in the order of the keys, as many keys as 16 MiB hold, at least one;
+                 returns a frame with the same columns, or None. It must keep the keys, and each one's rows
+                 may depend on that key's values alone. Values are numbers, str, bytes or bool.
     sort_values: True lets the values of a key come in their order: by value, not as they were yielded.
     Params:      optional; a class with the names, types and defaults of the parameters.
     """
 
     map: Callable[..., Any] | None = None
+    map_batch: Callable[..., Any] | None = None
     combine: Any = None
     partition: Callable[..., int] | None = None
     reduce: Any = None
+    reduce_batch: Callable[..., Any] | None = None
     sort_values: bool = False
     Params: Any = None
 

@@ -13,11 +13,9 @@ from typing import Any, Final, Protocol, cast
 
 from mapreduce import values
 from mapreduce.api import Job
-from mapreduce.testing import reference
+from mapreduce.testing import entry_points, reference
 from mapreduce.testing.reference import Outcome, Pair
 
-GROUP: Final = "mapreduce.testing"
-"""The group of the entry point `engine`, which is a `RunJob`."""
 SPLITS: Final = 3
 PARTITIONS: Final = 2
 _SHOWN: Final = 200
@@ -97,11 +95,7 @@ def _counts_by_record(job_class: type[Job]) -> bool:
 
 def installed_engine() -> RunJob | None:
     """Return the engine that an installed distribution registers, or None."""
-    # A quarter of what importing the contract takes, which every slot does, and only tests get here.
-    from importlib import metadata  # noqa: PLC0415 - see above
-
-    found = metadata.entry_points(group=GROUP, name="engine")
-    return cast("RunJob", next(iter(found)).load()) if found else None
+    return cast("RunJob | None", entry_points.load("engine"))
 
 
 def _compare(job_class: type[Job], expected: Sequence[Pair], found: Sequence[Pair], shape: tuple[int, int]) -> None:

@@ -17,6 +17,7 @@ from mapreduce.api import Job
 from mapreduce.counters import Counters, add
 from mapreduce.errors import MixedKeyError
 from mapreduce.reducers import Reducer
+from mapreduce.testing import frames
 
 Pair = tuple[Any, Any]
 
@@ -42,12 +43,13 @@ def run(
     """
     with _written(files or {}) as paths:
         mapping = _Attempt(job_class, params or {}, paths)
-        if job_class.reduce is None:
+        if job_class.reduce is None and job_class.reduce_batch is None:
             yielded = mapping.around(lambda: _checked(mapping.emitted(records)))
             return Outcome(yielded, mapping.counted())
         groups, key_type = mapping.around(lambda: _group(mapping, records))
         reducing = _Attempt(job_class, params or {}, paths)
-        yielded = reducing.around(lambda: _reduce(reducing.job, groups, key_type))
+        reduce = _reduce if job_class.reduce_batch is None else _reduce_batch
+        yielded = reducing.around(lambda: reduce(reducing.job, groups, key_type))
         return Outcome(yielded, add((mapping.counted(), reducing.counted())))
 
 
@@ -82,12 +84,24 @@ class _Attempt:
         return self._counters.checked()
 
     def emitted(self, records: Iterable[Any]) -> Iterator[Any]:
-        """Yield what `map` yields or returns for every record."""
+        """Yield what `map` yields or returns for every record, or `map_batch` for all of them."""
+        if self.job.map_batch is not None:
+            yield from self._of_one_batch(self.job.map_batch, list(records))
+            return
         if self.job.map is None:
             raise TypeError(f"{type(self.job).__name__} has no map")
         for self._at, record in enumerate(records):
             yield from self.job.map(record) or ()
         self._at = None
+
+    def _of_one_batch(self, map_batch: Callable[[Any], Any], records: list[Any]) -> Iterator[Any]:
+        if not records:
+            return
+        places = range(len(records))
+        columns = {"value": records, "file": ["record" for _ in places], "offset": list(places)}
+        keys_only = isinstance(self.job.reduce, Reducer) and self.job.reduce.keys_only
+        for key, value in frames.rows(map_batch(frames.make(columns)), "map_batch", keys_only=keys_only):
+            yield key if keys_only else (key, value)
 
 
 def _group(mapping: _Attempt, records: Iterable[Any]) -> tuple[dict[bytes, list[bytes]], str]:
@@ -127,6 +141,20 @@ def _reduce(job: Job, groups: dict[bytes, list[bytes]], key_type: str) -> list[P
         key = keys.decode(encoded, key_type)
         output += _checked(job.reduce(key, (values.decode(value) for value in groups[encoded])) or ())
     return output
+
+
+def _reduce_batch(job: Job, groups: dict[bytes, list[bytes]], key_type: str) -> list[Pair]:
+    """Reduce all keys as one frame; what comes out is in the order of its keys, else as it stands."""
+    assert job.reduce_batch is not None  # noqa: S101 - its only caller has looked
+    given: list[Pair] = []
+    for encoded in sorted(groups):
+        key = keys.decode(encoded, key_type)
+        given += [(key, values.decode(value)) for value in groups[encoded]]
+    if not given:
+        return []
+    frame = frames.make({"key": [key for key, _ in given], "value": [value for _, value in given]})
+    found = frames.rows(job.reduce_batch(frame), "reduce_batch", keys_only=False)
+    return sorted(found, key=lambda pair: keys.encode(pair[0], key_type))
 
 
 def _checked(found: Iterable[Any]) -> list[Pair]:

@@ -6,10 +6,11 @@
     def reduce(word, counts):
         yield word, sum(counts)
 
-`combine`, `partition`, `setup`, `teardown`, `sort_values`, `Params` and built-in reducers have the
-same names and meanings as in a class. A function whose first parameter is called `job` gets the job there,
-as a method gets `self`: for parameters, counters and the rest. Functions and a `Params` that the module imports
-from elsewhere are no part of the job, whatever they are called: a list helper `partition` is no partitioner.
+`map_batch`, `reduce_batch`, `combine`, `partition`, `setup`, `teardown`, `sort_values`, `Params` and built-in
+reducers have the same names and meanings as in a class. A function whose first parameter is called `job` gets
+the job there, as a method gets `self`: for parameters, counters and the rest. Functions and a `Params` that the
+module imports from elsewhere are no part of the job, whatever they are called: a list helper `partition` is no
+partitioner.
 
 Neighbour: `program`.
 """
@@ -25,25 +26,29 @@ from typing import Any, Final
 from mapreduce.api import Job
 from mapreduce.reducers import Reducer
 
-NAME: Final = "map"
-"""What such a job is chosen by, where a file has several."""
-_CALLED: Final = ("map", "combine", "partition", "reduce", "setup", "teardown")
+_MAPS: Final = ("map", "map_batch")
+_CALLED: Final = (*_MAPS, "combine", "partition", "reduce", "reduce_batch", "setup", "teardown")
 _VALUES: Final = ("sort_values", "Params")
 
 
 def job_of(module: ModuleType) -> type[Job] | None:
-    """Return the job that a module's functions make, or None if it has no function `map`."""
+    """Return the job that a module's functions make, or None if it has no function `map` or `map_batch`."""
     found = vars(module)
     given = {
         name: found[name] for name in (*_CALLED, *_VALUES) if name in found and not _is_imported(found[name], module)
     }
-    if not isinstance(_unwrapped(given.get("map")), FunctionType):
+    if not any(isinstance(_unwrapped(given.get(name)), FunctionType) for name in _MAPS):
         return None
     members: dict[str, Any] = {name: given[name] for name in _VALUES if name in given}
     for name in _CALLED:
         if (value := given.get(name)) is not None:
             members[name] = _as_method(value) if isinstance(_unwrapped(value), FunctionType) else value
     return type("Functions", (Job,), members | {"__module__": module.__name__, "__doc__": module.__doc__})
+
+
+def chosen_by(job_class: type[Job]) -> str:
+    """Return what such a job is chosen by, where a file has several."""
+    return "map" if job_class.map is not None else "map_batch"
 
 
 def _unwrapped(value: Any) -> Any:

@@ -11,15 +11,18 @@ from mapreduce.api import Job
 from mapreduce.errors import ProgramError
 from mapreduce.params import bind
 from mapreduce.reducers import Reducer
+from mapreduce.spec import InputFormat
 
 
 def check(job_class: type[Job]) -> None:
     """Raise `ProgramError` for a job that cannot be run."""
     name = job_class.__name__
-    if job_class.map is None:
+    if job_class.map is None and job_class.map_batch is None:
         raise ProgramError(f"{name} has no map: define def map(self, record)")
-    for method in ("map", "combine", "partition", "reduce"):
+    for method in ("map", "map_batch", "combine", "partition", "reduce", "reduce_batch"):
         value = getattr(job_class, method)
+        if isinstance(value, (Reducer, type)) and method == "reduce_batch":
+            raise ProgramError(f"{name}.reduce_batch must be a method: a built-in reducer is written reduce = mr.Sum()")
         if isinstance(value, type) and issubclass(value, Reducer):
             raise ProgramError(f"{name}.{method} is the class {value.__name__}: write {method} = mr.{value.__name__}()")
         if value is not None and not callable(value):
@@ -30,7 +33,20 @@ def check(job_class: type[Job]) -> None:
         raise ProgramError(f"{name}.sort_values must be True or False, not {job_class.sort_values!r:.80}")
     if job_class.Params is not None and not isinstance(job_class.Params, type):
         raise ProgramError(f"{name}.Params must be a class, not {type(job_class.Params).__name__}")
+    _check_batches(job_class)
     _check_together(job_class)
+
+
+def check_format(job_class: type[Job], given: InputFormat) -> None:
+    """Raise `ProgramError` for records that do not come in batches."""
+    if job_class.map_batch is not None and given != "text":
+        hint = ""
+        if given == "jsonl":
+            hint = "; read the lines as text, and decode them with pl.col('value').str.json_decode(…)"
+        raise ProgramError(
+            f"{job_class.__name__}.map_batch takes lines of text, and the input's format is {given}: define "
+            f"def map(self, record){hint}"
+        )
 
 
 def check_params(job_class: type[Job], params: Mapping[str, str]) -> None:
@@ -38,13 +54,23 @@ def check_params(job_class: type[Job], params: Mapping[str, str]) -> None:
     bind(job_class.Params, params)
 
 
+def _check_batches(job_class: type[Job]) -> None:
+    """Refuse a job that says twice what is done with records, or with values."""
+    for one, other in (("map", "map_batch"), ("reduce", "reduce_batch")):
+        if getattr(job_class, one) is not None and getattr(job_class, other) is not None:
+            raise ProgramError(
+                f"{job_class.__name__} has {one} and {other}: a job has one of them, leave the other out"
+            )
+
+
 def _check_together(job_class: type[Job]) -> None:
     """Refuse what has no meaning beside the rest of the job."""
     name, reduce = job_class.__name__, job_class.reduce
+    reduces = reduce is not None or job_class.reduce_batch is not None
     combines, sorts = job_class.combine is not None, job_class.sort_values
     extras = {"combine": combines, "partition": job_class.partition is not None, "sort_values": sorts}
     for what, given in extras.items():
-        if given and reduce is None:
+        if given and not reduces:
             raise ProgramError(
                 f"{name} has {what} but no reduce: define def reduce(self, key, values), or reduce = mr.Sum(); or "
                 f"leave {what} out, and what map yields is the output"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mapreduce import counters
 from mapreduce.api import Job
@@ -24,6 +24,9 @@ from mapreduce_worker.engine.map_part import MapPartRun
 from mapreduce_worker.engine.map_run import MapRun
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.reduce_task import run_reduce
+
+WINDOW: Final = 1024
+"""Characters of text in one frame for `map_batch`: few, so that there are several."""
 
 
 class ListBatch:
@@ -103,7 +106,7 @@ class _Run:
 
     def run(self, records: list[Any], splits: int) -> list[Path]:
         """Return the parts, in their order."""
-        if self._job_class.reduce is None:
+        if self._job_class.reduce is None and self._job_class.reduce_batch is None:
             return [self._map_part(index, batch) for index, batch in enumerate(_divide(records, splits))]
         outputs = [self._map(index, batch) for index, batch in enumerate(_divide(records, splits))]
         key_type = _one_type(outputs)
@@ -115,14 +118,25 @@ class _Run:
         ]
 
     def _map(self, index: int, batch: ListBatch) -> MapOutput:
-        run = MapRun(self._job_class, self._options, self._scratch / f"map-{index}", _ignore)
-        output = run.run(iter([batch]), AttemptId(TaskId(0, "map", index), 1, 0))
+        attempt, out = AttemptId(TaskId(0, "map", index), 1, 0), self._scratch / f"map-{index}"
+        if self._job_class.map_batch is not None:
+            from mapreduce_worker.engine.batch_map import BatchRun  # noqa: PLC0415 - it brings polars
+
+            output = BatchRun(self._job_class, self._options, out, _ignore).run(_windows(batch), attempt)
+        else:
+            output = MapRun(self._job_class, self._options, out, _ignore).run(iter([batch]), attempt)
         self.counted.append(output.counters)
         return output
 
     def _map_part(self, index: int, batch: ListBatch) -> Path:
         out = self._scratch / f"part-{index}"
-        self.counted.append(MapPartRun(self._job_class, self._options, _ignore).run([batch], out).counters)
+        if self._job_class.map_batch is not None:
+            from mapreduce_worker.engine.batch_map import BatchPartRun  # noqa: PLC0415 - it brings polars
+
+            made = BatchPartRun(self._job_class, self._options, _ignore).run(_windows(batch), out)
+        else:
+            made = MapPartRun(self._job_class, self._options, _ignore).run([batch], out)
+        self.counted.append(made.counters)
         return out
 
     def _reduce(self, partition: int, segments: list[SegmentFile], key_type: str) -> Path:
@@ -146,6 +160,12 @@ def _divide(records: Sequence[Any], splits: int) -> Iterator[ListBatch]:
     for index in range(splits):
         start, end = index * len(records) // splits, (index + 1) * len(records) // splits
         yield ListBatch(records[start:end], start)
+
+
+def _windows(batch: ListBatch) -> Iterator[Any]:
+    from mapreduce_worker.engine import batches  # noqa: PLC0415 - it brings polars
+
+    return batches.of_records(batch.records, batch.offset(0), WINDOW)
 
 
 def _one_type(outputs: Sequence[MapOutput]) -> str:

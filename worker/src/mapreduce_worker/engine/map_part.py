@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -34,6 +34,13 @@ def run_map(
 
     Raises `UserTaskError` for what the user's code or data is at fault for.
     """
+    if job_class.map_batch is not None:
+        # Only here: it brings polars.
+        from mapreduce_worker.engine.batch_map import BatchPartRun  # noqa: PLC0415 - see above
+        from mapreduce_worker.engine.batches import windows  # noqa: PLC0415 - see above
+
+        batch_run = BatchPartRun(job_class, options, progress)
+        return batch_run.run(windows(split, source, options, batch_run.quarantine.refuse), out)
     run = MapPartRun(job_class, options, progress)
     return run.run(map_task.batches(split, source, options, run.quarantine.refuse, out.parent), out)
 
@@ -41,17 +48,23 @@ def run_map(
 class MapPartRun:
     """One attempt over any batches of records."""
 
+    by_record: ClassVar[bool] = True
+    """The user's code takes one record at a time, so that one that is bad can be left out."""
+
     def __init__(self, job_class: type[Job], options: TaskOptions, progress: Progress) -> None:
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
         self._records = RecordLoop()
         self._user = Instance(job_class, options, self._records.place, progress)
-        assert self._user.job.map is not None  # noqa: S101 - `program.load` refuses a job without one
-        self._mapper: Callable[[Any], Iterable[Any] | None] = self._user.job.map
+        self._mapper: Callable[[Any], Iterable[Any] | None] = self._user_map()
         self._pack: Callable[[Any], bytes] = emitted.pack
         self.quarantine = Quarantine(options.skip_bad_records)
-        if options.skip_bad_records:
+        if options.skip_bad_records and self.by_record:
             self._mapper = quarantine.skipping(self._mapper, emitted.pack, self.quarantine, self._records, self._user)
             self._pack = _packed_already
+
+    def _user_map(self) -> Callable[[Any], Iterable[Any] | None]:
+        assert self._user.job.map is not None  # noqa: S101 - `program.load` refuses a job without one
+        return self._user.job.map
 
     def run(self, batches: Iterable[Batch], out: Path) -> PartResult:
         """Map everything into the file `out`."""

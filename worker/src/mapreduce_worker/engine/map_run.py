@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mapreduce import keys, values
 from mapreduce.api import Job
@@ -39,16 +39,18 @@ _first, _second = itemgetter(0), itemgetter(1)
 class MapRun:
     """One attempt over any batches of records."""
 
+    by_record: ClassVar[bool] = True
+    """The user's code takes one record at a time, so that one that is bad can be left out."""
+
     def __init__(self, job_class: type[Job], options: TaskOptions, out: Path, progress: Progress) -> None:
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
         self._out = out
         self._records = RecordLoop()
         self._user = Instance(job_class, options, self._records.place, progress)
         self._job = self._user.job
-        assert self._job.map is not None  # noqa: S101 - `program.load` refuses a job without one
-        mapper: Callable[[Any], Any] = self._job.map
+        mapper = self._user_map()
         self.quarantine = Quarantine(options.skip_bad_records)
-        if options.skip_bad_records:
+        if options.skip_bad_records and self.by_record:
             mapper = quarantine.skipping(mapper, self._admit(), self.quarantine, self._records, self._user)
         paired = sorted_values.paired if self._job.sort_values else sorter.unchanged
         self._first_pairs = FirstPairs(mapper)
@@ -70,6 +72,10 @@ class MapRun:
             fold=partial(merging.folded, reducer=self._job.reduce) if self._folds else None,
             combine=self._combined if self._job.combine is not None else None,
         )
+
+    def _user_map(self) -> Callable[[Any], Any]:
+        assert self._job.map is not None  # noqa: S101 - `program.load` refuses a job without one
+        return self._job.map
 
     def _keys_only(self) -> bool:
         return isinstance(self._job.reduce, Reducer) and self._job.reduce.keys_only
@@ -98,7 +104,7 @@ class MapRun:
             self._user.setup()
             count = self._records.run(batches_, self._consume, self._user.tell)
             with failure.own_work():
-                self._spill(self._table.take())
+                self._empty()
                 index = self._sorter.finish(self._guard.key_type, self._guard.key_at)
             counters = self._user.teardown()
         except BaseException:
@@ -124,6 +130,10 @@ class MapRun:
             self._mapper = self._plain
 
     # --- rows ---------------------------------------------------------------------
+
+    def _empty(self) -> None:
+        """Hand over all that is held."""
+        self._spill(self._table.take())
 
     def _spill(self, rows: tables.Rows) -> None:
         """Hand the rows of a table to the sorter, each with its partition."""

@@ -1,6 +1,7 @@
 """A map task whose rows go to reduces: its entry, and the records that it reads.
 
-Neighbours: `map_run` (does it), `map_part` (a map task of a job without reduce), `formats` (bytes to records).
+Neighbours: `map_run` (does it), `map_part` (a map task of a job without reduce), `formats` (bytes to records),
+`batch_map` and `batches` (the same for `map_batch`).
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ def run_map(  # noqa: PLR0913 - what an attempt depends on, one by one
     What does not fit into `options.memory` goes to files beside `out`, which are gone at the end.
     Raises `UserTaskError` for what the user's code or data is at fault for; see `failure.describe`.
     """
+    if job_class.map_batch is not None:
+        # Only here: it brings polars.
+        from mapreduce_worker.engine.batch_map import BatchRun  # noqa: PLC0415 - see above
+        from mapreduce_worker.engine.batches import windows  # noqa: PLC0415 - see above
+
+        batch_run = BatchRun(job_class, options, out, progress)
+        return batch_run.run(windows(split, source, options, batch_run.quarantine.refuse), attempt)
     run = MapRun(job_class, options, out, progress)
     return run.run(batches(split, source, options, run.quarantine.refuse, out.parent), attempt)
 

@@ -39,10 +39,11 @@ def load(program: Program, scratch: Path) -> type[Job]:
 def ready(program: Program, scratch: Path, options: TaskOptions) -> tuple[type[Job], TaskOptions]:
     """Load the program; return its job, and the options with its side files.
 
-    Raises `ProgramError` also for parameters that do not fit the job.
+    Raises `ProgramError` also for parameters, and for a format of the input, that do not fit the job.
     """
     job_class = load(program, scratch)
     job_checks.check_params(job_class, options.params)
+    job_checks.check_format(job_class, options.format)
     return job_class, msgspec.structs.replace(options, files=program_files.places(program, scratch))
 
 
@@ -52,7 +53,7 @@ def shape(job_class: type[Job]) -> Shape:
     folds = isinstance(reduce, Reducer) and reduce.folds and not job_class.sort_values
     return Shape(
         class_name=job_class.__name__,
-        has_reduce=reduce is not None,
+        has_reduce=reduce is not None or job_class.reduce_batch is not None,
         has_combine=job_class.combine is not None or folds,
     )
 
@@ -109,7 +110,7 @@ def _choose(module: ModuleType, program: Program) -> type[Job]:
     jobs = {name: value for name, value in everything.items() if value.__module__ == module.__name__}
     plain = functions.job_of(module)
     if plain is not None:
-        jobs[functions.NAME] = plain
+        jobs[functions.chosen_by(plain)] = plain
     if wanted:
         found = jobs.get(wanted) or everything.get(wanted)
         if found is None:

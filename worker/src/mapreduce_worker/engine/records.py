@@ -252,6 +252,14 @@ def split_lines(raw: bytes) -> list[bytes]:
 
 
 def _decode(name: str, offset: int, raw: bytes, errors: EncodingErrors, refuse: Refuse) -> Iterator[LineBatch]:
+    for at, part, decoded in decoded_lines(name, offset, raw, errors, refuse):
+        yield LineBatch(name, at, part, _lines(decoded))
+
+
+def decoded_lines(
+    name: str, offset: int, raw: bytes, errors: EncodingErrors, refuse: Refuse
+) -> Iterator[tuple[int, bytes, str]]:
+    """Yield the offset, the bytes and the text of whole lines, without those that are no UTF-8: see `lines`."""
     while raw:
         body = without_mark(offset, raw)
         try:
@@ -261,11 +269,11 @@ def _decode(name: str, offset: int, raw: bytes, errors: EncodingErrors, refuse: 
             start, end = raw.rfind(b"\n", 0, at) + 1, raw.find(b"\n", at) + 1 or len(raw)
             if start:
                 before = raw[:start]
-                yield LineBatch(name, offset, before, _lines(without_mark(offset, before).decode()))
+                yield offset, before, without_mark(offset, before).decode()
             refuse(not_utf8(name, offset, raw, at, error.reason), name, offset + start, _bare(raw[start:end]))
             offset, raw = offset + end, raw[end:]
         else:
-            yield LineBatch(name, offset, raw, _lines(decoded))
+            yield offset, raw, decoded
             return
 
 

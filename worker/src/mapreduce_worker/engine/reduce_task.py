@@ -57,7 +57,7 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
     `progress` takes rows read and bytes written so far. Raises `UserTaskError` for the user's faults,
     `SegmentCorrupt` for a segment that is not what was written.
     """
-    run = ReduceRun(job_class, options, key_type=key_type, partition=partition, progress=progress)
+    run = _class_for(job_class)(job_class, options, key_type=key_type, partition=partition, progress=progress)
     memory = options.memory
     merges = _Scratch(scratch, f".{attempt}.merge-")
     combine = run.combine_runs
@@ -73,6 +73,15 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
         return msgspec.structs.replace(made, counters=counters)
     finally:
         merges.remove()
+
+
+def _class_for(job_class: type[Job]) -> type[ReduceRun]:
+    if job_class.reduce_batch is None:
+        return ReduceRun
+    # Only here: it brings polars.
+    from mapreduce_worker.engine.batch_reduce import BatchReduceRun  # noqa: PLC0415 - see above
+
+    return BatchReduceRun
 
 
 class _Scratch:

@@ -1,0 +1,146 @@
+"""Map attempts of a job with `map_batch`: frames of records become the same rows as single records do.
+
+What the user's code returns is checked (`batch_frames`), and added up as a frame where the reducer adds integers
+(`batch_sums`), or handed on as a frame where nobody looks at rows before the reduce. All else takes the way of
+`map_run` and `map_part`: to them a frame is a record that yields its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from mapreduce.api import Job
+from mapreduce.ids import AttemptId
+from mapreduce.protocol import MapOutput
+from mapreduce.reducers import Count, Reducer, Sum
+from mapreduce_worker.engine import batch_frames, batch_sums, columns, failure, key_columns
+from mapreduce_worker.engine.batch_sums import Sums
+from mapreduce_worker.engine.batches import Window
+from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.instance import Instance, Progress
+from mapreduce_worker.engine.map_part import MapPartRun
+from mapreduce_worker.engine.map_run import MapRun
+from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.part import PartResult
+
+_METHOD: Final = "map_batch"
+
+
+class _Caller:
+    """Calls the user's code, and counts the records that it was given."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.records = 0
+
+    def progress(self, _: int, size: int) -> None:
+        """Tell records where the loop counts windows."""
+        self._progress(self.records, size)
+
+    def call(self, user: Instance, window: Window) -> pl.DataFrame | None:
+        """Return what `map_batch` makes of a window, as far as it has rows."""
+        job = user.job
+        assert job.map_batch is not None  # noqa: S101 - it is why this runs
+        keys_only = isinstance(job.reduce, Reducer) and job.reduce.keys_only
+        # The columns tell where a record comes from.
+        user.has_record = False
+        try:
+            found = batch_frames.checked(
+                job.map_batch(window.frame), _METHOD, ("key",) if keys_only else ("key", "value")
+            )
+        except BaseException as error:  # noqa: BLE001 - the boundary to user code
+            failure.blame(error, window.span(), _METHOD)
+        self.records += window.frame.height
+        return found
+
+
+def _pairs(frame: pl.DataFrame) -> Iterable[Any]:
+    """Return the rows as Python objects: keys alone, or pairs."""
+    found = key_columns.objects(frame["key"])
+    return zip(found, frame["value"].to_list(), strict=True) if frame.width > 1 else found
+
+
+class BatchRun(MapRun):
+    """One attempt over windows; nothing that a window's rows become depends on where it ends."""
+
+    by_record = False
+
+    def __init__(self, job_class: type[Job], options: TaskOptions, out: Path, progress: Progress) -> None:
+        """Make a fresh job; nothing of the user's is called yet but its constructor."""
+        self._caller = _Caller(progress)
+        super().__init__(job_class, options, out, self._caller.progress)
+        self._adds = self._folds and type(self._job.reduce) in (Count, Sum)
+        # Rows as they are, where nobody looks at them on this side.
+        self._passes = not (self._folds or self._job.sort_values or self._job.combine)
+        # As much as a table of Python objects holds.
+        self._sums = Sums(min(options.flush_bytes, options.memory // 6))
+
+    def _user_map(self) -> Any:
+        return _pairs
+
+    def run(self, batches_: Iterator[Any], attempt: AttemptId) -> MapOutput:
+        """Map everything, then write the output."""
+        return msgspec.structs.replace(super().run(batches_, attempt), records=self._caller.records)
+
+    def _consume(self, part: Iterator[Any]) -> None:
+        for window in part:
+            frame = self._caller.call(self._user, window)
+            if frame is not None and not self._took(frame):
+                super()._consume(iter((frame,)))
+
+    def _took(self, frame: pl.DataFrame) -> bool:
+        """Take a frame as it is, if that gives the same rows as looking at one after the other."""
+        rows = None
+        if self._adds:
+            rows = batch_sums.counted(frame["key"]) if frame.width == 1 else batch_sums.summed(frame)
+        elif self._passes:
+            rows = key_columns.typed(frame)
+        if rows is None:
+            # From here on one after the other, and what was taken comes before them.
+            with failure.own_work():
+                self._empty()
+            self._adds = self._passes = False
+            return False
+        self._guard.admit(rows["key"][0])
+        with failure.own_work():
+            if self._passes:
+                self._hand_over(columns.Columns(batch_sums.apart(key_columns.encoded(rows))))
+            else:
+                self._sums.add(rows)
+                if self._sums.is_full:
+                    self._hand_over(self._sums.take())
+        return True
+
+    def _hand_over(self, rows: Rows) -> None:
+        self._sorter.add(rows, self._divider.numbers(rows.keys, self._guard.key_type))
+
+    def _empty(self) -> None:
+        self._hand_over(self._sums.take())
+        super()._empty()
+
+
+class BatchPartRun(MapPartRun):
+    """One attempt of a job without reduce."""
+
+    by_record = False
+
+    def __init__(self, job_class: type[Job], options: TaskOptions, progress: Progress) -> None:
+        """Make a fresh job; nothing of the user's is called yet but its constructor."""
+        self._caller = _Caller(progress)
+        super().__init__(job_class, options, self._caller.progress)
+
+    def _user_map(self) -> Any:
+        return self._rows
+
+    def run(self, batches: Iterable[Any], out: Path) -> PartResult:
+        """Map everything into the file `out`."""
+        return msgspec.structs.replace(super().run(batches, out), records=self._caller.records)
+
+    def _rows(self, window: Window) -> Iterable[Any]:
+        frame = self._caller.call(self._user, window)
+        return () if frame is None else _pairs(frame)

@@ -1,0 +1,95 @@
+"""Sums and counts as frames: what a map attempt over batches holds where the reducer only adds up integers.
+
+Exact: Polars adds 64 bits and wraps silently, so that rows are added up here only where no sum can leave them.
+Neighbours: `batch_map` (takes the Python way else), `key_columns`.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import polars as pl
+
+from mapreduce_worker.engine import blocks, columns, key_columns
+from mapreduce_worker.engine.blocks import Block, Rows
+
+_LARGEST: Final = 2**63 - 1
+
+
+def counted(keys: pl.Series) -> pl.DataFrame | None:
+    """Return how often each key is there, as columns `key` and `value`; None where keys are not of a native type."""
+    column = key_columns.native(keys)
+    if column is None:
+        return None
+    rows = column.to_frame().group_by("key").agg(pl.len().cast(pl.Int64).alias("value"))
+    return apart(rows)
+
+
+def summed(frame: pl.DataFrame) -> pl.DataFrame | None:
+    """Return the sum of each key; None where columns are not of native types, or a sum could leave 64 bits."""
+    keys, values = key_columns.native(frame["key"]), frame["value"]
+    kind = values.dtype
+    if keys is None or values.null_count() or not (kind.is_integer() or kind == pl.Boolean):
+        return None
+    if kind in (pl.UInt64, pl.Int128, pl.UInt128):
+        return None
+    added = _added(pl.DataFrame([keys, values.cast(pl.Int64)]))
+    return None if added is None else apart(added)
+
+
+def _added(frame: pl.DataFrame) -> pl.DataFrame | None:
+    values = frame["value"]
+    if max(int(values.max() or 0), -int(values.min() or 0)) * frame.height > _LARGEST:  # type: ignore[arg-type]
+        return None
+    return frame.group_by("key").agg(pl.col("value").sum())
+
+
+def apart(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the same rows in memory of their own: columns of text point into the text of a whole batch."""
+    buffer = io.BytesIO()
+    frame.write_ipc_stream(buffer, compression="uncompressed", compat_level=pl.CompatLevel.oldest())
+    return pl.read_ipc_stream(buffer.getvalue())
+
+
+class Sums:
+    """Sums of integers by key, of one key type."""
+
+    def __init__(self, limit: int) -> None:
+        """Be full at `limit` bytes."""
+        self._limit = limit
+        self._frames: list[pl.DataFrame] = []
+        self._size = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether it is time to take what is held."""
+        return self._size > self._limit // 2
+
+    def add(self, sums: pl.DataFrame) -> None:
+        """Add what `counted` or `summed` returned."""
+        self._frames.append(sums)
+        self._size += int(sums.estimated_size())
+        if self._size > self._limit and len(self._frames) > 1:
+            joined = _added(pl.concat(self._frames))
+            if joined is not None:
+                self._frames, self._size = [joined], int(joined.estimated_size())
+
+    def take(self) -> Rows:
+        """Return encoded keys, each once, and their sums; hold nothing any more."""
+        frames, self._frames, self._size = self._frames, [], 0
+        if not frames:
+            return Block([], [])
+        rows = pl.concat(frames)
+        joined = rows if len(frames) == 1 else _added(rows)
+        encoded = key_columns.encode((rows if joined is None else joined)["key"])
+        if joined is None:
+            return _added_by_python(encoded.to_list(), rows["value"].to_list())
+        return columns.Columns(pl.DataFrame([encoded, joined["value"]]))
+
+
+def _added_by_python(keys: list[bytes], numbers: list[int]) -> Rows:
+    sums: dict[bytes, int] = {}
+    for key, number in zip(keys, numbers, strict=True):
+        sums[key] = sums.get(key, 0) + number
+    return blocks.of_objects(list(sums), list(sums.values()))
