@@ -7,8 +7,8 @@ import sys
 import pytest
 
 import mapreduce as mr
-from mapreduce.errors import CombineError, MapReduceError
-from mapreduce.testing import comparison
+from mapreduce.errors import CombineError, MapReduceError, ProgramError
+from mapreduce.testing import comparison, entry_points
 
 
 class WordCount(mr.Job):
@@ -100,8 +100,19 @@ def test_what_the_codec_cannot_tell_apart_is_the_same():
     assert (key[0], value) == ("a", [(1, 2), 2**70])
 
 
+def test_without_the_workers_distribution_a_job_of_frames_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(entry_points, "GROUP", "nobody.registers.this")
+
+    class Batches(mr.Job):
+        def map_batch(self, batch):
+            return batch
+
+    with pytest.raises(ProgramError, match="install mapreduce-worker"):
+        mr.testing.run(Batches, ["a"])
+
+
 def test_without_the_workers_distribution_the_reference_runs_alone(monkeypatch):
-    monkeypatch.setattr(comparison, "GROUP", "nobody.registers.this")
+    monkeypatch.setattr(entry_points, "GROUP", "nobody.registers.this")
     assert mr.testing.run(Numbered, ["a", "b"]) == [("a", 1), ("b", 2)]
 
 

@@ -1,5 +1,7 @@
 """Keys are encoded as columns to the bytes that the contract gives to each."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ ANY = st.sampled_from(
         ("tuple[float,tuple[bool,bytes]]", st.tuples(st.just(1.5), st.tuples(st.booleans(), st.binary(max_size=2)))),
     ]
 )
-GOLDEN = {
+GOLDEN: dict[str, list[tuple[Any, str]]] = {
     "str": [("", ""), ("a\x00", "6100"), ("ä", "c3a4")],
     "bytes": [(b"\xff\x00", "ff00")],
     "bool": [(False, "00"), (True, "01")],
@@ -32,6 +34,7 @@ GOLDEN = {
 def test_encoded_columns_are_what_they_always_were(key_type):
     objects, wanted = [key for key, _ in GOLDEN[key_type]], [bytes.fromhex(text) for _, text in GOLDEN[key_type]]
     column = key_columns.native(pl.Series("key", objects, dtype=key_columns.NATIVE[key_type]))
+    assert column is not None
     assert key_columns.encode(column).to_list() == wanted == [keys.encode(key) for key in objects]
 
 
@@ -57,6 +60,7 @@ def test_other_keys_come_back_as_they_were(drawn):
 @pytest.mark.parametrize("kind", [pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32])
 def test_smaller_integers_are_keys_of_64_bits(kind):
     column = key_columns.native(pl.Series("key", [0, 1, 100], dtype=kind))
+    assert column is not None
     assert key_columns.encode(column).to_list() == [keys.encode(key) for key in (0, 1, 100)]
 
 

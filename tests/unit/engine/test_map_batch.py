@@ -3,6 +3,7 @@
 import math
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import polars as pl
 import pytest
@@ -81,11 +82,17 @@ def test_sums_beyond_64_bits_are_exact_whatever_is_added_up_first():
     largest = 2**63 - 1
     given_lines = ["a"] * 5 + ["b"]
     for amount in (largest, -largest - 1, largest // 3):
-        job = mapping(
-            lambda batch, n=amount: batch.select(key="value", value=pl.lit(n, dtype=pl.Int64)), reduce=mr.Sum()
-        )
+        value = pl.lit(amount, dtype=pl.Int64)
+        job = mapping(partial(pl.DataFrame.select, key="value", value=value), reduce=mr.Sum())
         for splits in (1, 2, 6):
             assert run_pairs(job, given_lines, splits=splits) == [("a", 5 * amount), ("b", amount)]
+
+
+def test_sums_of_several_frames_that_together_leave_64_bits_are_exact(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "WINDOW", 2)
+    job = mapping(lambda batch: batch.select(key="value", value=pl.lit(2**62)), reduce=mr.Sum())
+    map_file(job, tmp_path, write_input(tmp_path, b"a\na\na\nb\n"), partitions=1)
+    assert rows_of(tmp_path / "map.out") == [[(b"a", 3 * 2**62), (b"b", 2**62)]]
 
 
 def test_frames_that_change_from_integers_to_floats_are_added_up_exactly(tmp_path, monkeypatch):
@@ -245,5 +252,6 @@ def test_what_is_added_up_keeps_no_text_of_a_whole_batch():
     text = " ".join(f"a-word-that-is-longer-than-a-view-{number % 10}" for number in range(50_000))
     frame = pl.DataFrame({"value": [text]}).select(WORDS.alias("key"))
     found = batch_sums.counted(frame["key"])
+    assert found is not None
     assert (found.height, found["value"].sum()) == (10, 50_000)
     assert found.estimated_size() < 2000

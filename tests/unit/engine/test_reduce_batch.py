@@ -1,5 +1,7 @@
 """reduce_batch gets whole keys in their order, and what it returns is written in the order of the keys."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -72,7 +74,7 @@ def test_where_a_frame_ends_depends_on_the_rows_and_not_on_segments(monkeypatch,
     rows = [(f"k{number // 3:03}".encode(), number) for number in range(60)]
     seen = []
     for count in (1, 3):
-        looks = []
+        looks: list[Any] = []
         segments = [
             write_segment(tmp_path / f"s{at}", rows[at * 60 // count : (at + 1) * 60 // count]) for at in range(count)
         ]

@@ -1,21 +1,12 @@
 """Runs user code over data: map, combine, sort, merge, reduce. Synchronous, without sockets.
 
-<<<<<<< HEAD
 Reading order: `formats` (which reader: `records`, `json_lines`, `decompression`; `long_lines`), `tables`,
 `fold_table` with `pump`, and `distinct_table` (pairs to rows), `map_task` with `map_run` and `first_pairs`,
-`sorter` (rows to sorted rows in a file), `map_output` (the file between map and reduce), `merging` (sorted rows
-from many sources), `reduce_task`, `map_part` (a map without a reduce), `part` (the file before the output),
-`merge` (parts to text), `data_file` (text to a file). Below them, `columns` and `blocks` are rows, `durable`
-the one way to make a file; beside them, `program` finds the job with `syntax`, `instance` is one of it.
-=======
-Reading order: `formats` (which reader: `records`, `json_lines`, `decompression`; `long_lines`), `tables` and
-`fold_table` (pairs to rows), `map_task` with `map_run` and `first_pairs`, `sorter` (rows to sorted rows in a
-file), `batches`, `batch_map` and `batch_reduce` (frames in place of records and values), `map_output` (the file
-between map and reduce), `merging` (sorted rows from many sources), `reduce_task`, `map_part` (a map without a
-reduce), `part` (the file before the output), `merge` (parts to text), `data_file` (text to a file). Below them,
-`columns` and `blocks` are rows, `durable` the one way to make a file; beside them, `program` finds the job with
-`syntax`, `instance` is one of it.
->>>>>>> de4940e (Batches: documents)
+`sorter` (rows to sorted rows in a file), `batches`, `batch_map` and `batch_reduce` (frames in place of records
+and values), `map_output` (the file between map and reduce), `merging` (sorted rows from many sources),
+`reduce_task`, `map_part` (a map without a reduce), `part` (the file before the output), `merge` (parts to
+text), `data_file` (text to a file). Below them, `columns` and `blocks` are rows, `durable` the one way to make
+a file; beside them, `program` finds the job with `syntax`, `instance` is one of it.
 
 Callers: slot processes, the gateway (`ranges`, `merge`, `part`), and `--sequential`.
 """

@@ -198,10 +198,13 @@ class _Held:
 
     def taken(self) -> Iterator[Window]:
         """Yield what is held, if that is anything, and hold it no more."""
-        if self._texts:
-            made = self._of_bytes() if self._as_bytes else self._of_text()
-            yield Window(made, self.size)
+        if not self._texts:
+            self.size = 0
+            return
+        window = Window(self._of_bytes() if self._as_bytes else self._of_text(), self.size)
+        # Before user code works with them.
         self._names, self._starts, self._texts, self.size = [], [], [], 0
+        yield window
 
     def _of_text(self) -> pl.DataFrame:
         texts = [text.removesuffix("\n") for text in self._texts]
