@@ -4,7 +4,8 @@ import io
 
 from rich.console import Console
 
-from mapreduce_cli.progress import Bars, Lines, Snapshot
+from mapreduce_cli.bars import Bars
+from mapreduce_cli.progress import Lines, Snapshot
 
 MAPPING = Snapshot(phase="Mapping", maps=(0, 4), reduces=(0, 2))
 
