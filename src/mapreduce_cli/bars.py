@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mapreduce_cli import terminal
 from mapreduce_cli.progress import Rate, Snapshot
 
 
@@ -30,7 +31,8 @@ class Bars:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[note]}"),
+            # What a job waits for is often told in words of others: no markup of theirs is ours.
+            TextColumn("{task.fields[note]}", markup=False),
             console=console or Console(stderr=True),
             refresh_per_second=4,
         )
@@ -46,7 +48,7 @@ class Bars:
 
     def say(self, text: str) -> None:
         """Print the line above the bars."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(terminal.safe(text), markup=False, highlight=False)
 
     def close(self) -> None:
         """Stop drawing; the last state of the bars stays."""
@@ -54,6 +56,7 @@ class Bars:
 
     def _move(self, name: str, counts: tuple[int, int], note: str) -> None:
         done, total = counts
+        note = terminal.one_line(note)
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=None, note=note)
         self._progress.update(self._bars[name], completed=done, total=total or None, note=note)

@@ -14,7 +14,7 @@ from typing import Protocol
 import click
 import msgspec
 
-from mapreduce_cli import sizes
+from mapreduce_cli import sizes, terminal
 
 PAUSE = 5.0
 """Seconds between two plain lines of the same phase."""
@@ -96,7 +96,7 @@ class Lines:
     """Plain lines: one a phase, then one every few seconds while something changes."""
 
     def __init__(self, write: Callable[[str], None] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._write = write or (lambda text: click.echo(text, err=True))
+        self._write = write or (lambda text: click.echo(terminal.safe(text), err=True))
         self._clock = clock
         self._rate = Rate(clock)
         self._phase = ""
