@@ -12,6 +12,7 @@ import argparse
 import json
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from functools import partial
@@ -25,6 +26,7 @@ from bench.data import files
 from bench.measure import CommandFailed, Measured, run_command
 from bench.report import Line, Result
 from bench.rows import GB, KB, MB, ROWS, Row
+from bench.truth import Truths
 
 UNITS = {"": 1, "kB": KB, "MB": MB, "GB": GB}
 
@@ -53,7 +55,7 @@ class Record:
         self._name.with_suffix(".md").write_text(f"{head}\n\n{text}\n", encoding="utf-8")
 
 
-def measure(row: Row, given: argparse.Namespace, record: Record) -> Result:
+def measure(row: Row, given: argparse.Namespace, record: Record, truths: Truths) -> Result:
     """Measure one row; raises `CommandFailed` or `WrongOutput`."""
     size = row.sized(given.size)
     print(f"{row.name}: {row.about}; {size:,} bytes", file=sys.stderr, flush=True)
@@ -65,8 +67,8 @@ def measure(row: Row, given: argparse.Namespace, record: Record) -> Result:
         current[who] = [measured]
         record.add({"row": row.name, "size": size, "round": number} | report.of_run(who, measured, verdicts, current))
 
-    env = surroundings.environment()
-    play = Play(contenders, scratch, env, partial(run_command, env=env), keep=given.keep)
+    run = partial(run_command, env=surroundings.environment())
+    play = Play(contenders, scratch, run, truths.learn, keep=given.keep)
     # What fails stays as it is, to be looked at.
     rounds = play.rounds(given.rounds, tell)
     if not given.keep:
@@ -85,10 +87,11 @@ def main() -> int:
     chosen = [row for row in ROWS if (row.name in given.rows if given.rows else not row.asked)]
     surroundings.pin()
     record, results, failed = Record(given.results), [], 0
+    truths = Truths(files.root(), surroundings.environment())
     for row in chosen:
         try:
-            results.append(measure(row, given, record))
-        except (CommandFailed, WrongOutput) as error:
+            results.append(measure(row, given, record, truths))
+        except (CommandFailed, WrongOutput, subprocess.CalledProcessError) as error:
             failed = 1
             record.add({"row": row.name, "ok": False, "error": str(error)})
     record.close(results)

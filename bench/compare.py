@@ -7,7 +7,7 @@ Every run's output is compared with the truth, also the first one's, and a wrong
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.check import WrongOutput
@@ -19,23 +19,24 @@ Tell = Callable[[int, str, Measured], None]
 """Takes the number of the round from 0, the contender's name, and what was measured."""
 Run = Callable[[tuple[str, ...], Path], Measured]
 """Runs a command to its end, what it prints to a file; raises `CommandFailed`."""
+Learn = Callable[[Truth], str]
+"""Returns the digest of the right output; raises `WrongOutput` where that cannot be right itself."""
 
 
 class Play:
-    """The runs of one row. scratch: a folder for outputs and logs, which stay only with `keep`. env: of the truth."""
+    """The runs of one row. scratch: a folder for outputs and logs, which stay only with `keep`."""
 
     def __init__(
-        self, contenders: tuple[Contender, ...], scratch: Path, env: Mapping[str, str], run: Run, *, keep: bool = False
+        self, contenders: tuple[Contender, ...], scratch: Path, run: Run, learn: Learn, *, keep: bool = False
     ) -> None:
         self._contenders = contenders
         self._scratch = scratch
-        self._env = env
         self._run = run
+        self._learn = learn
         self._keep = keep
-        self._truths: dict[Truth, str] = {}
 
     def rounds(self, count: int, tell: Tell) -> dict[str, list[Measured]]:
-        """Return what was measured, by contender and round; raises `WrongOutput`, and what `run` raises."""
+        """Return what was measured, by contender and round; raises `WrongOutput`, and what `run` and `learn` raise."""
         for contender in self._contenders:
             self._turn(contender, "warm-up")
         found: dict[str, list[Measured]] = {contender.name: [] for contender in self._contenders}
@@ -50,14 +51,9 @@ class Play:
         folder = self._scratch / f"{contender.name.replace(' ', '-')}-{turn}"
         folder.mkdir(parents=True)
         measured = self._run(contender.command(folder), self._scratch / f"{folder.name}.log")
-        wanted = self._truth(contender.truth)
+        wanted = self._learn(contender.truth)
         if (found := contender.read(folder)) != wanted:
             raise WrongOutput(f"{contender.name} wrote {found}, and should have {wanted}: {folder}")
         if not self._keep:
             shutil.rmtree(folder)
         return measured
-
-    def _truth(self, truth: Truth) -> str:
-        if truth not in self._truths:
-            self._truths[truth] = truth.digest(self._scratch, self._env)
-        return self._truths[truth]

@@ -71,9 +71,8 @@ def _keys(size: int) -> Match:
     )
 
 
-def _counted(source: Path, size: int) -> Truth:
-    text = source if source.is_file() else files.ensure("text", size)
-    return Truth(program("words.py:Keys"), source, size, (*peer("duckdb_words.py"), str(text)))
+def _counted(text: Path, size: int) -> Truth:
+    return Truth(program("words.py:Keys"), text, size, (*peer("duckdb_words.py"), str(text)))
 
 
 def _index(size: int) -> Match:
@@ -140,7 +139,7 @@ def _tiny(size: int) -> Match:
 
 def _two_slots(size: int) -> Match:
     halves = files.ensure("halves", size)
-    truth = _counted(halves, size)
+    truth = _counted(files.ensure("text", size), size)
     contenders = (
         ours("two slots", "words.py:Pairs", halves, truth, "--workers", "1", "--slots", "2"),
         singles("two singles", "words.py:Pairs", halves, truth),

@@ -7,6 +7,7 @@ reference makes of a file, or of the files of a folder. Neighbours: `mapreduce.t
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +38,7 @@ class Truth(NamedTuple):
     def digest(self, scratch: Path, env: Mapping[str, str]) -> str:
         """Return the digest of the right output; raises `subprocess.CalledProcessError` or `check.WrongOutput`."""
         reference = (sys.executable, "-m", "bench.truth", self.program, str(self.source))
-        output = scratch / "truth.tsv"
+        output = scratch / f"truth-{os.getpid()}.tsv"
         command = reference if self.size <= REFERENCE_BYTES else self.beyond
         subprocess.run([*command, str(output)], check=True, env=dict(env))
         try:
@@ -46,6 +47,21 @@ class Truth(NamedTuple):
             return check.digest(output)
         finally:
             output.unlink()
+
+
+class Truths:
+    """Digests of right outputs, each made once: rows over the same input have the same truth."""
+
+    def __init__(self, scratch: Path, env: Mapping[str, str]) -> None:
+        self._scratch = scratch
+        self._env = env
+        self._known: dict[Truth, str] = {}
+
+    def learn(self, truth: Truth) -> str:
+        """Return the digest; raises what `Truth.digest` raises."""
+        if truth not in self._known:
+            self._known[truth] = truth.digest(self._scratch, self._env)
+        return self._known[truth]
 
 
 def reference(program: str, source: Path) -> bytes:

@@ -11,7 +11,7 @@ from bench.check import WrongOutput
 from bench.compare import Play
 from bench.contenders import Contender
 from bench.measure import Measured
-from bench.truth import Truth, reference
+from bench.truth import Truth, Truths, reference
 
 PROGRAM = """
 import mapreduce as mr
@@ -91,7 +91,7 @@ def source(tmp_path):
 
 def play(tmp_path, *contenders):
     runner = Runner()
-    return Play(contenders, tmp_path / "work", os.environ, runner), runner
+    return Play(contenders, tmp_path / "work", runner, Truths(tmp_path, os.environ).learn), runner
 
 
 def test_contenders_take_turns_after_a_warm_up(tmp_path, source):
@@ -108,6 +108,13 @@ def test_a_wrong_output_ends_the_row_and_is_told(tmp_path, source):
     with pytest.raises(WrongOutput, match=r"B wrote .*B-warm-up"):
         both.rounds(1, lambda number, who, measured: None)
     assert runner.turns == "AB"
+
+
+def test_a_truth_is_learned_once(tmp_path, source):
+    truths, truth = Truths(tmp_path, os.environ), Truth("", source, 1 << 40, ("cp", str(source)))
+    learned = truths.learn(truth)
+    source.unlink()
+    assert truths.learn(Truth("", source, 1 << 40, ("cp", str(source)))) == learned
 
 
 def test_the_reference_tells_a_job_the_file_of_its_line(tmp_path):
