@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES_WITH_THREADS = ("src/mapreduce", "operator/src", "worker/src")
 ALLOWED = {
@@ -15,6 +13,8 @@ ALLOWED = {
     ("src/mapreduce/protocol/wire.py", "_decoder"),
     # A child process with one thread.
     ("worker/src/mapreduce_worker/gateway/merge_process.py", "main"),
+    # Met when the module is imported.
+    ("operator/src/mapreduce_operator/kube/fields.py", "read"),
     # The main thread of a slot, before user code runs.
     ("src/mapreduce/params.py", "_convert"),
 }
@@ -51,6 +51,8 @@ def made_late(tree: ast.AST) -> Iterator[tuple[str, int]]:
             kinds = [word.value for word in call.keywords if word.arg == "type"]
             if call.func.attr == "Decoder":
                 kinds = [*kinds, *call.args]
+            elif call.func.attr == "convert":
+                kinds = [*kinds, *call.args[1:]]
             elif call.func.attr != "decode":
                 continue
             if any(not is_plain(kind) for kind in kinds):
@@ -63,15 +65,14 @@ def is_plain(kind: ast.expr) -> bool:
     return isinstance(outer, ast.Name) and outer.id in PLAIN
 
 
-@pytest.mark.parametrize("folder", PROCESSES_WITH_THREADS)
-def test_no_function_makes_a_decoder_of_its_own(folder: str) -> None:
-    found = []
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        for function, line in made_late(ast.parse(path.read_text())):
-            if (name, function) not in ALLOWED:
-                found.append(f"{name}:{line} in {function}")
-    assert found == []
+def test_no_function_makes_a_decoder_of_its_own_but_those_that_one_thread_calls() -> None:
+    paths = [path for folder in PROCESSES_WITH_THREADS for path in (ROOT / folder).rglob("*.py")]
+    found = {
+        (path.relative_to(ROOT).as_posix(), function)
+        for path in paths
+        for function, _ in made_late(ast.parse(path.read_text()))
+    }
+    assert found == ALLOWED
 
 
 def test_a_decoder_that_is_made_late_is_noticed() -> None:
