@@ -118,6 +118,10 @@ kind-down: $(STAMP) ## Delete the kind cluster.
 
 ##@ Benchmarks
 
+.PHONY: bench
+bench: $(STAMP) ## Measure rows side by side with others (ROWS="words-keys index", SIZE=20MB, ROUNDS=5).
+	@hack/bench
+
 .PHONY: bench-start
 bench-start: $(STAMP) ## Measure how long a job takes to start.
 	@hack/bench-start

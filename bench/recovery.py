@@ -98,10 +98,17 @@ def run_again(events: history_checker.Events, task: str, moment: float) -> tuple
 
 def delete_busy(namespace: Namespace) -> tuple[str, float]:
     """Delete with force a Pod in which a map runs; return its name, and when that was asked for."""
-    name = str(first(journal(namespace), "Assigned", is_work)["worker"])
+    # The status may be told before the journal is on the disk.
+    busy = cluster.eventually("the journal names a worker", lambda: given_work(journal(namespace)))
+    name = str(busy["worker"])
     moment = time.time()
     namespace.kubectl("delete", "pod", name, "--wait=false", "--grace-period=0", "--force")
     return name, moment
+
+
+def given_work(events: history_checker.Events) -> dict[str, Any] | None:
+    """Return the first assignment of a map or a reduce; None as long as there is none."""
+    return next((event for event in history_checker.named(events, "Assigned") if is_work(event)), None)
 
 
 def journal(namespace: Namespace) -> history_checker.Events:

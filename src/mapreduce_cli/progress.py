@@ -1,6 +1,7 @@
 """What a running job shows: bars on a terminal, plain lines elsewhere. All of it on stderr.
 
-Neighbours: `local.py` and `sequential.py` make a `Snapshot` whenever something changed.
+Neighbours: `local.py` and `sequential.py` make a `Snapshot` whenever something changed; `bars.py` is
+for terminals.
 """
 
 from __future__ import annotations
@@ -12,18 +13,8 @@ from typing import Protocol
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from mapreduce_cli import sizes
+from mapreduce_cli import sizes, terminal
 
 PAUSE = 5.0
 """Seconds between two plain lines of the same phase."""
@@ -57,7 +48,12 @@ class Display(Protocol):
 
 def display() -> Display:
     """Return bars if stderr is a terminal, else plain lines."""
-    return Bars() if sys.stderr.isatty() else Lines()
+    if not sys.stderr.isatty():
+        return Lines()
+    # rich takes 30 ms to import, and most runs have no terminal: those of a script or a test.
+    from mapreduce_cli.bars import Bars  # noqa: PLC0415 - see above
+
+    return Bars()
 
 
 class Silent:
@@ -100,7 +96,7 @@ class Lines:
     """Plain lines: one a phase, then one every few seconds while something changes."""
 
     def __init__(self, write: Callable[[str], None] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._write = write or (lambda text: click.echo(text, err=True))
+        self._write = write or (lambda text: click.echo(terminal.safe(text), err=True))
         self._clock = clock
         self._rate = Rate(clock)
         self._phase = ""
@@ -131,43 +127,3 @@ class Lines:
 
     def close(self) -> None:
         """There is nothing to leave behind."""
-
-
-class Bars:
-    """Two bars of a terminal, map and reduce, with rate and time left."""
-
-    def __init__(self, console: Console | None = None) -> None:
-        self._rate = Rate()
-        self._progress = Progress(
-            TextColumn("{task.description:<6}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[note]}"),
-            console=console or Console(stderr=True),
-            refresh_per_second=4,
-        )
-        self._bars: dict[str, TaskID] = {}
-        self._progress.start()
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Move the bars."""
-        waiting = snapshot.message or ("" if snapshot.phase in ("Mapping", "Reducing") else snapshot.phase.lower())
-        self._move("map", snapshot.maps, self._rate.text(snapshot) or waiting)
-        if snapshot.maps[1] and (snapshot.reduces[0] or snapshot.maps[0] == snapshot.maps[1]):
-            self._move("reduce", snapshot.reduces, waiting)
-
-    def say(self, text: str) -> None:
-        """Print the line above the bars."""
-        self._progress.console.print(text, markup=False, highlight=False)
-
-    def close(self) -> None:
-        """Stop drawing; the last state of the bars stays."""
-        self._progress.stop()
-
-    def _move(self, name: str, counts: tuple[int, int], note: str) -> None:
-        done, total = counts
-        if name not in self._bars:
-            self._bars[name] = self._progress.add_task(name, total=None, note=note)
-        self._progress.update(self._bars[name], completed=done, total=total or None, note=note)

@@ -43,8 +43,9 @@ def test_a_worker_deleted_in_map_costs_its_attempts_only(namespace, force, maps,
 
 def test_a_worker_deleted_in_reduce_makes_its_finished_maps_run_again(namespace):
     files = texts(files=8)
-    # Twelve keys in four partitions at 5 s each: the reducers outlast the grace period of 10 s.
-    start(namespace, files, slow_word_count(reduce_pause=5))
+    # Maps take 2 s each, so that no worker does all of them before the other is there. Twelve keys in four
+    # partitions at 5 s each: the reducers outlast the grace period of 10 s.
+    start(namespace, files, slow_word_count(map_pause=0.2, reduce_pause=5))
     cluster.eventually("reduces run", lambda: status(namespace, "reduce", "active") >= 2, timeout=90)
     victim = busy_worker(namespace)
     namespace.kubectl("delete", "pod", victim, "--wait=false", "--grace-period=0", "--force")

@@ -63,6 +63,7 @@ PATIENCE = 60.0
 PORTS = range(10_000, 30_000)
 """Below those that a system gives to connections of its own accord: one of these stays free until it is bound."""
 _numbers = random.Random(f"{os.getpid()} {time.monotonic_ns()}")
+_keepers: list[socket.socket] = []
 
 
 def eventually(what: str, check: Callable[[], Result], timeout: float = PATIENCE, interval: float = 0.05) -> Result:
@@ -78,12 +79,22 @@ def eventually(what: str, check: Callable[[], Result], timeout: float = PATIENCE
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now, and that nobody else is likely to be given soon."""
+    """Return a loopback port that nobody listens on, and that is kept for who asked until this process ends.
+
+    A bound socket that does not listen keeps it: another `bind` is refused, but that of a server, which
+    sets `SO_REUSEADDR` as this one does afterwards, is not.
+    """
     while True:
         port = _numbers.choice(PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        keeper = socket.socket()
+        try:
+            keeper.bind(("127.0.0.1", port))
+        except OSError:
+            keeper.close()
+            continue
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _keepers.append(keeper)
+        return port
 
 
 def program(name: str) -> str:

@@ -10,12 +10,15 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from mapreduce.errors import UsageError
 from mapreduce.spec import Timing
 from mapreduce_operator.kube.choices import Resources
+
+_resources_of: Final = msgspec.json.Decoder(Resources).decode
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +64,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
 
     def resources(name: str) -> Resources:
         try:
-            return msgspec.json.decode(text(name, "{}"), type=Resources)
+            return _resources_of(text(name, "{}"))
         except msgspec.DecodeError as error:
             raise UsageError(f"{name}: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -31,6 +32,7 @@ CONTENT_TYPE: Final = "application/msgpack"
 MessageT = TypeVar("MessageT")
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
+_learning: Final = threading.Lock()
 
 
 def encode(message: object) -> bytes:
@@ -42,12 +44,19 @@ def decode(body: bytes, kind: type[MessageT]) -> MessageT:
     """Return the message in a body; raises `ProtocolError` for anything else."""
     if len(body) > MAX_BODY:
         raise ProtocolError(f"a {kind.__name__} of {len(body)} bytes is larger than {MAX_BODY}")
-    decoder = _decoders.get(kind)
-    if decoder is None:
-        decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     try:
-        message: MessageT = decoder.decode(body)
+        message: MessageT = _decoder(kind).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # Far too many arrays within arrays are no defect of the receiver's.
         raise ProtocolError(f"not a {kind.__name__}: {error}") from error
     return message
+
+
+def _decoder(kind: type[MessageT]) -> msgspec.msgpack.Decoder[MessageT]:
+    found = _decoders.get(kind)
+    if found is None:
+        # msgspec keeps what it learns of a type where others find it before it is whole: a second thread that meets
+        # the type meanwhile crashes the process.
+        with _learning:
+            found = _decoders[kind] = msgspec.msgpack.Decoder(kind)
+    return found

@@ -7,7 +7,6 @@ mode is compared with it, so that a bug of the shared engine cannot pass as trut
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -171,6 +170,9 @@ def _written(files: Mapping[str, bytes]) -> Iterator[dict[str, str]]:
     if not files:
         yield {}
         return
+    # Every slot imports this module and none comes here; tempfile brings random and three compressors.
+    import tempfile  # noqa: PLC0415 - see above
+
     with tempfile.TemporaryDirectory(prefix="mapreduce-") as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)

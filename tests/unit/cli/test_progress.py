@@ -2,9 +2,11 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
-from mapreduce_cli.progress import Bars, Lines, Snapshot
+from mapreduce_cli.bars import Bars
+from mapreduce_cli.progress import Lines, Snapshot
 
 MAPPING = Snapshot(phase="Mapping", maps=(0, 4), reduces=(0, 2))
 
@@ -58,3 +60,21 @@ def test_a_terminal_gets_bars_with_counts_and_rate() -> None:
     assert "1/2" in text
     assert "records/s" in text
     assert "[w-0] is gone" in text
+
+
+def test_what_others_wrote_plays_no_tricks_on_a_terminal() -> None:
+    out = io.StringIO()
+    bars = Bars(Console(file=out, force_terminal=True, width=120, color_system=None))
+    bars.say("ValueError: \x1b]0;renamed\x07 [red]name[/red]")
+    bars.show(Snapshot(phase="Pending", message="no \x1b[2Jroom [bold]here[/bold]"))
+    bars.close()
+    text = out.getvalue()
+    assert r"ValueError: \x1b]0;renamed\x07 [red]name[/red]" in text
+    assert r"no \x1b[2Jroom [bold]here[/bold]" in text
+
+
+def test_plain_lines_carry_no_escape_of_others(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    lines.say("ValueError: \x1b[2J")
+    lines.show(Snapshot(phase="Pending", message="\x1b[2J"))
+    assert capsys.readouterr().err == "ValueError: \\x1b[2J\npending  \\x1b[2J\n"

@@ -55,11 +55,7 @@ def test_a_gateway_that_cannot_clean_is_waited_for_no_longer_than_a_minute():
 
 
 def test_while_the_platform_does_not_answer_the_time_for_cleaning_does_not_pass():
-    job = JobUnderTest(maps=1, workers=1).until_mapping()
-    job.held.add("clean")
-    job.tell(events.JobDeleted())
-    job.start_at_once = False
-    job.kill(job.gateway)
+    job = deleted_without_gateway()
     unanswered_for(job, seconds=300)
     assert not job.ended
     job.held.clear()
@@ -71,15 +67,21 @@ def test_while_the_platform_does_not_answer_the_time_for_cleaning_does_not_pass(
 
 
 def test_a_platform_that_never_answers_keeps_no_job_for_ever():
+    job = deleted_without_gateway()
+    unanswered_for(job, seconds=540)
+    assert not job.ended
+    unanswered_for(job, seconds=61)
+    assert job.ended == "Deleted"
+
+
+def deleted_without_gateway() -> JobUnderTest:
+    """Return a job that has to be cleaned, and has nobody to do it."""
     job = JobUnderTest(maps=1, workers=1).until_mapping()
     job.held.add("clean")
     job.tell(events.JobDeleted())
     job.start_at_once = False
     job.kill(job.gateway)
-    unanswered_for(job, seconds=540)
-    assert not job.ended
-    unanswered_for(job, seconds=61)
-    assert job.ended == "Deleted"
+    return job
 
 
 def unanswered_for(job: JobUnderTest, *, seconds: int) -> None:

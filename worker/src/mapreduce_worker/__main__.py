@@ -6,12 +6,14 @@ Neighbours: `settings.py`, `agent.py` (role worker), `gateway/shell.py` (role ga
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
 
+from mapreduce import starting
 from mapreduce.errors import UsageError
 from mapreduce_worker import settings as settings_module
 from mapreduce_worker.settings import Settings
@@ -36,12 +38,16 @@ def main() -> int:
 async def _run(settings: Settings, token: Callable[[], str]) -> int:
     # Each role brings libraries that the other has no use for.
     if settings.role == "worker":
-        from mapreduce_worker.agent import run_worker  # noqa: PLC0415 - see above
+        with starting.imports():
+            from mapreduce_worker.agent import run_worker  # noqa: PLC0415 - see above
 
+        gc.freeze()
         return await run_worker(settings, token)
-    from mapreduce_worker.client import MasterClient  # noqa: PLC0415 - see above
-    from mapreduce_worker.gateway.shell import run_gateway  # noqa: PLC0415 - see above
+    with starting.imports():
+        from mapreduce_worker.client import MasterClient  # noqa: PLC0415 - see above
+        from mapreduce_worker.gateway.shell import run_gateway  # noqa: PLC0415 - see above
 
+    gc.freeze()
     async with MasterClient(settings.master, token, settings.ca) as client:
         return await run_gateway(settings, client)
 

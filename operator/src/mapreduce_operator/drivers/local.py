@@ -207,9 +207,10 @@ class LocalDriver:
         self._authenticator.revoke(worker.identity)
         # Whatever the process left running in its group (a merge, say) must not outlive it.
         _kill(worker.process)
-        if self._orphans is not None:
-            self._orphans.reap(own=self.pids.values())
         if not self._closed:
+            # Else `close` does it, for all of them at once.
+            if self._orphans is not None:
+                self._orphans.reap(own=self.pids.values())
             self._post(WorkerClosed(name, "WorkerLost", self._cause(name, worker, status)))
         await asyncio.to_thread(shutil.rmtree, self._scratch(name), ignore_errors=True)
 

@@ -15,10 +15,11 @@ import signal
 import sys
 import time
 from collections.abc import Collection
-from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PAUSE = 0.02
+_STAT_BYTES = 4096
+"""More than the line in /proc has: some fifty numbers and a name of 64 bytes."""
 
 
 class Orphans:
@@ -46,19 +47,25 @@ class Orphans:
 
 def _children() -> list[int]:
     """Return the pids of this process's children, those that ended and were not waited for included."""
-    mine = str(os.getpid())
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            # pid (name) state ppid …: the name may hold blanks and parentheses.
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if len(fields) > 1 and fields[1] == mine:
-            found.append(int(entry.name))
-    return found
+    mine = str(os.getpid()).encode()
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and _parent(name) == mine]
+
+
+def _parent(name: str) -> bytes:
+    """Return the parent of the process; nothing for one that is gone."""
+    # All processes of the machine are asked, so this is plain system calls: a third of what Path takes.
+    try:
+        status = os.open(f"/proc/{name}/stat", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        # pid (name) state ppid …: the name may hold blanks and parentheses.
+        fields = os.read(status, _STAT_BYTES).rpartition(b")")[2].split(maxsplit=2)
+    except OSError:
+        return b""
+    finally:
+        os.close(status)
+    return fields[1] if len(fields) > 1 else b""
 
 
 def _ended(pid: int) -> bool:

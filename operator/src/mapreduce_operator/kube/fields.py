@@ -142,6 +142,10 @@ class Spec(Field, frozen=True):
     pre_running_deadline_seconds: WithinAWeek = 300
 
 
+# Kopf and the runtime have a thread each: msgspec has to know a type before both may meet it.
+msgspec.json.Decoder(Spec)
+
+
 def read(body: Mapping[str, Any]) -> Spec:
     """Return the spec of a resource; raises `InvalidSpec`."""
     try:

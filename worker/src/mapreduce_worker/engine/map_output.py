@@ -53,6 +53,10 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     checksum: str
 
 
+_index_of: Final = msgspec.msgpack.Decoder(Index).decode
+"""Made before there are threads: several that meet a type of msgspec for the first time crash the process."""
+
+
 class SegmentFile(msgspec.Struct, frozen=True):
     """One segment on this machine's disk: in a map output, or fetched into a file of its own."""
 
@@ -144,7 +148,7 @@ def read_index(path: Path) -> Index:
         raise CorruptionError(f"the index of {path.name} is damaged")
     if head[8] != VERSION or head[9] != FORMAT_BLOCKS or head[10] not in _CODECS.values():
         raise CorruptionError(f"{path.name} is of version {head[8]}, format {head[9]}: this engine does not read it")
-    return msgspec.msgpack.decode(body, type=Index)
+    return _index_of(body)
 
 
 def segments_of(path: Path, index: Index) -> list[SegmentFile]:

@@ -43,6 +43,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     checksum: str
 
 
+_summary_of: Final = msgspec.msgpack.Decoder(Summary).decode
+"""Made before there are threads: see `map_output.py`."""
+
+
 class PartResult(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt reports of its part; `size` is that of the file, in bytes.
 
@@ -115,7 +119,7 @@ def read_summary(path: Path) -> Summary:
         raise CorruptionError(f"the summary of {path.name} is damaged")
     if head != HEAD:
         raise CorruptionError(f"{path.name} is of version {head[8]}, format {head[9]}: this engine does not read it")
-    summary = msgspec.msgpack.decode(body, type=Summary)
+    summary = _summary_of(body)
     if summary.length != left - length:
         raise CorruptionError(f"{path.name} has {left - length} bytes of blocks, and claims {summary.length}")
     return summary

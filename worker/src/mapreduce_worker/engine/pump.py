@@ -3,7 +3,7 @@
 Python's own loop in C counts keys fastest when it gets many, and a record has few. So keys are taken from each
 record in its turn and held until there are enough. A key that cannot be counted is found later then, but is told
 as if each had been looked at where it came: with its own record, and before anything that happened after it.
-Pairs are not gathered: to take them apart costs more than it spares (decision 0042). Neighbours: `fold_table` (counts),
+Pairs are not gathered: to take them apart costs more than it spares (decision 0043). Neighbours: `fold_table` (counts),
 `record_loop` (whose slices these are).
 """
 

@@ -6,7 +6,6 @@ a scratch file of the same size with holes. Neighbours: `ranges` (makes the chun
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +27,9 @@ def laid(offset: int, chunks: Iterable[object], folder: Path | None) -> BinaryIO
     `folder` is where there is room for it; the default is that of the machine. Raises `SystemFault` for what is no
     chunk of such a range, and what the chunks raise.
     """
+    # Every slot imports this module and few come here; tempfile brings random and three compressors.
+    import tempfile  # noqa: PLC0415 - see above
+
     file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - the caller closes it
     try:
         file.seek(offset)

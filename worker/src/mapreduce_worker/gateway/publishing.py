@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -72,6 +72,9 @@ class _Manifest(msgspec.Struct):
     left_out: tuple[str, ...] = ()
 
 
+_manifest_of: Final = msgspec.json.Decoder(_Manifest).decode
+
+
 def prepare(store: Store, formats: Formats, target: Target, content: Content, watch: Watch) -> OutputSummary:
     """Write output, history, manifest and marker into the staging directory, each one durable."""
     mark = str(content.attempt)
@@ -125,7 +128,7 @@ def summary(store: Store, directory: str, path: str) -> OutputSummary:
 def _read_manifest(store: Store, directory: str) -> _Manifest:
     name = posixpath.join(directory, paths.MANIFEST)
     try:
-        return msgspec.json.decode(sealed.check(store.read(name)), type=_Manifest)
+        return _manifest_of(sealed.check(store.read(name)))
     except (CorruptionError, msgspec.DecodeError) as error:
         raise CorruptionError(f"{name} is damaged: {error}") from error
 
