@@ -20,6 +20,7 @@ OutputFormat = Literal["tsv", "jsonl"]
 Merge = Literal["sorted", "none"]
 Overwrite = Literal["refuse", "replace"]
 Compression = Literal["none", "gzip", "zstd"]
+ShuffleCompression = Literal["none", "lz4", "zstd"]
 
 PARSED: Final[frozenset[InputFormat]] = frozenset({"jsonl", "csv", "parquet"})
 """Formats whose records are values and never bytes, whatever is asked for."""
@@ -94,6 +95,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     merge: Merge = "sorted"
     overwrite: Overwrite = "refuse"
     output_compression: Compression = "none"
+    shuffle_compression: ShuffleCompression = "lz4"
+    """Of what goes from maps to reduces; the output is the same in any case."""
     separate_input: bool = False
     """The input is on another store than the output: two gateways instead of one."""
     worker_image: str = ""

@@ -25,6 +25,7 @@ from mapreduce.spec import (
     InputFormat,
     Merge,
     OutputFormat,
+    ShuffleCompression,
 )
 from mapreduce_cli import sizes
 
@@ -60,6 +61,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     output_format: OutputFormat = "tsv"
     merge: Merge = "sorted"
     compress: Compression = "none"
+    shuffle_compression: ShuffleCompression = "lz4"
     overwrite: bool = False
     max_failed_tasks: int = 0
     skip_bad_records: int = 0
@@ -85,6 +87,7 @@ _CHOICES: Final = (
     ("--output-format", ("tsv", "jsonl"), "tsv", "How the output is written."),
     ("--merge", ("sorted", "none"), "sorted", "One file in the order of the keys, or a file a reducer."),
     ("--compress", ("none", "gzip", "zstd"), "none", "Compression of the output."),
+    ("--shuffle-compression", ("none", "lz4", "zstd"), "lz4", "Compression of what goes from maps to reducers."),
 )
 
 

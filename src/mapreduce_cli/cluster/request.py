@@ -33,6 +33,7 @@ _TABLES: Final = (
     fields.OUTPUT_FORMATS,
     fields.MERGES,
     fields.COMPRESSIONS,
+    fields.SHUFFLE_COMPRESSIONS,
 )
 _SPELLED: Final[dict[str, str]] = {word: spelled for table in _TABLES for spelled, word in table.items()}
 """Enumerations are lower case on the command line, PascalCase in the resource."""
@@ -87,6 +88,8 @@ def build(
     spec |= {"workers": workers} if workers else {}
     spec |= {"maxFailedTasks": options.max_failed_tasks} if options.max_failed_tasks else {}
     spec |= {"skipBadRecords": options.skip_bad_records} if options.skip_bad_records else {}
+    if options.shuffle_compression != JobOptions().shuffle_compression:
+        spec["shuffleCompression"] = _SPELLED[options.shuffle_compression]
     timeout = options.task_timeout
     spec |= {"taskTimeoutSeconds": timeout} if timeout != JobOptions().task_timeout else {}
     spec |= {} if options.speculation else {"speculation": {"enabled": False}}

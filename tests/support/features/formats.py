@@ -72,6 +72,7 @@ class Lengths(mr.Job):
 """
 
 SORTED = b"a\t2\nb\t1\n"
+MANY_LINES = b"".join(b"line %04d\n" % number for number in range(1000))
 THREE_LINES = {"a.txt": b"b\na\n", "b.txt": b"a\n"}
 
 CASES = [
@@ -212,6 +213,16 @@ CASES = [
         files=THREE_LINES,
         options={"compress": "zstd"},
         output={"output.tsv.zst": SORTED},
+    ),
+    *(
+        Case(
+            feature=f"shuffle compression: {codec}",
+            program=LINES,
+            files={"a.txt": MANY_LINES, "b.txt": MANY_LINES},
+            options={"shuffle-compression": codec},
+            output={"output.tsv": MANY_LINES.replace(b"\n", b"\t2\n")},
+        )
+        for codec in ("none", "zstd")
     ),
 ]
 

@@ -23,6 +23,7 @@ from mapreduce.spec import (
     Merge,
     OutputFormat,
     Overwrite,
+    ShuffleCompression,
 )
 from mapreduce_operator.kube.choices import Quantity, Workers
 from mapreduce_operator.kube.errors import InvalidSpec
@@ -39,6 +40,7 @@ OUTPUT_FORMATS: Final[dict[str, OutputFormat]] = {"Tsv": "tsv", "Jsonl": "jsonl"
 MERGES: Final[dict[str, Merge]] = {"Sorted": "sorted", "None": "none"}
 OVERWRITES: Final[dict[str, Overwrite]] = {"Refuse": "refuse", "Replace": "replace"}
 COMPRESSIONS: Final[dict[str, Compression]] = {"None": "none", "Gzip": "gzip", "Zstd": "zstd"}
+SHUFFLE_COMPRESSIONS: Final[dict[str, ShuffleCompression]] = {"None": "none", "Lz4": "lz4", "Zstd": "zstd"}
 
 
 # The schema's bounds hold here too: nothing else stands between a number and the operator's memory.
@@ -131,6 +133,7 @@ class Spec(Field, frozen=True):
     params: dict[str, str] = {}
     reducers: Annotated[int, msgspec.Meta(le=MAX_REDUCERS)] = DEFAULT_REDUCERS
     workers: Workers = Workers()
+    shuffle_compression: Literal["None", "Lz4", "Zstd"] = "Lz4"
     speculation: Speculation = Speculation()
     suspend: bool = False
     backoff_limit_per_task: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3

@@ -190,6 +190,7 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
             merge=fields.MERGES[spec.output.merge],
             overwrite=fields.OVERWRITES[spec.output.overwrite],
             output_compression=fields.COMPRESSIONS[spec.output.compression],
+            shuffle_compression=fields.SHUFFLE_COMPRESSIONS[spec.shuffle_compression],
             separate_input=bool(source_volume.claim) and source_volume.claim != target.claim,
             worker_image=image(body, defaults),
             speculation=spec.speculation.enabled,

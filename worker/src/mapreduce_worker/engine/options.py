@@ -52,4 +52,5 @@ def of_job(spec: JobSpec, flush_bytes: int, memory: int) -> TaskOptions:
         skip_bad_records=spec.skip_bad_records,
         flush_bytes=flush_bytes,
         memory=memory,
+        codec=spec.shuffle_compression,
     )

@@ -1,0 +1,18 @@
+"""What a job says of its tasks reaches them."""
+
+import pytest
+
+from mapreduce.spec import JobSpec
+from mapreduce_worker.engine import options
+from tests.support.simulated.toy import PROGRAM
+
+
+@pytest.mark.parametrize("codec", ["none", "lz4", "zstd"])
+def test_a_map_output_is_compressed_as_the_job_says(codec):
+    spec = JobSpec(uid="u", name="n", program=PROGRAM, inputs=("in",), output="out", shuffle_compression=codec)
+    assert options.of_job(spec, 1, 1).codec == codec
+
+
+def test_a_map_output_is_compressed_by_lz4_where_the_job_says_nothing():
+    spec = JobSpec(uid="u", name="n", program=PROGRAM, inputs=("in",), output="out")
+    assert options.of_job(spec, 1, 1).codec == "lz4"
