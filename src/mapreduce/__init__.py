@@ -7,11 +7,12 @@ from mapreduce import testing
 from mapreduce.api import Job
 from mapreduce.errors import MapReduceError
 from mapreduce.reducers import Count, Mean, Sum
-from mapreduce.selection import Collect, First, Max, Min, Top, Unique
+from mapreduce.selection import Collect, Each, First, Max, Min, Top, Unique
 
 __all__ = [
     "Collect",
     "Count",
+    "Each",
     "First",
     "Job",
     "MapReduceError",

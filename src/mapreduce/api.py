@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from mapreduce.counters import Counters
 from mapreduce.errors import UserError
@@ -86,7 +86,9 @@ class Job:
                  of each of its keys, in the order of the keys, as many keys as 16 MiB hold, at least one;
                  returns a frame with the same columns, or None. It must keep the keys, and each one's rows
                  may depend on that key's values alone. Values are numbers, str, bytes or bool.
-    sort_values: True lets the values of a key come in their order: by value, not as they were yielded.
+    sort_values: True lets the values of a key come in their order: by value, not as they were yielded;
+                 "descending" the largest first.
+    descending:  True lets the keys come in descending order: the largest is reduced, and written, first.
     Params:      optional; a class with the names, types and defaults of the parameters.
     """
 
@@ -96,7 +98,8 @@ class Job:
     partition: Callable[..., int] | None = None
     reduce: Any = None
     reduce_batch: Callable[..., Any] | None = None
-    sort_values: bool = False
+    sort_values: bool | Literal["descending"] = False
+    descending: bool = False
     Params: Any = None
 
     def setup(self) -> None:

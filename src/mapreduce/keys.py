@@ -12,6 +12,9 @@ string such as ``str`` or ``tuple[str,int]``.
     float  64 bits in total order; -0.0 is 0.0; every NaN is one key and sorts last
     tuple  its elements one after the other; str and bytes inside a tuple are escaped
            (00 becomes 00 FF) and closed by 00 00, so that a prefix sorts first
+
+Where keys are to stand in descending order their type is told as ``desc[str]``, and every bit of what they are as the
+only element of a tuple is flipped: larger keys come first, and a text after those that it is the beginning of.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from typing import Any
 from mapreduce.errors import UnsupportedKeyError
 
 KeyType = str
-"""A key type as text: `str`, `bytes`, `bool`, `int`, `float` or `tuple[…]` of these."""
+"""A key type as text: `str`, `bytes`, `bool`, `int`, `float` or `tuple[…]` of these; `desc[…]` around it."""
 
 INT_MIN = -(2**63)
 INT_MAX = 2**63 - 1
@@ -35,6 +38,8 @@ _ALL = (1 << 64) - 1
 _NAN = struct.unpack(">Q", struct.pack(">d", math.nan))[0] & (_ALL >> 1)
 _SCALARS = {str: "str", bytes: "bytes", bool: "bool", int: "int", float: "float"}
 _FIXED = {"bool": 1, "int": 8, "float": 8}
+_DESC = "desc["
+_FLIPPED = bytes(255 - byte for byte in range(256))
 
 
 def type_of(key: object) -> KeyType:
@@ -54,12 +59,22 @@ def type_of(key: object) -> KeyType:
     )
 
 
+def descending(key_type: KeyType) -> KeyType:
+    """Return the type of the same keys where the largest comes first."""
+    return f"{_DESC}{key_type}]"
+
+
+def plain(key_type: KeyType) -> KeyType:
+    """Return the type of the keys themselves, whatever their order is."""
+    return key_type[len(_DESC) : -1] if key_type.startswith(_DESC) else key_type
+
+
 def encode(key: object, key_type: KeyType | None = None) -> bytes:
     """Encode one key; with `key_type` given, a key of another type is refused."""
     actual = type_of(key)
-    if key_type is not None and actual != key_type:
-        raise UnsupportedKeyError(f"key {_short(key)} is {actual}, not {key_type}")
-    return encoder(actual)(key)
+    if key_type is not None and actual != plain(key_type):
+        raise UnsupportedKeyError(f"key {_short(key)} is {actual}, not {plain(key_type)}")
+    return encoder(key_type or actual)(key)
 
 
 def decode(data: bytes, key_type: KeyType) -> Any:
@@ -72,6 +87,9 @@ def encoder(key_type: KeyType) -> Callable[[Any], bytes]:
     """Return the function that encodes keys of exactly this type (the caller has checked it)."""
     if key_type in _ENCODERS:
         return _ENCODERS[key_type]
+    if key_type.startswith(_DESC):
+        encode_alone = encoder(f"tuple[{plain(key_type)}]")
+        return lambda key: encode_alone((key,)).translate(_FLIPPED)
     elements = [(name, encoder(name)) for name in _elements(key_type)]
 
     def encode_tuple(key: tuple[Any, ...]) -> bytes:
@@ -89,6 +107,9 @@ def decoder(key_type: KeyType) -> Callable[[bytes], Any]:
     """Return the function that decodes keys of this type."""
     if key_type in _DECODERS:
         return _DECODERS[key_type]
+    if key_type.startswith(_DESC):
+        decode_alone = decoder(f"tuple[{plain(key_type)}]")
+        return lambda data: decode_alone(data.translate(_FLIPPED))[0]
 
     def decode_tuple(data: bytes) -> tuple[Any, ...]:
         key, end = _decode_tuple(data, 0, key_type)
@@ -102,11 +123,22 @@ def decoder(key_type: KeyType) -> Callable[[bytes], Any]:
 def first_of(data: bytes, key_type: KeyType) -> bytes:
     """Return the encoding of a tuple's first element as it is on its own; `data` encodes the tuple."""
     name = _elements(key_type)[0]
+    return _unescape(data, 0)[0] if name in ("str", "bytes") else first_in(data, key_type)
+
+
+def first_in(data: bytes, key_type: KeyType) -> bytes:
+    """Return the encoding of a tuple's first element as it stands in the tuple that `data` encodes, with its end mark.
+
+    What encodes another element there does not begin with it, so that it divides tuples by their first element.
+    """
+    name = _elements(key_type)[0]
     if name in _FIXED:
         return data[: _FIXED[name]]
+    if name.startswith(_DESC):
+        return first_in(data.translate(_FLIPPED), f"tuple[{plain(name)}]").translate(_FLIPPED)
     if name.startswith("tuple"):
         return data[: _decode_tuple(data, 0, name)[1]]
-    return _unescape(data, 0)[0]
+    return data[: _unescape(data, 0)[1]]
 
 
 def _decode_tuple(data: bytes, at: int, key_type: KeyType) -> tuple[tuple[Any, ...], int]:
@@ -114,6 +146,9 @@ def _decode_tuple(data: bytes, at: int, key_type: KeyType) -> tuple[tuple[Any, .
     for name in _elements(key_type):
         if name.startswith("tuple"):
             element, at = _decode_tuple(data, at, name)
+        elif name.startswith(_DESC):
+            (element,), used = _decode_tuple(data[at:].translate(_FLIPPED), 0, f"tuple[{plain(name)}]")
+            at += used
         elif name in _FIXED:
             element, at = _DECODERS[name](data[at : at + _FIXED[name]]), at + _FIXED[name]
         else:

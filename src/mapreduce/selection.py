@@ -1,4 +1,4 @@
-"""The built-in reducers that choose among values: Min, Max, Top, First; or keep them: Unique, Collect.
+"""The built-in reducers that choose among values: Min, Max, Top, First; or keep them: Unique, Collect, Each.
 
 Where two values are equal, the one that comes first in the order of the input wins, so that the result
 does not depend on how values are divided. Neighbours: `reducers` (the base), `ordering`.
@@ -150,6 +150,17 @@ class Collect(Reducer):
     def __call__(self, key: Any, group: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Yield the key with all its values."""
         yield key, list(group)
+
+
+class Each(Reducer):
+    """Every value with its key, unchanged, in the order of the input: what map yields, sorted by key."""
+
+    folds = False
+
+    def __call__(self, key: Any, group: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """Yield the key with each of its values."""
+        for value in group:
+            yield key, value
 
 
 class Unique(Reducer):

@@ -128,15 +128,16 @@ def _group(mapping: _Attempt, records: Iterable[Any]) -> tuple[dict[bytes, list[
             value_types.add(keys.type_of(value))
     if len(value_types) > 1:
         raise MixedKeyError(f"with sort_values all values must be of one type, not {' and '.join(sorted(value_types))}")
+    largest_first = mapping.job.sort_values == "descending"
     for encoded, order in orders.items():
-        ranks = sorted(range(len(order)), key=order.__getitem__)
+        ranks = sorted(range(len(order)), key=order.__getitem__, reverse=largest_first)
         groups[encoded] = [groups[encoded][at] for at in ranks]
     return groups, key_type
 
 
 def _reduce(job: Job, groups: dict[bytes, list[bytes]], key_type: str) -> list[Pair]:
     output: list[Pair] = []
-    for encoded in sorted(groups):
+    for encoded in sorted(groups, reverse=job.descending):
         key = keys.decode(encoded, key_type)
         output += _checked(job.reduce(key, (values.decode(value) for value in groups[encoded])) or ())
     return output
@@ -146,14 +147,14 @@ def _reduce_batch(job: Job, groups: dict[bytes, list[bytes]], key_type: str) -> 
     """Reduce all keys as one frame; what comes out is in the order of its keys, else as it stands."""
     assert job.reduce_batch is not None  # noqa: S101 - its only caller has looked
     given: list[Pair] = []
-    for encoded in sorted(groups):
+    for encoded in sorted(groups, reverse=job.descending):
         key = keys.decode(encoded, key_type)
         given += [(key, values.decode(value)) for value in groups[encoded]]
     if not given:
         return []
     frame = frames.make({"key": [key for key, _ in given], "value": [value for _, value in given]})
     found = frames.rows(job.reduce_batch(frame), "reduce_batch", keys_only=False)
-    return sorted(found, key=lambda pair: keys.encode(pair[0], key_type))
+    return sorted(found, key=lambda pair: keys.encode(pair[0], key_type), reverse=job.descending)
 
 
 def _checked(found: Iterable[Any]) -> list[Pair]:

@@ -131,6 +131,21 @@ class Sorted(mr.Job):
         yield key, list(values)
 """
 
+DESCENDING = """
+import mapreduce as mr
+
+class Descending(mr.Job):
+    descending = True
+    sort_values = "descending"
+
+    def map(self, line):
+        key, value = line.split()
+        yield key, int(value)
+
+    def reduce(self, key, values):
+        yield key, list(values)
+"""
+
 FUNCTIONS = """
 def map(line):
     for word in line.split():
@@ -211,6 +226,7 @@ CASES = [
     _reduced("Top", "mr.Top(2)", b"x\t[3,2]\ny\t[10,10]\nz\t[7]\n"),
     _reduced("Unique", "mr.Unique()", b"x\t[3,1,2]\ny\t[10]\nz\t[7]\n"),
     _reduced("Collect", "mr.Collect()", b"x\t[3,1,2]\ny\t[10,10]\nz\t[7]\n"),
+    _reduced("Each", "mr.Each()", b"x\t3\nx\t1\nx\t2\ny\t10\ny\t10\nz\t7\n"),
     _reduced("First", "mr.First()", b"x\t3\ny\t10\nz\t7\n"),
     Case(
         feature="reducer Count",
@@ -262,6 +278,13 @@ CASES = [
         files=NUMBERS,
         options=ONE_A_SPLIT,
         output={"output.tsv": b"x\t[1,2,3]\ny\t[10,10]\nz\t[7]\n"},
+    ),
+    Case(
+        feature="descending",
+        program=DESCENDING,
+        files=NUMBERS,
+        options=ONE_A_SPLIT,
+        output={"output.tsv": b"z\t[7]\ny\t[10,10]\nx\t[3,2,1]\n"},
     ),
     Case(
         feature="plain functions",

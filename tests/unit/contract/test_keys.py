@@ -109,3 +109,47 @@ def test_the_first_element_of_a_tuple_is_found_in_its_encoding(pair):
     for key in ((first, second), (first,), (first, ("x", 1)), ((first, 2), b"\0")):
         encoded = keys.encode(key)
         assert keys.first_of(encoded, keys.type_of(key)) == keys.encode(key[0])
+
+
+def descending(key):
+    return keys.encode(key, keys.descending(keys.type_of(key)))
+
+
+@given(SAME_TYPE_PAIRS)
+def test_descending_keys_compare_the_other_way_round_and_come_back(pair):
+    left, right = pair
+    assert (descending(left) > descending(right)) == (left < right)
+    assert (descending(left) == descending(right)) == (left == right)
+    key_type = keys.descending(keys.type_of(left))
+    assert keys.decode(descending(left), key_type) == left
+    assert keys.plain(key_type) == keys.type_of(left)
+
+
+@given(SAME_TYPE_PAIRS, SAME_TYPE_PAIRS, st.booleans(), st.booleans())
+def test_elements_of_a_tuple_may_stand_in_different_orders(keys_, values_, keys_descend, values_descend):
+    def type_of(key, descend):
+        return keys.descending(keys.type_of(key)) if descend else keys.type_of(key)
+
+    whole = f"tuple[{type_of(keys_[0], keys_descend)},{type_of(values_[0], values_descend)}]"
+    encode = keys.encoder(whole)
+    for key in keys_:
+        for value in values_:
+            encoded = encode((key, value))
+            assert keys.decode(encoded, whole) == (key, value)
+            assert keys.first_of(encoded, whole) == keys.encode(key, type_of(key, keys_descend))
+            first = keys.first_in(encoded, whole)
+            assert encoded.startswith(first)
+            for other in keys_:
+                assert encode((other, value)).startswith(first) == (other == key)
+    if keys_[0] < keys_[1]:
+        assert (encode((keys_[0], values_[0])) > encode((keys_[1], values_[0]))) == keys_descend
+
+
+def test_the_descending_encoding_is_fixed():
+    assert [descending(key).hex() for key in ("a", b"", 0, True, ("a", 1))] == [
+        "9effff",
+        "ffff",
+        "7fffffffffffffff",
+        "fe",
+        "9effff7ffffffffffffffe",
+    ]

@@ -27,6 +27,7 @@ REDUCERS = {
     "Unique": mr.Unique(),
     "Collect": mr.Collect(),
     "First": mr.First(),
+    "Each": mr.Each(),
 }
 numbers = st.integers(-5, 5) | st.sampled_from([0.5, -0.0, float("inf"), float("nan"), 2**70, True])
 key_kinds = {

@@ -74,9 +74,11 @@ class BatchRun(MapRun):
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
         self._caller = _Caller(progress)
         super().__init__(job_class, options, out, self._caller.progress)
-        self._adds = self._folds and type(self._job.reduce) in (Count, Sum)
+        # No column is encoded in descending order.
+        native = not self._job.descending
+        self._adds = native and self._folds and type(self._job.reduce) in (Count, Sum)
         # Rows as they are, where nobody looks at them on this side.
-        self._passes = not (self._folds or self._job.sort_values or self._job.combine)
+        self._passes = native and not (self._folds or self._job.sort_values or self._job.combine)
         # As much as a table of Python objects holds.
         self._sums = Sums(min(options.flush_bytes, options.memory // 6))
 

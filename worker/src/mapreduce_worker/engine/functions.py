@@ -6,9 +6,9 @@
     def reduce(word, counts):
         yield word, sum(counts)
 
-`map_batch`, `reduce_batch`, `combine`, `partition`, `setup`, `teardown`, `sort_values`, `Params` and built-in
-reducers have the same names and meanings as in a class. A function whose first parameter is called `job` gets
-the job there, as a method gets `self`: for parameters, counters and the rest. Functions and a `Params` that the
+`map_batch`, `reduce_batch`, `combine`, `partition`, `setup`, `teardown`, `sort_values`, `descending`, `Params` and
+built-in reducers have the same names and meanings as in a class. A function whose first parameter is called `job`
+gets the job there, as a method gets `self`: for parameters, counters and the rest. Functions and a `Params` that the
 module imports from elsewhere are no part of the job, whatever they are called: a list helper `partition` is no
 partitioner.
 
@@ -28,7 +28,7 @@ from mapreduce.reducers import Reducer
 
 _MAPS: Final = ("map", "map_batch")
 _CALLED: Final = (*_MAPS, "combine", "partition", "reduce", "reduce_batch", "setup", "teardown")
-_VALUES: Final = ("sort_values", "Params")
+_VALUES: Final = ("sort_values", "descending", "Params")
 
 
 def job_of(module: ModuleType) -> type[Job] | None:

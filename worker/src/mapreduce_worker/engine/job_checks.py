@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 from mapreduce.api import Job
 from mapreduce.errors import ProgramError
 from mapreduce.params import bind
 from mapreduce.reducers import Reducer
 from mapreduce.spec import InputFormat
+
+_OF_KEYS: Final = frozenset({"partition", "descending"})
+"""What says something of keys, and nothing of values."""
 
 
 def check(job_class: type[Job]) -> None:
@@ -29,8 +33,12 @@ def check(job_class: type[Job]) -> None:
             raise ProgramError(f"{name}.{method} must be a method or a built-in reducer, not {type(value).__name__}")
         if isinstance(value, Reducer) and method != "reduce":
             raise ProgramError(f"{name}.{method} cannot be mr.{type(value).__name__}(), which is a reducer")
-    if type(job_class.sort_values) is not bool:
-        raise ProgramError(f"{name}.sort_values must be True or False, not {job_class.sort_values!r:.80}")
+    if type(job_class.sort_values) is not bool and job_class.sort_values != "descending":
+        given = f"{job_class.sort_values!r:.80}"
+        raise ProgramError(f'{name}.sort_values must be True, False or "descending", not {given}')
+    descending: Any = job_class.descending
+    if type(descending) is not bool:
+        raise ProgramError(f"{name}.descending must be True or False, not {descending!r:.80}")
     if job_class.Params is not None and not isinstance(job_class.Params, type):
         raise ProgramError(f"{name}.Params must be a class, not {type(job_class.Params).__name__}")
     _check_batches(job_class)
@@ -67,15 +75,16 @@ def _check_together(job_class: type[Job]) -> None:
     """Refuse what has no meaning beside the rest of the job."""
     name, reduce = job_class.__name__, job_class.reduce
     reduces = reduce is not None or job_class.reduce_batch is not None
-    combines, sorts = job_class.combine is not None, job_class.sort_values
+    combines, sorts = job_class.combine is not None, bool(job_class.sort_values)
     extras = {"combine": combines, "partition": job_class.partition is not None, "sort_values": sorts}
+    extras["descending"] = job_class.descending
     for what, given in extras.items():
         if given and not reduces:
             raise ProgramError(
                 f"{name} has {what} but no reduce: define def reduce(self, key, values), or reduce = mr.Sum(); or "
                 f"leave {what} out, and what map yields is the output"
             )
-        if given and isinstance(reduce, Reducer) and reduce.keys_only and what != "partition":
+        if given and isinstance(reduce, Reducer) and reduce.keys_only and what not in _OF_KEYS:
             raise ProgramError(f"{name} has {what}, but mr.{type(reduce).__name__}() counts keys alone: leave it out")
     if sorts and combines:
         raise ProgramError(f"{name} has sort_values and combine: values that come in their order are not combined")

@@ -58,8 +58,7 @@ class MapRun:
         # Quarantine looks at every pair; where there are keys only, text is what is wanted.
         looks = not (options.skip_bad_records or self._keys_only())
         self._mapper = paired(self._first_pairs) if looks else self._plain
-        guard = sorted_values.PairGuard if self._job.sort_values else tables.KeyGuard
-        self._guard = guard(self._records.where)
+        self._guard = self._make_guard()
         self._divider = partitions.Divider(self._user, options.partitions)
         plain = self._job.combine is None and not self._job.sort_values
         self._folds = isinstance(self._job.reduce, Reducer) and self._job.reduce.folds and plain
@@ -77,6 +76,13 @@ class MapRun:
         assert self._job.map is not None  # noqa: S101 - `program.load` refuses a job without one
         return self._job.map
 
+    def _make_guard(self) -> tables.KeyGuard:
+        where, job = self._records.where, self._job
+        if not job.sort_values:
+            return tables.KeyGuard(where, descending=job.descending)
+        values_descend = job.sort_values == "descending"
+        return sorted_values.PairGuard(where, descending=job.descending, values_descend=values_descend)
+
     def _keys_only(self) -> bool:
         return isinstance(self._job.reduce, Reducer) and self._job.reduce.keys_only
 
@@ -84,7 +90,7 @@ class MapRun:
         job = self._job
         if self._keys_only():
             return quarantine.key
-        return quarantine.pairs(job.reduce, sort_values=job.sort_values)
+        return quarantine.pairs(job.reduce, sort_values=bool(job.sort_values))
 
     def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | DistinctTable | tables.GroupTable:
         job = self._job

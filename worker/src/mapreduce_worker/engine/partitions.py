@@ -26,7 +26,7 @@ class Divider:
         self._user = user
         self._count = count
         self._partition: Callable[[Any, int], Any] | None = user.job.partition
-        self._sorts = user.job.sort_values
+        self._sorts = bool(user.job.sort_values)
 
     def numbers(self, encoded: list[bytes], key_type: KeyType) -> list[int]:
         """Return the partition of each encoded key; with `sort_values` they are pairs."""

@@ -117,7 +117,7 @@ class ReduceRun:
         self._job = self._user.job
         reducer = self._job.reduce
         self._built_in = isinstance(reducer, Reducer)
-        self._sorted = self._job.sort_values
+        self._sorted = bool(self._job.sort_values)
         plain = self._job.combine is None and not self._sorted
         self._folds = isinstance(reducer, Reducer) and reducer.folds and plain
 

@@ -1,4 +1,4 @@
-"""`sort_values`: the values of a key reach its reduce in their order.
+"""`sort_values`: the values of a key reach its reduce in their order, or in the opposite one.
 
 What is shuffled then is no key but a pair (key, value), in the encoding of a tuple: sorting the pairs
 sorts the values of each key. A pair goes where its key alone would go, and pairs with one key are one
@@ -53,16 +53,22 @@ def paired(mapper: Mapper) -> Mapper:
 class PairGuard(KeyGuard):
     """Checks that all keys have one type, and all values one."""
 
+    def __init__(self, where: Callable[[], str], *, descending: bool = False, values_descend: bool = False) -> None:
+        """Take what `KeyGuard` takes; `values_descend`: the largest value of a key comes first."""
+        super().__init__(where, descending=descending)
+        self._values_descend = values_descend
+
     def _type_of(self, key: Any) -> KeyType:
         user_key, value = key
-        key_type = keys.type_of(user_key)
+        key_type = super()._type_of(user_key)
         try:
-            return f"{key_type}{_BY}{keys.type_of(value)}"
+            value_type = keys.type_of(value)
         except UnsupportedKeyError:
             raise UnsupportedKeyError(
                 "with sort_values a value must be what a key may be (str, bytes, bool, int, float or a tuple of "
                 f"these), not {type(value).__name__}: {short(value)}"
             ) from None
+        return f"{key_type}{_BY}{keys.descending(value_type) if self._values_descend else value_type}"
 
     def _encoder(self, key_type: KeyType) -> Callable[[Any], bytes]:
         encode = keys.encoder(_as_tuple(key_type))
@@ -77,7 +83,8 @@ class PairGuard(KeyGuard):
         return encode_pair
 
     def _mixed(self, key: Any, actual: KeyType) -> MixedKeyError:
-        (key_type, value_type), (first_key, first_value) = split(actual), split(self.key_type)
+        key_type, value_type = map(keys.plain, split(actual))
+        first_key, first_value = map(keys.plain, split(self.key_type))
         if key_type != first_key:
             return MixedKeyError(
                 f"key {short(key[0])} is {key_type}, but the first key, at {self.key_at}, is {first_key}"

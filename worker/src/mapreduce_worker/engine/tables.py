@@ -42,9 +42,10 @@ class _NoType:
 class KeyGuard:
     """Checks that all keys of an attempt have one exact type, and makes dictionary keys of them."""
 
-    def __init__(self, where: Callable[[], str]) -> None:
-        """Take the function that tells the current record's place."""
+    def __init__(self, where: Callable[[], str], *, descending: bool = False) -> None:
+        """Take the function that tells the current record's place; `descending`: the largest key comes first."""
         self._where = where
+        self._descending = descending
         self.key_type: KeyType = ""
         self.key_at = ""
         self.fast: type = _NoType
@@ -65,13 +66,17 @@ class KeyGuard:
         return self.encode(key) if self._encoded else key
 
     def _type_of(self, key: Any) -> KeyType:
-        return keys.type_of(key)
+        actual = keys.type_of(key)
+        return keys.descending(actual) if self._descending else actual
 
     def _encoder(self, key_type: KeyType) -> Callable[[Any], bytes]:
         return keys.encoder(key_type)
 
     def _mixed(self, key: Any, actual: KeyType) -> MixedKeyError:
-        return MixedKeyError(f"key {short(key)} is {actual}, but the first key, at {self.key_at}, is {self.key_type}")
+        return MixedKeyError(
+            f"key {short(key)} is {keys.plain(actual)}, but the first key, at {self.key_at}, is "
+            f"{keys.plain(self.key_type)}"
+        )
 
     def _adopt(self, key: Any, actual: KeyType) -> None:
         self.encode = self._encoder(actual)
@@ -102,7 +107,7 @@ class KeyGuard:
         """Encode dictionary keys."""
         if self._encoded:
             return list(held)
-        return list(map(str.encode if self.fast is str else self.encode, held))
+        return list(map(str.encode if self.key_type == "str" else self.encode, held))
 
 
 class GroupTable:
@@ -193,7 +198,7 @@ def flat(rows: Rows, numbers: list[int]) -> tuple[list[bytes], list[bytes], list
 def check_key(key: Any, key_type: KeyType, expected: bytes) -> bool:
     """Tell whether a key that a combiner yielded is the one that it was given."""
     try:
-        return keys.type_of(key) == key_type and keys.encode(key) == expected
+        return keys.encode(key, key_type) == expected
     except UnsupportedKeyError:
         return False
 
