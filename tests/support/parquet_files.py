@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
+
+OF_ARROW_EMPTY = base64.b64decode(
+    "UEFSMRUEGSw1ABgGc2NoZW1hFQIAFQAlAhgBYgAWABkcGRwmABwVABkVBhkYAWIVABYAFgAWACYASQwAABYAFgAmABYAACggcGFycXVldC1jcHAtYX"
+    "Jyb3cgdmVyc2lvbiAyNi4wLjEZHBwAAABqAAAAUEFSMQ=="
+)
+"""What pyarrow 26.0.1 writes for a table of a column `b` without rows: one group, which has none, and no page."""
+OF_ARROW = base64.b64decode(
+    "UEFSMRUAFQ4VDiwVBBUAFQYVBhwAAAACAAAABAEBFQAVDhUOLBUCFQAVBhUGHAAAAAIAAAACAQEVBBksNQAYBnNjaGVtYRUCABUAJQIYAWIAFgYZPB"
+    "kcJgAcFQAZJQYAGRgBYhUAFgQWNBY0JghJHBUAFQAVAgA8KQYZJgAEAAAAFjQWBCYIFjQAGRwmABwVABkVBhkYAWIVABYAFgAWACYASQwAABYAFgAm"
+    "ABYAABkcJgAcFQAZJQYAGRgBYhUAFgIWNBY0JjxJHBUAFQAVAgA8KQYZJgACAAAAFjQWAiY8FjQAKCBwYXJxdWV0LWNwcC1hcnJvdyB2ZXJzaW9uID"
+    "I2LjAuMRkcHAAAANQAAABQQVIx"
+)
+"""The same of the rows True, False in a group, none in a second one, and True in a third."""
 
 
 def parquet(table: Sequence[tuple[str | None, Any]], **options: Any) -> bytes:

@@ -128,7 +128,9 @@ def test_a_large_file_is_divided_between_rows_and_every_range_knows_the_columns(
     ]
 
 
-@pytest.mark.parametrize("content", [b"\xff,b\n1,2\n3,4\n", b"a,b", b"\na,b\n1,2\n", b'"a,b\n1,2\n', b"", b"a" * 99])
+@pytest.mark.parametrize(
+    "content", [b"\xff,b\n1,2\n3,4\n", b"a,b", b"\na,b\n1,2\n", b'"a,b\n1,2\n', b"a\r\r\n1\n", b"", b"a" * 99]
+)
 def test_a_file_whose_columns_cannot_be_told_is_not_divided(tmp_path, content, monkeypatch):
     monkeypatch.setattr(cuts, "MAX_HEADER", 50)
     file = write_input(tmp_path, content)
@@ -163,6 +165,7 @@ def test_a_record_that_would_end_the_job_is_refused_before_it_is_sent_anywhere(t
         (b'a,b\n1,2" 3\n', {}, "in the field that begins in character 3, a quote stands neither at the beginning nor"),
         (b'a,b\n1,"2"3\n', {}, "in the field that begins in character 3, a quote stands neither at the beginning nor"),
         (b"a,b\n1,2\r3\n", {}, "a carriage return stands outside of quotes, and not at the end of the line"),
+        (b"a,b\n1,2\r\r\n", {}, "in the field that begins in character 3, a carriage return stands outside of quotes"),
         (b"a,b\n1,\xff\n", {}, "byte 0xff at offset 6 of f is not valid UTF-8"),
         (b"a,b\n1," + b"x" * 40, {"max_record_bytes": 20}, "the record at byte 4 of f is longer than 20 bytes"),
         (b'a,b\n1,"' + b"x" * 40, {"max_record_bytes": 20}, "(maxRecordBytes); a quote in it may not be closed"),
@@ -184,6 +187,7 @@ def test_a_row_that_is_not_right_is_told_with_file_and_offset(content, options, 
         (b"a,b,a\n1,2,3\n", "the first line of f, which names the columns, is not valid: two columns are called 'a'"),
         (b"a,,b\n1,2,3\n", "column 2 has no name"),
         (b"\n1\n", "column 1 has no name"),
+        (b"a,b\r\r\n1,2\n", "in the field that begins in character 3, a carriage return stands outside of quotes"),
         (b'a,b"c\n1,2\n', "a quote stands neither at the beginning nor at the end"),
         (b'a,"b\n1,2\n', "the quote is not closed"),
         (b"a,\xff\n1,2\n", "byte 0xff at offset 2 of f is not valid UTF-8"),

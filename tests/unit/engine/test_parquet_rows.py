@@ -26,7 +26,7 @@ from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.slots.process import fetched_range
 from tests.support import budget
 from tests.support.engine_runs import write_input
-from tests.support.parquet_files import parquet, written
+from tests.support.parquet_files import OF_ARROW, OF_ARROW_EMPTY, parquet, written
 
 OPTIONS = TaskOptions(format="parquet")
 ROWS = [(f"name {number}", number) for number in range(120)]
@@ -80,6 +80,7 @@ def test_values_are_what_any_job_can_carry():
             "f32": pl.Series([1.5, None], dtype=pl.Float32),
             "bool": [True, None],
             "null": pl.Series([None, None]),
+            "map": pl.Series([{day: [time]}, None], dtype=pl.Map(pl.Date, pl.List(pl.Datetime("us")))),
         }
     )
     (_, first), (_, second) = read(written(frame))
@@ -100,6 +101,7 @@ def test_values_are_what_any_job_can_carry():
         "f32": 1.5,
         "bool": True,
         "null": None,
+        "map": {"2024-01-31": ["2024-01-31T12:00:00.000000"]},
     }
     assert second == dict.fromkeys(first)
 
@@ -192,6 +194,17 @@ def test_a_range_that_is_none_is_refused(tmp_path, start, end, tail):
 
 def test_a_file_without_rows_has_no_records():
     assert read(parquet([])) == []
+
+
+@pytest.mark.parametrize(("content", "count"), [(OF_ARROW_EMPTY, 0), (OF_ARROW, 3)])
+def test_a_group_without_rows_needs_no_page(tmp_path, monkeypatch, content, count):
+    monkeypatch.setattr(cuts, "TAIL_SHARE", 0)
+    file = write_input(tmp_path, content)
+    wanted = list(enumerate([{"b": True}, {"b": False}, {"b": True}][:count]))
+    assert read(content) == wanted
+    parts = divided(tmp_path, file, 1)
+    assert [row for part in parts for row in read_part(tmp_path, part, ranges.read_range(tmp_path, part))] == wanted
+    assert len(parts) == max(1, count - 1)
 
 
 def test_a_file_that_is_cut_short_is_told_with_its_name_and_place(tmp_path):

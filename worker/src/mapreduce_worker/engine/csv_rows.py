@@ -211,6 +211,9 @@ def _fault(name: str, offset: int, record: bytes, columns: list[str], errors: En
 
 def _misplaced(decoded: str) -> str:
     """Say where in a record a quote or a carriage return is where none must be; nothing if it is right."""
+    if decoded.endswith("\r"):
+        # Behind it stood another, at which the line ends.
+        decoded += " "
     if _ROWS.fullmatch(decoded) is not None:
         return ""
     fits = _ROWS.match(decoded)

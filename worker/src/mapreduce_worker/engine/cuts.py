@@ -68,7 +68,7 @@ def _of_csv(file: BinaryIO, listed: ListedFile, split_size: int, reach: int) -> 
         header = records.without_mark(0, csv_bounds.bare(head[:end])).decode()
     except UnicodeDecodeError:
         return Cuts()
-    if not header:
+    if not header or header.endswith("\r"):
         return Cuts()
     step = max(split_size, HEADER_SHARE * end)
     file.seek(0)

@@ -1,8 +1,8 @@
 """Parquet to records: a row as a dictionary of its columns' names and values, in values that any job can carry.
 
 The bytes of a range, its groups of rows and the footer, are laid into a scratch file with holes, which Polars reads as
-if it were the whole. Numbers, str, bytes, bool and None are what they are in Python, lists and structs are lists and
-dictionaries; times are ISO text, those with a zone in UTC, as they are when a value is carried. Neighbours:
+if it were the whole. Numbers, str, bytes, bool and None are what they are in Python, lists are lists, structs and
+maps are dictionaries; times are ISO text, those with a zone in UTC, as they are when a value is carried. Neighbours:
 `parquet_footer` (where the groups are), `sparse` (the scratch file), `formats` (chooses a reader).
 """
 
@@ -131,6 +131,10 @@ def _plain(column: pl.Expr, dtype: pl.DataType, name: str) -> pl.Expr:
         return _plain(column.arr.to_list(), pl.List(dtype.inner), name)
     if isinstance(dtype, pl.List):
         return column.list.eval(_plain(pl.element(), _instance(dtype.inner), name))
+    if isinstance(dtype, pl.Map):
+        entry = pl.Struct({"key": dtype.key, "value": dtype.value})
+        entries = _plain(column.cast(pl.List(entry)), pl.List(entry), name)
+        return entries.cast(pl.Map(_plain_type(dtype.key, name), _plain_type(dtype.value, name)))
     if isinstance(dtype, pl.Struct):
         fields = [
             _plain(column.struct.field(field.name), _instance(field.dtype), name).alias(field.name)
@@ -140,6 +144,12 @@ def _plain(column: pl.Expr, dtype: pl.DataType, name: str) -> pl.Expr:
     if isinstance(dtype, (pl.Object, pl.Unknown)):
         raise _damaged(name, 0, f"there is no value of Python for the type {dtype}")
     return column
+
+
+def _plain_type(dtype: object, name: str) -> pl.DataType:
+    """Return the type that a column of this type gets."""
+    given = _instance(dtype)
+    return pl.LazyFrame(schema={"x": given}).select(_plain(pl.col("x"), given, name)).collect_schema()["x"]
 
 
 def _instance(dtype: object) -> pl.DataType:
