@@ -33,9 +33,9 @@ def check(job_class: type[Job]) -> None:
             raise ProgramError(f"{name}.{method} must be a method or a built-in reducer, not {type(value).__name__}")
         if isinstance(value, Reducer) and method != "reduce":
             raise ProgramError(f"{name}.{method} cannot be mr.{type(value).__name__}(), which is a reducer")
-    if type(job_class.sort_values) is not bool and job_class.sort_values != "descending":
-        given = f"{job_class.sort_values!r:.80}"
-        raise ProgramError(f'{name}.sort_values must be True, False or "descending", not {given}')
+    sort_values: Any = job_class.sort_values
+    if type(sort_values) is not bool and sort_values != "descending":
+        raise ProgramError(f'{name}.sort_values must be True, False or "descending", not {sort_values!r:.80}')
     descending: Any = job_class.descending
     if type(descending) is not bool:
         raise ProgramError(f"{name}.descending must be True or False, not {descending!r:.80}")
