@@ -106,6 +106,12 @@ def test_values_are_what_any_job_can_carry():
     assert second == dict.fromkeys(first)
 
 
+def test_a_column_may_have_any_name_also_one_that_polars_would_take_for_a_pattern():
+    row = {"^a.*$": 0, "*": 1, "ab": 2, "": 3, "a\n": 4, "s": {"^.*$": "2024-01-31", "*": 1}}
+    frame = pl.DataFrame({**row, "s": [{"^.*$": datetime.date(2024, 1, 31), "*": 1}]})
+    assert read(written(frame)) == [(0, row)]
+
+
 @pytest.mark.parametrize("compression", ["zstd", "snappy", "gzip", "lz4", "uncompressed"])
 @pytest.mark.parametrize("size", [1000, 1 << 20])
 def test_rows_come_in_their_order_with_their_numbers_however_the_bytes_come(compression, size):

@@ -96,7 +96,10 @@ def _scan(path: str, name: str) -> pl.LazyFrame:
         schema = scan.collect_schema()
     except _FAULTS as error:
         raise _damaged(name, 0, _said(error)) from error
-    return scan.select(_plain(pl.col(column), dtype, name).alias(column) for column, dtype in schema.items())
+    # By number: as a name of Polars' own language, `*` and `^…$` would stand for many columns.
+    return scan.select(
+        _plain(pl.nth(at), dtype, name).alias(column) for at, (column, dtype) in enumerate(schema.items())
+    )
 
 
 def _collected(scan: pl.LazyFrame, name: str, offset: int) -> pl.DataFrame:
@@ -136,9 +139,11 @@ def _plain(column: pl.Expr, dtype: pl.DataType, name: str) -> pl.Expr:
         entries = _plain(column.cast(pl.List(entry)), pl.List(entry), name)
         return entries.cast(pl.Map(_plain_type(dtype.key, name), _plain_type(dtype.value, name)))
     if isinstance(dtype, pl.Struct):
+        # By other names, as in `_scan`.
+        numbered = column.struct.rename_fields([str(at) for at in range(len(dtype.fields))])
         fields = [
-            _plain(column.struct.field(field.name), _instance(field.dtype), name).alias(field.name)
-            for field in dtype.fields
+            _plain(numbered.struct.field(str(at)), _instance(field.dtype), name).alias(field.name)
+            for at, field in enumerate(dtype.fields)
         ]
         return pl.when(column.is_not_null()).then(pl.struct(fields))
     if isinstance(dtype, (pl.Object, pl.Unknown)):
