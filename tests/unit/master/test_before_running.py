@@ -37,6 +37,16 @@ def test_a_missing_claim_is_told_once_and_waited_for():
     assert job.run_to_the_end() == "Succeeded"
 
 
+def test_a_job_whose_input_takes_too_long_to_plan_fails_and_says_so():
+    job = JobUnderTest(limits=Limits(pre_running_deadline=60))
+    job.held.add("plan")
+    job.settle()
+    job.pass_time(61)
+    failed = job.status.conditions[-1]
+    assert (job.phase, failed.reason) == ("Failed", "DeadlineExceeded")
+    assert failed.message == "the job did not begin to run within 60 s: its input is still being planned"
+
+
 def test_a_job_that_runs_has_no_deadline():
     job = JobUnderTest(limits=Limits(pre_running_deadline=60)).until_mapping()
     job.pass_time(100)

@@ -75,7 +75,9 @@ def check_deadline(book: Book) -> None:
         _give_up(book, policies.active(book.at.mono - book.active_since, book.wanted.active_deadline))
     if book.state in (JobState.PENDING, JobState.PLANNING):
         waits = book.now - book.pending_since
-        _give_up(book, policies.before_running(waits, book.spec.limits, status.waiting_for(book)))
+        # A large input of some formats is read through for that, which only the volume's speed bounds.
+        planning = "its input is still being planned" if book.tasks["plan"].live_attempts(0) else ""
+        _give_up(book, policies.before_running(waits, book.spec.limits, status.waiting_for(book) or planning))
 
 
 def _give_up(book: Book, verdict: Verdict | None) -> None:
