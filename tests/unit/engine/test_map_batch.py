@@ -198,6 +198,21 @@ def test_a_batch_that_fails_says_its_first_and_its_last_record(tmp_path):
     assert "ZeroDivisionError" in str(told.value)
 
 
+def test_a_batch_may_be_changed_in_place(tmp_path):
+    def changing(batch):
+        made = words(batch)
+        batch.extend(batch.clone())
+        batch.drop_in_place("file")
+        return made if "c" not in batch["value"] else made.select("nowhere")
+
+    job = mapping(changing, reduce=mr.Sum())
+    _, records = map_file(job, tmp_path, write_input(tmp_path, b"a\nb\n"), partitions=1)
+    assert (rows_of(tmp_path / "map.out"), records) == ([[(b"a", 1), (b"b", 1)]], 2)
+    with pytest.raises(UserTaskError) as told:
+        map_file(job, tmp_path, write_input(tmp_path, b"a\nc\n"))
+    assert told.value.where == "input.txt:0 to input.txt:2"
+
+
 def test_counts_take_keys_alone(tmp_path):
     with pytest.raises(UserTaskError, match=r"takes keys alone"):
         map_file(mapping(words, reduce=mr.Count()), tmp_path, write_input(tmp_path, b"a\n"))

@@ -49,10 +49,10 @@ class _Caller:
         keys_only = isinstance(job.reduce, Reducer) and job.reduce.keys_only
         # The columns tell where a record comes from.
         user.has_record = False
+        # A frame of their own, of the same columns: some of Polars' methods change the frame that they are called on.
+        given = window.frame.clone()
         try:
-            found = batch_frames.checked(
-                job.map_batch(window.frame), _METHOD, ("key",) if keys_only else ("key", "value")
-            )
+            found = batch_frames.checked(job.map_batch(given), _METHOD, ("key",) if keys_only else ("key", "value"))
         except BaseException as error:  # noqa: BLE001 - the boundary to user code
             failure.blame(error, window.span(), _METHOD)
         self.records += window.frame.height
