@@ -35,6 +35,7 @@ EventWord = Literal[
     "Failed",
     "Cancelled",
     "Consumed",
+    "Divided",
     "Staged",
     "Charged",
     "LeftOut",
@@ -46,7 +47,8 @@ EventWord = Literal[
 ]
 """Assigned/Started/Finished/Failed/Cancelled/Lost: of an attempt. Held: a map output announced
 at a registration (proof that its map finished). Lost also says that a finished map output is
-gone (`reason` tells). Consumed: which map outputs a reduce read (digest). Staged: a part is
+gone (`reason` tells). Consumed: which map outputs a reduce read (digest). Divided: where the
+ranges of keys begin that the reduces read, before any of them is assigned. Staged: a part is
 durable under the staging directory. Charged: a budget was used. WorkerLost: a worker is gone.
 LeftOut: the job goes on without a task.
 Suspended, Resumed: all workers and gateways were stopped; what is staged stays."""
@@ -81,6 +83,8 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Records that a map left out (Finished, Held; Staged where a map makes a part); `render` tells how many."""
     key_type: str = ""
     """The type of the job's keys (Consumed), so that publishing knows it after a restart."""
+    boundaries: tuple[bytes, ...] = ()
+    """Where the second range of keys begins, and those after it (Divided)."""
 
 
 class PlanPage(msgspec.Struct, frozen=True, tag_field="type", tag="page"):

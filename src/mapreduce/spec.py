@@ -21,6 +21,8 @@ Merge = Literal["sorted", "none"]
 Overwrite = Literal["refuse", "replace"]
 Compression = Literal["none", "gzip", "zstd"]
 ShuffleCompression = Literal["none", "lz4", "zstd"]
+Order = Literal["hash", "total"]
+"""How keys are divided among reduces: by their hash (or the program's `partition`), or by ranges in their order."""
 
 PARSED: Final[frozenset[InputFormat]] = frozenset({"jsonl", "csv", "parquet"})
 """Formats whose records are values and never bytes, whatever is asked for."""
@@ -95,6 +97,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     merge: Merge = "sorted"
     overwrite: Overwrite = "refuse"
     output_compression: Compression = "none"
+    order: Order = "hash"
     shuffle_compression: ShuffleCompression = "lz4"
     """Of what goes from maps to reduces; the output is the same in any case."""
     separate_input: bool = False

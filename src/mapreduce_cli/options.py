@@ -24,6 +24,7 @@ from mapreduce.spec import (
     EncodingErrors,
     InputFormat,
     Merge,
+    Order,
     OutputFormat,
     ShuffleCompression,
 )
@@ -61,6 +62,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     output_format: OutputFormat = "tsv"
     merge: Merge = "sorted"
     compress: Compression = "none"
+    order: Order = "hash"
     shuffle_compression: ShuffleCompression = "lz4"
     overwrite: bool = False
     max_failed_tasks: int = 0
@@ -87,6 +89,12 @@ _CHOICES: Final = (
     ("--output-format", ("tsv", "jsonl"), "tsv", "How the output is written."),
     ("--merge", ("sorted", "none"), "sorted", "One file in the order of the keys, or a file a reducer."),
     ("--compress", ("none", "gzip", "zstd"), "none", "Compression of the output."),
+    (
+        "--order",
+        ("hash", "total"),
+        "hash",
+        "How keys are divided among reducers; total: by ranges in their order.",
+    ),
     ("--shuffle-compression", ("none", "lz4", "zstd"), "lz4", "Compression of what goes from maps to reducers."),
 )
 

@@ -149,6 +149,7 @@ def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, A
         output_format=chosen.output_format,
         merge=chosen.merge,
         output_compression=chosen.compress,
+        order=chosen.order,
         shuffle_compression=chosen.shuffle_compression,
         overwrite="replace" if chosen.overwrite else "refuse",
         reducers=chosen.reducers,

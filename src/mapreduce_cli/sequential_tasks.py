@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 import mapreduce
-from mapreduce import bad_records, counters, digests, paths
+from mapreduce import bad_records, boundaries, counters, digests, paths
 from mapreduce.api import Job
 from mapreduce.bad_records import BadRecord
 from mapreduce.errors import MapReduceError
@@ -94,12 +94,25 @@ class SequentialRun:
             (split.index, outputs[split.index][1].checksum if split.index in outputs else "") for split in splits
         ]
         self._consumed = digests.consumed(checksums)
+        chosen = self._divide([made for _, made in outputs.values()])
         self._draw(reduces=(0, self._spec.reducers))
         for partition in range(self._spec.reducers):
-            segments = [_segment(path, partition) for path, _ in outputs.values()]
+            wanted = boundaries.range_of(chosen, partition) if self._spec.order == "total" else boundaries.ALL
+            segments = [
+                map_output.segment_file(path, map_output.read_index(path), partition, wanted)
+                for path, _ in outputs.values()
+            ]
             attempt = _attempt("reduce", partition)
             self._or_leave_out(attempt, partial(self._reduce, job_class, partition, segments))
         return self._publish("reduce", self._spec.reducers)
+
+    def _divide(self, outputs: list[MapOutput]) -> tuple[bytes, ...]:
+        """Choose the ranges of keys that the reduces read, where keys have a total order."""
+        if self._spec.order != "total":
+            return ()
+        chosen = boundaries.choose([(made.rows, made.sample) for made in outputs], self._spec.reducers)
+        self._history.note("Divided", boundaries=chosen)
+        return chosen
 
     def _or_leave_out(self, attempt: AttemptId, work: Callable[[], T]) -> T | None:
         """Do a task; where it fails, and the job may do without it, note that and return None.
@@ -136,6 +149,7 @@ class SequentialRun:
 
     def _map(self, job_class: type[Job], split: Split) -> tuple[Path, MapOutput]:
         attempt = _attempt("map", split.index)
+        samples = boundaries.samples(self._header.splits, self._spec.reducers, split.index)
         out = self._scratch / paths.map_output(attempt)
         before = self._snapshot
         work = partial(
@@ -143,7 +157,7 @@ class SequentialRun:
             job_class,
             split,
             self._source,
-            options=self._options,
+            options=msgspec.structs.replace(self._options, samples=samples),
             attempt=attempt,
             out=out,
             progress=self._map_progress(before),
@@ -300,8 +314,3 @@ class SequentialRun:
 
 def _attempt(kind: Kind, index: int) -> AttemptId:
     return AttemptId(TaskId(0, kind, index), EPOCH, 0)
-
-
-def _segment(path: Path, partition: int) -> map_output.SegmentFile:
-    segment = map_output.read_index(path).segments[partition]
-    return map_output.SegmentFile(path, segment.offset, segment.length, segment.rows, segment.crc)

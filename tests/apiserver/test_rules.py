@@ -27,6 +27,7 @@ CHANGES = {
     "skipBadRecords": 1,
     "taskTimeoutSeconds": 9,
     "preRunningDeadlineSeconds": 9,
+    "order": "Total",
     "shuffleCompression": "Zstd",
     "speculation": {"enabled": False},
 }

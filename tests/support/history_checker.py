@@ -41,6 +41,7 @@ def check(
         *_nothing_comes_of_what_was_not_assigned(events),
         *_nothing_comes_of_what_was_given_up(events),
         *_what_was_consumed_is_known_before_a_part_is_staged(events),
+        *_ranges_are_told_once_and_first(events),
         *_a_name_is_one_worker(events),
         *_an_attempt_is_assigned_once(events),
         *_an_attempt_says_the_same_of_its_bad_records(events),
@@ -267,6 +268,16 @@ def _what_was_consumed_is_known_before_a_part_is_staged(events: Events) -> Itera
         before = first.setdefault(event["attempt"], event["event"])
         if before == "Staged" and event["event"] == "Consumed":
             yield f"{event['attempt']} was staged before it was known what it consumed"
+
+
+def _ranges_are_told_once_and_first(events: Events) -> Iterable[str]:
+    """Where keys have a total order, it is told which ranges there are before a reduce is assigned, and never again."""
+    told = [at for at, event in enumerate(events) if event["event"] == "Divided"]
+    if len(told) > 1:
+        yield f"keys were divided {len(told)} times: {[events[at].get('boundaries', []) for at in told]}"
+    for event in named(events[: told[0]] if told else [], "Assigned"):
+        if event["task"].startswith("reduce-"):
+            yield f"{event['attempt']} was assigned before keys were divided"
 
 
 def _a_name_is_one_worker(events: Events) -> Iterable[str]:

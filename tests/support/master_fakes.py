@@ -207,6 +207,8 @@ class FakeWorker(FakeProcess):
         self.spoiled: dict[str, tuple[BadRecord, ...]] = {}
         """What a map leaves out, by its task."""
         """What an attempt's user code counts, if not 1 of its kind."""
+        self.key_count = 100
+        """Of how many keys, all in all, a map tells some."""
         self.has_reduce = True
         """What it finds when it loads the program."""
         self.places: dict[int, tuple[AttemptId, str]] = {}
@@ -299,6 +301,7 @@ class FakeWorker(FakeProcess):
                 records=10,
                 counters=self.counts(attempt),
                 bad=self.spoiled.get(str(attempt.task), ()),
+                sample=self.keys_of(index)[: assignment.samples],
             )
             self.outputs[attempt] = output
             self.report(MapSucceeded(output=output, records=10))
@@ -315,6 +318,10 @@ class FakeWorker(FakeProcess):
             self.report(
                 ProgramLoaded(attempt=attempt, shape=Shape("Job", has_reduce=self.has_reduce, has_combine=False))
             )
+
+    def keys_of(self, index: int) -> tuple[bytes, ...]:
+        """What a map tells of its keys, if it is asked."""
+        return tuple(b"%02d" % key for key in range(index, self.key_count, 3))
 
     def counts(self, attempt: AttemptId) -> dict[str, int]:
         """What the user's code counts in an attempt."""

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from mapreduce.bad_records import BadRecord, BadRecords
+from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.history import Frame
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
@@ -27,6 +28,8 @@ class RunMap(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ticket: str
     makes_part: bool = False
     """The job has no reduce: the attempt makes a part, not a map output."""
+    samples: int = 0
+    """How many keys the attempt tells at most, where keys have a total order."""
     alone: bool = False
     """No other attempt gets onto this worker while it runs: it may use the memory of all slots."""
 
@@ -39,6 +42,8 @@ class RunReduce(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     maps: int
     ticket: str
     key_type: KeyType
+    range: KeyRange = ALL
+    """Where keys have a total order: those that this reduce reads."""
     alone: bool = False
     """As of `RunMap`."""
 

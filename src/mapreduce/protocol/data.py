@@ -6,12 +6,15 @@ from typing import Final
 
 import msgspec
 
+from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.ids import AttemptId
 from mapreduce.plan import Split
 
 
 class ReadSegments(msgspec.Struct, frozen=True, kw_only=True):
     """reader → holder: one partition's segments of these map attempts, in this order.
+
+    Where keys have a total order, a segment is all blocks of rows in which there may be keys of the range.
 
     The answer is, for each, a frame: 4 bytes length of a `SegmentHead` in msgpack, the head,
     then `length` bytes.
@@ -20,6 +23,7 @@ class ReadSegments(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     partition: int
     maps: tuple[AttemptId, ...]
+    range: KeyRange = ALL
 
 
 class SegmentHead(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from mapreduce.bad_records import BadRecords
+from mapreduce.boundaries import KEY_BYTES, MOST_OF_MAP
 from mapreduce.counters import Counted
 from mapreduce.ids import Amount, AttemptId
 from mapreduce.keys import KeyType
@@ -34,6 +35,10 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
     """What the user's code counted."""
     bad: BadRecords = ()
     """Records of the split that were left out, in the order of the input."""
+    sample: Annotated[
+        tuple[Annotated[bytes, msgspec.Meta(max_length=KEY_BYTES)], ...], msgspec.Meta(max_length=MOST_OF_MAP)
+    ] = ()
+    """Where keys have a total order: beginnings of keys at equal distances among the rows; see `boundaries`."""
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ _TABLES: Final = (
     fields.OUTPUT_FORMATS,
     fields.MERGES,
     fields.COMPRESSIONS,
+    fields.ORDERS,
     fields.SHUFFLE_COMPRESSIONS,
 )
 _SPELLED: Final[dict[str, str]] = {word: spelled for table in _TABLES for spelled, word in table.items()}
@@ -88,6 +89,7 @@ def build(
     spec |= {"workers": workers} if workers else {}
     spec |= {"maxFailedTasks": options.max_failed_tasks} if options.max_failed_tasks else {}
     spec |= {"skipBadRecords": options.skip_bad_records} if options.skip_bad_records else {}
+    spec |= {"order": _SPELLED[options.order]} if options.order != JobOptions().order else {}
     if options.shuffle_compression != JobOptions().shuffle_compression:
         spec["shuffleCompression"] = _SPELLED[options.shuffle_compression]
     timeout = options.task_timeout

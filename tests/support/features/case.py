@@ -75,6 +75,7 @@ def resource(case: Case) -> dict[str, Any]:
         "reducers": int(options.get("reducers", 2)),
         "maxFailedTasks": int(options["max-failed-tasks"]) if "max-failed-tasks" in options else None,
         "skipBadRecords": int(options["skip-bad-records"]) if "skip-bad-records" in options else None,
+        "order": _pascal(options.get("order")),
         "shuffleCompression": _pascal(options.get("shuffle-compression")),
         "workers": {"replicas": 1},
     }

@@ -214,6 +214,23 @@ CASES = [
         options={"compress": "zstd"},
         output={"output.tsv.zst": SORTED},
     ),
+    Case(
+        feature="order: total",
+        program=LINES,
+        files={"b.txt": MANY_LINES, "a.txt": MANY_LINES},
+        options={"order": "total", "reducers": "4"},
+        output={"output.tsv": MANY_LINES.replace(b"\n", b"\t2\n")},
+    ),
+    Case(
+        feature="order: total, a file a range",
+        program=LINES,
+        files={"b.txt": MANY_LINES, "a.txt": MANY_LINES},
+        options={"order": "total", "merge": "none", "reducers": "2"},
+        output={
+            "part-r-00000.tsv": MANY_LINES[:5000].replace(b"\n", b"\t2\n"),
+            "part-r-00001.tsv": MANY_LINES[5000:].replace(b"\n", b"\t2\n"),
+        },
+    ),
     *(
         Case(
             feature=f"shuffle compression: {codec}",

@@ -98,7 +98,7 @@ def draw_toy(world: World) -> Toy:
         drawn = msgspec.structs.replace(drawn, has_reduce=True, spoiled_map=-1, spoiled_partition=-1)
     if fault is not None and fault[0].name == "poison record":
         spoiled = {"spoiled_map": 0} if fault[1] == "map" else {"spoiled_partition": 0}
-        return msgspec.structs.replace(drawn, **spoiled)
+        return msgspec.structs.replace(drawn, **spoiled).by_hash()
     return drawn
 
 

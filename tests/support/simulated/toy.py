@@ -17,11 +17,13 @@ from xxhash import xxh3_64_digest, xxh3_128_hexdigest
 
 from mapreduce import bad_records, tsv
 from mapreduce.bad_records import BadRecord
+from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.partitioning import partition
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.program import Program
+from mapreduce.protocol import ReadSegments
 from mapreduce.spec import JobSpec, Limits, Overwrite
 from mapreduce_worker.engine.data_file import Style
 from mapreduce_worker.gateway.data_files import Planned
@@ -47,6 +49,8 @@ class Toy(msgspec.Struct, frozen=True):
     """The map and the reduce whose user code always fails, and which are left out."""
     fickle_map: int = -1
     """The map that gives something else in each attempt, which its user should not have written."""
+    total: bool = False
+    """The words have a total order: a map has a single segment, and each reduce reads a range of it."""
 
     @classmethod
     def draw(cls, chance: random.Random) -> Toy:
@@ -54,10 +58,16 @@ class Toy(msgspec.Struct, frozen=True):
         maps = chance.randint(1, 7)
         texts = tuple(tuple(chance.choices(WORDS, k=chance.randint(0, 9))) for _ in range(maps))
         toy = cls(texts, chance.randint(1, 4), has_reduce=chance.random() < 0.7)
+        toy = msgspec.structs.replace(toy, total=toy.has_reduce and (maps + toy.partitions) % 3 == 0)
         if chance.random() < 0.85:
             return toy
         spoiled_partition = chance.randrange(toy.partitions) if toy.has_reduce and chance.random() < 0.5 else -1
-        return msgspec.structs.replace(toy, spoiled_map=chance.randrange(maps), spoiled_partition=spoiled_partition)
+        spoiled = msgspec.structs.replace(toy, spoiled_map=chance.randrange(maps), spoiled_partition=spoiled_partition)
+        return spoiled.by_hash() if spoiled_partition >= 0 else spoiled
+
+    def by_hash(self) -> Toy:
+        """Return the same where words go by their hash, so that it is known beforehand which are in a partition."""
+        return msgspec.structs.replace(self, total=False)
 
     @classmethod
     def of_many_tasks(cls, chance: random.Random) -> Toy:
@@ -67,7 +77,7 @@ class Toy(msgspec.Struct, frozen=True):
     def with_a_fickle_map(self, chance: random.Random) -> Toy:
         """Return the same input where one map is not deterministic, and nothing is spoiled."""
         fickle = chance.randrange(len(self.texts))
-        return Toy(self.texts, self.partitions, fickle_map=fickle)
+        return Toy(self.texts, self.partitions, fickle_map=fickle, total=self.total)
 
     def is_spoiled(self, task: TaskId) -> bool:
         """Tell whether the user's code fails in every attempt of a task."""
@@ -104,6 +114,7 @@ class Toy(msgspec.Struct, frozen=True):
             slots=slots,
             separate_input=separate_input,
             overwrite=overwrite,
+            order="total" if self.total else "hash",
             skip_bad_records=bad_records.MOST,
             limits=Limits(
                 pre_running_deadline=100_000.0, disruptions_in_a_row=1000, max_failed_tasks=2, task_timeout=60.0
@@ -141,11 +152,11 @@ class Toy(msgspec.Struct, frozen=True):
         return tries(attempt) if attempt is not None and index == self.fickle_map else 1
 
     def map(self, index: int, attempt: AttemptId) -> tuple[tuple[Row, ...], ...]:
-        """Return the segments of one text: for each partition its rows, ordered by key."""
-        segments: list[list[Row]] = [[] for _ in range(self.partitions)]
+        """Return the segments of one text: for each partition, or for all, its rows, ordered by key."""
+        segments: list[list[Row]] = [[] for _ in range(1 if self.total else self.partitions)]
         weight = self._weight(index, attempt)
         for word, count in sorted((word, count * weight) for word, count in Counter(self.texts[index]).items()):
-            segments[partition(word.encode(), self.partitions)].append((word, count))
+            segments[partition(word.encode(), len(segments))].append((word, count))
         return tuple(tuple(segment) for segment in segments)
 
     def map_part(self, index: int) -> bytes:
@@ -207,12 +218,33 @@ def digest(value: object) -> str:
     return xxh3_128_hexdigest(msgspec.msgpack.encode(value))
 
 
-def reduce(segments: Sequence[Sequence[Row]]) -> bytes:
-    """Return the part that comes of these segments."""
+def sample(segments: Sequence[Sequence[Row]], most: int) -> tuple[bytes, ...]:
+    """Return what a map tells of its words, which have a total order."""
+    return tuple(word.encode() for word, _ in segments[0])[:most]
+
+
+def segment(segments: Sequence[Sequence[Row]], request: ReadSegments) -> tuple[Row, ...]:
+    """Return what a holder sends: where words have a total order, blocks of two rows in which there may be some of the
+    range."""
+    if request.range == ALL:
+        return tuple(segments[request.partition])
+    rows = tuple(segments[0])
+    blocks = [rows[at : at + 2] for at in range(0, len(rows), 2)]
+    return tuple(row for block in blocks if any(_is_in(row, request.range) for row in block) for row in block)
+
+
+def _is_in(row: Row, wanted: KeyRange) -> bool:
+    key = row[0].encode()
+    return key >= wanted.low and (wanted.high is None or key < wanted.high)
+
+
+def reduce(segments: Sequence[Sequence[Row]], wanted: KeyRange = ALL) -> bytes:
+    """Return the part that comes of the rows of a range in these segments."""
     counts: Counter[str] = Counter()
-    for segment in segments:
-        for word, count in segment:
-            counts[word] += count
+    for rows in segments:
+        for word, count in rows:
+            if _is_in((word, count), wanted):
+                counts[word] += count
     return _part(sorted(counts.items()))
 
 

@@ -161,7 +161,7 @@ class WorkerHost(SimulatedProcess):
                 self._world.hit("corrupted segment")
                 lost.append((source, "the segment is damaged"))
                 continue
-            rows = segments[command.request.partition]
+            rows = toy.segment(segments, command.request)
             self._fetched[command.attempt, source] = rows
             arrived.append(events.FetchedSegment(source, "fetched", 0, len(rows), len(rows), 0))
         return events.SegmentsArrived(
@@ -248,6 +248,7 @@ class WorkerHost(SimulatedProcess):
             records=1,
             counters=self._world.toy.counters(toy.text_of(command.split), command.attempt),
             bad=self._world.toy.bad(toy.text_of(command.split), command.attempt),
+            sample=toy.sample(segments, command.samples) if self._world.toy.total else (),
         )
         return events.MapDone(command.attempt, output, 1)
 
@@ -266,7 +267,8 @@ class WorkerHost(SimulatedProcess):
         )
 
     def _reduce(self, command: events.ReduceInSlot) -> events.Event:
-        part = toy.reduce([self._fetched[command.attempt, segment.source] for segment in command.segments])
+        fetched = [self._fetched[command.attempt, segment.source] for segment in command.segments]
+        part = toy.reduce(fetched, command.range)
         self.parts[command.attempt] = self._world.at_rest(part)
         found = toy.facts(part)
         counted = {"keys": found.rows, "tries": toy.tries(command.attempt)}

@@ -32,7 +32,7 @@ def test_every_option_has_its_place():
     words = ["--reducers", "3", "--split-size", "2KiB", "--format", "jsonl", "--encoding-errors", "replace"]
     words += ["--output-format", "jsonl", "--merge", "none", "--compress", "zstd", "--max-record", "1Ki", "--overwrite"]
     words += ["--max-failed-tasks", "2", "--skip-bad-records", "5", "--task-timeout", "7", "--no-speculation"]
-    words += ["--shuffle-compression", "none"]
+    words += ["--shuffle-compression", "none", "--order", "total"]
     words += ["--param", "least=3", "--param", "sign=a=b", "--files", "x.py"]
     assert read(*words) == JobOptions(
         reducers=3,
@@ -49,6 +49,7 @@ def test_every_option_has_its_place():
         task_timeout=7,
         speculation=False,
         shuffle_compression="none",
+        order="total",
         params={"least": "3", "sign": "a=b"},
         files=("x.py",),
     )

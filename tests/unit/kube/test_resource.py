@@ -31,6 +31,7 @@ def test_a_job_with_the_fewest_fields_gets_the_defaults():
     assert spec.skip_bad_records == 0
     assert (spec.output_format, spec.merge) == ("tsv", "sorted")
     assert (spec.overwrite, spec.output_compression, spec.shuffle_compression) == ("refuse", "none", "lz4")
+    assert spec.order == "hash"
     assert (spec.limits.attempts_per_task, spec.limits.max_failed_tasks, spec.limits.active_deadline) == (4, 0, 0.0)
     assert spec.worker_image == "worker:1"
     assert spec.speculation
@@ -62,11 +63,12 @@ def test_every_field_reaches_the_job():
         taskTimeoutSeconds=7,
         activeDeadlineSeconds=60,
         preRunningDeadlineSeconds=9,
+        order="Total",
         shuffleCompression="Zstd",
         speculation={"enabled": False},
     ).spec
     assert not spec.speculation
-    assert spec.shuffle_compression == "zstd"
+    assert (spec.shuffle_compression, spec.order) == ("zstd", "total")
     assert spec.program.class_name == "Two"
     assert spec.worker_image == "mine:2"
     assert (spec.inputs, spec.encoding_errors, spec.split_size) == (("a", "b"), "bytes", 4 * MIB)

@@ -111,7 +111,7 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 async def _send_segments(request: web.Request, outputs: MapOutputs, body: ReadSegments) -> web.StreamResponse:
-    found = await asyncio.to_thread(lambda: [outputs.segment(attempt, body.partition) for attempt in body.maps])
+    found = await asyncio.to_thread(_places, outputs, body)
     heads = [_head(attempt, place) for attempt, place in zip(body.maps, found, strict=True)]
     response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
     response.content_length = sum(map(len, heads)) + sum(place.length for place in found if place)
@@ -128,6 +128,10 @@ async def _send_segments(request: web.Request, outputs: MapOutputs, body: ReadSe
         return response
     await response.write_eof()
     return response
+
+
+def _places(outputs: MapOutputs, body: ReadSegments) -> list[SegmentPlace | None]:
+    return [outputs.segment(attempt, body.partition, body.range) for attempt in body.maps]
 
 
 def _head(attempt: AttemptId, place: SegmentPlace | None) -> bytes:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 import aiohttp
+import msgspec
 
 from mapreduce import protocol, tickets
 from mapreduce.errors import ProtocolError, SystemFault
@@ -110,7 +111,7 @@ class Fetcher:
             arrived, lost = await self._receive(command, request, directory / f"segments-{command.fetch}")
             damaged = tuple(attempt for attempt, reason in lost if reason == _DAMAGED)
             if damaged:
-                again = ReadSegments(step=request.step, partition=request.partition, maps=damaged)
+                again = msgspec.structs.replace(request, maps=damaged)
                 more, still = await self._receive(command, again, directory / f"segments-{command.fetch}-again")
                 arrived += more
                 lost = [(attempt, reason) for attempt, reason in lost if reason != _DAMAGED] + still
@@ -122,7 +123,7 @@ class Fetcher:
         arrived: list[FetchedSegment] = []
         lost: list[tuple[AttemptId, str]] = []
         for attempt in request.maps:
-            place = outputs.segment(attempt, request.partition)
+            place = outputs.segment(attempt, request.partition, request.range)
             if place is None:
                 lost.append((attempt, "the holder has no such output"))
             else:

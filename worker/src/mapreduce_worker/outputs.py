@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from mapreduce import paths
+from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId
 
@@ -41,20 +42,26 @@ class MapOutputs:
         self._indices: OrderedDict[AttemptId, map_output.Index] = OrderedDict()
         self._lock = threading.Lock()
 
-    def segment(self, attempt: AttemptId, partition: int) -> SegmentPlace | None:
-        """Return a segment, or None if there is no such output, or it is damaged."""
+    def segment(self, attempt: AttemptId, partition: int, wanted: KeyRange = ALL) -> SegmentPlace | None:
+        """Return a segment, or None if there is no such output, or it is damaged.
+
+        Where keys have a total order, that is what holds the keys of the range `wanted`.
+        """
         if attempt.task.kind != "map":
             return None
+        # Late, since it brings polars: a worker registers before it needs it, and a thread can wait.
+        from mapreduce_worker.engine import map_output  # noqa: PLC0415 - see above
+
         path = self._directory / paths.map_output(attempt)
         try:
             # The index may be remembered when the file is gone.
             path.stat()
-            segments = self._index(attempt, path).segments
+            index = self._index(attempt, path)
         except (OSError, CorruptionError):
             return None
-        if not 0 <= partition < len(segments):
+        segment = map_output.segment_of(index, partition, wanted)
+        if segment is None:
             return None
-        segment = segments[partition]
         return SegmentPlace(path, segment.offset, segment.length, segment.rows, segment.crc)
 
     def _index(self, attempt: AttemptId, path: Path) -> map_output.Index:

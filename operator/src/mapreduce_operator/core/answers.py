@@ -29,7 +29,7 @@ from mapreduce.protocol import (
     RunReduce,
     StagePart,
 )
-from mapreduce_operator.core import left_records, manifest
+from mapreduce_operator.core import divide, left_records, manifest
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Reply
 from mapreduce_operator.core.tasks import Attempt
@@ -203,6 +203,7 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
                 split=_decode_split(book.splits[task.index]),
                 ticket=book.input_ticket(),
                 makes_part=book.map_only,
+                samples=divide.samples(book, task.index),
                 alone=attempt.alone,
             )
         case "reduce":
@@ -212,6 +213,7 @@ def assignment(book: Book, attempt: Attempt) -> Assignment:
                 maps=book.outputs.count,
                 ticket=book.ticket(tickets.partition_scope(task.step, task.index)),
                 key_type=book.key_type,
+                range=divide.range_of(book, task.index),
                 alone=attempt.alone,
             )
         case "stage":

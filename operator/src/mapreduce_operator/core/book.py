@@ -125,6 +125,12 @@ class Book:
         """Whether the program has a reduce; None until somebody loaded it. See `shape.py`."""
         self.key_type: KeyType = ""
         self.key_at = ""
+        self.samples: dict[int, tuple[int, tuple[bytes, ...]]] = {}
+        """The rows and some keys of each map that finished, until ranges of keys are chosen; see `divide.py`."""
+        self.boundaries: tuple[bytes, ...] | None = None
+        """Where ranges of keys begin, once they are chosen."""
+        self.divided_sequence = 0
+        """The journal's sequence that tells them, 0 if an older epoch chose them."""
         self.parts: dict[int, Part] = {}
         self.consumed = ""
         """What the reduces that reported consumed; once set, no map may give another output."""
@@ -271,6 +277,7 @@ class Book:
         seconds: float = 0.0,
         bad: tuple[BadRecord, ...] = (),
         key_type: KeyType = "",
+        boundaries: tuple[bytes, ...] = (),
         awaited: bool = False,
     ) -> int:
         """Journal one event; return its sequence."""
@@ -292,6 +299,7 @@ class Book:
             seconds=round(seconds, 3),
             bad=bad,
             key_type=key_type,
+            boundaries=boundaries,
         )
         if awaited and (gateway := self.output_gateway) is not None:
             self.news.add(gateway.number)

@@ -79,6 +79,8 @@ class Recovered(msgspec.Struct):
     """What each map left out that finished."""
     consumed: str = ""
     key_type: KeyType = ""
+    boundaries: tuple[bytes, ...] | None = None
+    """Where ranges of keys begin, if an older epoch has chosen them."""
     has_reduce: bool | None = None
     failure: Failure | None = None
     started_wall: float | None = None

@@ -45,6 +45,8 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
         case "EpochOpened":
             found.started_wall = entry.wall if found.started_wall is None else found.started_wall
             found.active_wall = entry.wall if found.active_wall is None else found.active_wall
+        case "Divided":
+            found.boundaries = entry.boundaries
         case "Resumed":
             found.active_wall = entry.wall
         case "JobFailed":

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from mapreduce_operator.core import alone, maps, scheduling
+from mapreduce_operator.core import alone, divide, maps, scheduling
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.master import Master
 from mapreduce_operator.core.outputs import NOBODY
@@ -178,6 +178,10 @@ def _nothing_runs_too_early(book: Book) -> Iterator[str]:
         given = (attempt for some in table.live.values() for attempt in some if attempt.epoch == book.epoch)
         if early or not book.grace_over:
             yield from (f"{attempt} was given out too early" for attempt in given)
+    if not divide.is_known(book) and not book.map_only:
+        reduces = book.tasks["reduce"].live.values()
+        given = (attempt for some in reduces for attempt in some if attempt.epoch == book.epoch)
+        yield from (f"{attempt} was given out before its range was known" for attempt in given)
     if book.tasks["publish"].live and not book.producers.done:
         yield "publishing began before every part was staged"
 

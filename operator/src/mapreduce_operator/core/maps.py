@@ -10,7 +10,7 @@ from mapreduce.bad_records import BadRecord
 from mapreduce.counters import CounterError
 from mapreduce.keys import KeyType
 from mapreduce.protocol import MapOutput
-from mapreduce_operator.core import attempts, left_records
+from mapreduce_operator.core import attempts, divide, left_records
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
@@ -52,6 +52,7 @@ def keep(book: Book, output: MapOutput, worker: Worker) -> None:
     index = output.attempt.task.index
     table = book.tasks["map"]
     book.outputs.put(output, worker.number)
+    divide.note(book, output)
     if not table.is_in(index, TaskState.SUCCEEDED):
         table.move(index, "succeeded")
         count(book, index, 1)

@@ -6,7 +6,7 @@ Neighbours: `storage.py`, `scheduling.py` (who act within a phase), `ending.py`.
 
 from __future__ import annotations
 
-from mapreduce_operator.core import ending, left_records, maps, policies, rebuild, scheduling, status, wishes
+from mapreduce_operator.core import divide, ending, left_records, maps, policies, rebuild, scheduling, status, wishes
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.policies import Verdict
 from mapreduce_operator.core.states import JobState, WorkerState
@@ -54,6 +54,7 @@ def _next_phase(book: Book) -> None:
         book.journal.closed = True
     if book.state is JobState.MAPPING and book.grace_over and book.tasks["map"].done:
         book.move("maps_done")
+        divide.choose(book)
         book.announce("Normal", "Running", f"every map has succeeded; {book.tasks['reduce'].count} reduces follow")
 
 

@@ -80,6 +80,7 @@ def _first_time(book: Book, found: Recovered) -> None:
     install_plan(book, found.header, found.pages)
     book.consumed = found.consumed
     book.key_type = found.key_type
+    book.boundaries = found.boundaries
     book.made = {
         index: (part, worker)
         for index, (part, worker) in found.made.items()

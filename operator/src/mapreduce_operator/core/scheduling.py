@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Literal
 
-from mapreduce_operator.core import alone, attempts, maps, policies, storage
+from mapreduce_operator.core import alone, attempts, divide, maps, policies, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt
@@ -28,7 +28,7 @@ def advance(book: Book) -> None:
         _load(book)
     elif book.state in (JobState.MAPPING, JobState.REDUCING):
         _maps(book)
-        if book.state is JobState.REDUCING and not _map_waits(book):
+        if book.state is JobState.REDUCING and divide.is_known(book) and not _map_waits(book):
             _reduces(book)
 
 

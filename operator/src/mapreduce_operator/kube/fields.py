@@ -21,6 +21,7 @@ from mapreduce.spec import (
     EncodingErrors,
     InputFormat,
     Merge,
+    Order,
     OutputFormat,
     Overwrite,
     ShuffleCompression,
@@ -40,6 +41,7 @@ OUTPUT_FORMATS: Final[dict[str, OutputFormat]] = {"Tsv": "tsv", "Jsonl": "jsonl"
 MERGES: Final[dict[str, Merge]] = {"Sorted": "sorted", "None": "none"}
 OVERWRITES: Final[dict[str, Overwrite]] = {"Refuse": "refuse", "Replace": "replace"}
 COMPRESSIONS: Final[dict[str, Compression]] = {"None": "none", "Gzip": "gzip", "Zstd": "zstd"}
+ORDERS: Final[dict[str, Order]] = {"Hash": "hash", "Total": "total"}
 SHUFFLE_COMPRESSIONS: Final[dict[str, ShuffleCompression]] = {"None": "none", "Lz4": "lz4", "Zstd": "zstd"}
 
 
@@ -133,6 +135,7 @@ class Spec(Field, frozen=True):
     params: dict[str, str] = {}
     reducers: Annotated[int, msgspec.Meta(le=MAX_REDUCERS)] = DEFAULT_REDUCERS
     workers: Workers = Workers()
+    order: Literal["Hash", "Total"] = "Hash"
     shuffle_compression: Literal["None", "Lz4", "Zstd"] = "Lz4"
     speculation: Speculation = Speculation()
     suspend: bool = False

@@ -158,9 +158,7 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
     _check_paths(spec)
     _check_choices(spec.workers)
     source_volume = _volume(spec.input.volume, "input.volume")
-    if spec.output.volume.persistent_volume_claim is None:
-        raise InvalidSpec("output.volume.persistentVolumeClaim must be given")
-    target = Volume(claim=spec.output.volume.persistent_volume_claim.claim_name)
+    target = _target(spec.output.volume)
     resources = _worker_resources(spec.workers, defaults.worker)
     return ParsedJob(
         owner=whose,
@@ -190,6 +188,7 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
             merge=fields.MERGES[spec.output.merge],
             overwrite=fields.OVERWRITES[spec.output.overwrite],
             output_compression=fields.COMPRESSIONS[spec.output.compression],
+            order=fields.ORDERS[spec.order],
             shuffle_compression=fields.SHUFFLE_COMPRESSIONS[spec.shuffle_compression],
             separate_input=bool(source_volume.claim) and source_volume.claim != target.claim,
             worker_image=image(body, defaults),
@@ -198,6 +197,12 @@ def parse(body: Mapping[str, Any], files: Files | None, defaults: Defaults) -> P
             timing=defaults.timing,
         ),
     )
+
+
+def _target(volume: fields.Claim) -> Volume:
+    if volume.persistent_volume_claim is None:
+        raise InvalidSpec("output.volume.persistentVolumeClaim must be given")
+    return Volume(claim=volume.persistent_volume_claim.claim_name)
 
 
 def image(body: Mapping[str, Any], defaults: Defaults) -> str:

@@ -108,6 +108,7 @@ def slot_task(attempt: Attempt, fetched: FetchedInput | None) -> LoadInSlot | Ma
             input=fetched,
             makes_part=work.makes_part,
             alone=work.alone,
+            samples=work.samples,
         )
     return ReduceInSlot(
         slot=attempt.slot,
@@ -115,6 +116,7 @@ def slot_task(attempt: Attempt, fetched: FetchedInput | None) -> LoadInSlot | Ma
         partition=work.partition,
         key_type=work.key_type,
         segments=attempt.gathering.segments() if attempt.gathering is not None else (),
+        range=work.range,
         alone=work.alone,
     )
 

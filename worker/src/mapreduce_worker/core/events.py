@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from mapreduce.bad_records import BadRecord
+from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.plan import Split
@@ -299,7 +300,7 @@ class MapInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Run a map attempt; without `input` the slot opens the input files by path.
 
     makes_part: the job has no reduce; the end is `MapPartDone`, else `MapDone`. alone: no other
-    attempt runs on this worker, whose whole memory it may use.
+    attempt runs on this worker, whose whole memory it may use. samples: how many keys it tells at most.
     """
 
     slot: int
@@ -308,16 +309,21 @@ class MapInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     input: FetchedInput | None
     makes_part: bool = False
     alone: bool = False
+    samples: int = 0
 
 
 class ReduceInSlot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Run a reduce attempt over segments in map-index order; empty ones are left out. `alone` as of a map."""
+    """Run a reduce attempt over segments in map-index order; empty ones are left out. `alone` as of a map.
+
+    range: the keys that it reads, where segments hold others beside them.
+    """
 
     slot: int
     attempt: AttemptId
     partition: int
     key_type: KeyType
     segments: tuple[FetchedSegment, ...]
+    range: KeyRange = ALL
     alone: bool = False
 
 

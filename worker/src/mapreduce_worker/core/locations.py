@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.digests import consumed
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.protocol import Holder, Locations, ReadSegments, SegmentsLost
@@ -84,9 +85,10 @@ class _Fetch(msgspec.Struct, frozen=True):
 class Gathering:
     """The segments of one partition: which are here, which are asked for, which are to be asked for."""
 
-    def __init__(self, step: int, partition: int, maps: int) -> None:
+    def __init__(self, step: int, partition: int, maps: int, wanted: KeyRange = ALL) -> None:
         self.step = step
         self.partition = partition
+        self._range = wanted
         self._maps = maps
         self._here: dict[int, tuple[FetchedSegment, str]] = {}
         self._left_out: set[int] = set()
@@ -158,7 +160,8 @@ class Gathering:
             name = next(numbers)
             self._fetches[name] = _Fetch(holder, {place.attempt: place for place in chosen})
             maps = tuple(place.attempt for place in chosen)
-            begun.append((name, holder, ReadSegments(step=self.step, partition=self.partition, maps=maps)))
+            wanted = ReadSegments(step=self.step, partition=self.partition, maps=maps, range=self._range)
+            begun.append((name, holder, wanted))
         return begun
 
     def fetched(self, table: LocationTable, result: SegmentsArrived, now: float) -> SegmentsLost | None:

@@ -292,7 +292,7 @@ class WorkerCore:
         self._slots[attempt.slot] = attempt.id
         work = attempt.work
         if isinstance(work, RunReduce):
-            attempt.gathering = Gathering(work.attempt.task.step, work.partition, work.maps)
+            attempt.gathering = Gathering(work.attempt.task.step, work.partition, work.maps, work.range)
             attempt.gathering.placed(self._locations, self._locations.known(work.attempt.task.step))
             attempt.move("gather")
         elif isinstance(work, RunMap) and not self._direct:

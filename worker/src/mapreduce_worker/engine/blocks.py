@@ -186,7 +186,7 @@ def in_order(keys: list[bytes], objects: list[Any]) -> tuple[list[bytes], list[A
     return frame["key"].to_list(), ordered if numbers else [objects[at] for at in ordered]
 
 
-def cut(given: Iterable[Rows]) -> Iterator[Rows]:
+def cut(given: Iterable[Rows], most_bytes: int = MAX_BYTES) -> Iterator[Rows]:
     """Divide and join rows, so that each piece is near the size where a frame is closed."""
     held: list[Rows] = []
     count = size = 0
@@ -196,25 +196,25 @@ def cut(given: Iterable[Rows]) -> Iterator[Rows]:
         held.append(rows)
         count += rows.count
         size += rows.size() if count < MAX_ROWS else 0
-        if count >= MAX_ROWS or size >= MAX_BYTES:
-            *full, last = _pieces(joined(held))
+        if count >= MAX_ROWS or size >= most_bytes:
+            *full, last = _pieces(joined(held), most_bytes)
             yield from full
             held, count, size = [last], last.count, last.size()
-            if count >= MAX_ROWS or size >= MAX_BYTES:
+            if count >= MAX_ROWS or size >= most_bytes:
                 yield last
                 held, count, size = [], 0, 0
     if held:
-        yield from _pieces(joined(held))
+        yield from _pieces(joined(held), most_bytes)
 
 
-def _pieces(rows: Rows) -> Iterator[Rows]:
+def _pieces(rows: Rows, most_bytes: int) -> Iterator[Rows]:
     if isinstance(rows, Columns):
-        yield from columns.pieces(rows, MAX_ROWS, MAX_BYTES)
+        yield from columns.pieces(rows, MAX_ROWS, most_bytes)
         return
     start, size = 0, 0
     for at in range(rows.count):
         size += len(rows.keys[at]) + (len(rows.values[at]) if rows.packed else 8)
-        if size >= MAX_BYTES or at + 1 - start == MAX_ROWS:
+        if size >= most_bytes or at + 1 - start == MAX_ROWS:
             yield rows.cut(start, at + 1)
             start, size = at + 1, 0
     if start < rows.count:

@@ -12,7 +12,7 @@ from mapreduce.api import Job
 from mapreduce.errors import ProgramError
 from mapreduce.params import bind
 from mapreduce.reducers import Reducer
-from mapreduce.spec import InputFormat
+from mapreduce.spec import InputFormat, Order
 
 _OF_KEYS: Final = frozenset({"partition", "descending"})
 """What says something of keys, and nothing of values."""
@@ -54,6 +54,21 @@ def check_format(job_class: type[Job], given: InputFormat) -> None:
         raise ProgramError(
             f"{job_class.__name__}.map_batch takes lines of text, and the input's format is {given}: define "
             f"def map(self, record){hint}"
+        )
+
+
+def check_order(job_class: type[Job], order: Order) -> None:
+    """Raise `ProgramError` for a job whose keys cannot have a total order."""
+    name = job_class.__name__
+    if order == "total" and job_class.partition is not None:
+        raise ProgramError(
+            f"{name} has partition, but with the order total the ranges of keys say where a key goes: leave "
+            "partition out, or the order"
+        )
+    if order == "total" and job_class.reduce is None and job_class.reduce_batch is None:
+        raise ProgramError(
+            f"{name} has no reduce, and nothing orders what map yields: reduce = mr.Each() gives every pair, by key; "
+            "or leave the order out"
         )
 
 

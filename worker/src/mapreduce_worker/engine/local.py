@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mapreduce import counters
+from mapreduce import boundaries, counters
 from mapreduce.api import Job
 from mapreduce.errors import MixedKeyError
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.protocol import MapOutput
-from mapreduce.spec import MIB
+from mapreduce.spec import MIB, Order
 from mapreduce.testing import Outcome
 from mapreduce_worker.engine import map_output, merge
 from mapreduce_worker.engine.map_output import SegmentFile
@@ -66,6 +66,7 @@ def run_job(  # noqa: PLR0913 - the shape of the run, one by one
     memory: int = 512 * MIB,
     params: Mapping[str, str] | None = None,
     files: Mapping[str, bytes] | None = None,
+    order: Order = "hash",
 ) -> Outcome:
     """Return what the engine makes of the records, divided into `splits`, with its own files in between.
 
@@ -80,6 +81,8 @@ def run_job(  # noqa: PLR0913 - the shape of the run, one by one
             memory=memory,
             params=dict(params or {}),
             files=_write_files(scratch, files or {}),
+            order=order,
+            samples=boundaries.samples(splits, partitions, 0),
         )
         run = _Run(job_class, options, scratch)
         parts = run.run(list(records), splits)
@@ -110,12 +113,16 @@ class _Run:
             return [self._map_part(index, batch) for index, batch in enumerate(_divide(records, splits))]
         outputs = [self._map(index, batch) for index, batch in enumerate(_divide(records, splits))]
         key_type = _one_type(outputs)
-        files = [self._scratch / f"map-{index}" for index in range(splits)]
-        segments = [map_output.segments_of(path, map_output.read_index(path)) for path in files]
-        return [
-            self._reduce(partition, [row[partition] for row in segments], key_type)
-            for partition in range(self._options.partitions)
-        ]
+        paths = [self._scratch / f"map-{index}" for index in range(splits)]
+        files = [(path, map_output.read_index(path)) for path in paths]
+        count = self._options.partitions
+        chosen = boundaries.choose([(output.rows, output.sample) for output in outputs], count)
+        parts = []
+        for at in range(count):
+            wanted = boundaries.range_of(chosen, at) if self._options.order == "total" else boundaries.ALL
+            segments = [map_output.segment_file(path, index, at, wanted) for path, index in files]
+            parts.append(self._reduce(at, segments, key_type))
+        return parts
 
     def _map(self, index: int, batch: ListBatch) -> MapOutput:
         attempt, out = AttemptId(TaskId(0, "map", index), 1, 0), self._scratch / f"map-{index}"

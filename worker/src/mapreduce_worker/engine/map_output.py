@@ -2,8 +2,9 @@
 
     8 bytes   magic `MRMAPOUT`
     4 bytes   version, format (2: frames of `blocks`), codec (0 none, 1 lz4, 2 zstd), 0
-    segments  partition 0's frames, partition 1's, …
-    index     msgpack: segments as (offset, length, rows, crc), key type, key_at, rows, checksum
+    segments  partition 0's frames, partition 1's, …; a single one where keys have a total order
+    index     msgpack: segments as (offset, length, rows, crc), key type, key_at, rows, checksum, and where
+              the blocks of that single segment begin
     footer    length of the index (4 bytes), CRC-32 of head, index and this length (4 bytes), `MREND\\r\\n\\0`
 
 A segment's CRC-32 is over its bytes in the file: it is what travels with the segment. Each block
@@ -15,16 +16,19 @@ from __future__ import annotations
 
 import struct
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
 
+from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
-from mapreduce_worker.engine import blocks
-from mapreduce_worker.engine.blocks import Codec, Digest, Rows
+from mapreduce_worker.engine import blocks, ordered
+from mapreduce_worker.engine.blocks import MAX_BYTES, Codec, Digest, Rows
+from mapreduce_worker.engine.ordered import BLOCK_BYTES, Mark, Notes
 
 MAGIC: Final = b"MRMAPOUT"
 END: Final = b"MREND\r\n\0"
@@ -51,6 +55,8 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     key_at: str
     rows: int
     checksum: str
+    marks: tuple[Mark, ...] | None = None
+    """The blocks of the only segment, where keys have a total order."""
 
 
 _index_of: Final = msgspec.msgpack.Decoder(Index).decode
@@ -58,13 +64,17 @@ _index_of: Final = msgspec.msgpack.Decoder(Index).decode
 
 
 class SegmentFile(msgspec.Struct, frozen=True):
-    """One segment on this machine's disk: in a map output, or fetched into a file of its own."""
+    """One segment on this machine's disk: in a map output, or fetched into a file of its own.
+
+    Of its rows only those in `range` are read.
+    """
 
     path: Path
     offset: int
     length: int
     rows: int
     crc: int
+    range: KeyRange = ALL
 
 
 class SegmentCorrupt(CorruptionError):
@@ -85,9 +95,10 @@ def header(codec: Codec) -> bytes:
 class Writer:
     """Writes segments in partition order to an open file; `finish` returns the index."""
 
-    def __init__(self, file: BinaryIO, codec: Codec = "lz4") -> None:
-        """Write the head."""
+    def __init__(self, file: BinaryIO, codec: Codec = "lz4", notes: Notes | None = None) -> None:
+        """Write the head. With `notes` there is a single segment, of which single blocks may be asked for."""
         self._file = file
+        self._notes = notes
         self._codec: Codec = codec
         self._segments: list[Segment] = []
         self._digest = Digest()
@@ -97,7 +108,9 @@ class Writer:
         """Write the next partition's rows, which come in key order."""
         offset, count, crc = self._at, 0, 0
         self._digest.section(len(self._segments))
-        for block in blocks.cut(rows):
+        for block in blocks.cut(rows, MAX_BYTES if self._notes is None else BLOCK_BYTES):
+            if self._notes is not None:
+                self._notes.block(block, self._at - offset, crc)
             self._digest.update(block)
             frame = blocks.write(block, self._codec)
             crc = zlib.crc32(frame, crc)
@@ -113,6 +126,7 @@ class Writer:
             key_at=key_at,
             rows=sum(segment.rows for segment in self._segments),
             checksum=self._digest.hexdigest(),
+            marks=tuple(self._notes.marks) if self._notes is not None else None,
         )
         body = msgspec.msgpack.encode(index)
         crc = _index_crc(header(self._codec), body)
@@ -156,8 +170,35 @@ def segments_of(path: Path, index: Index) -> list[SegmentFile]:
     return [SegmentFile(path, part.offset, part.length, part.rows, part.crc) for part in index.segments]
 
 
+def segment_of(index: Index, partition: int, wanted: KeyRange = ALL) -> Segment | None:
+    """Return the segment of a partition, or where keys have a total order the blocks with keys of a range."""
+    if index.marks is None:
+        return index.segments[partition] if 0 <= partition < len(index.segments) else None
+    whole = index.segments[0]
+    part = ordered.cut(index.marks, whole.length, whole.crc, wanted)
+    return Segment(whole.offset + part.offset, part.length, part.rows, part.crc)
+
+
+def segment_file(path: Path, index: Index, partition: int, wanted: KeyRange = ALL) -> SegmentFile:
+    """Return what `segment_of` tells of a file; its rows are those of the range."""
+    found = segment_of(index, partition, wanted)
+    if found is None:
+        raise ValueError(f"{path.name} has no segment of the partition {partition}")
+    return SegmentFile(path, found.offset, found.length, found.rows, found.crc, wanted)
+
+
 def read(segment: SegmentFile) -> Iterator[Rows]:
-    """Yield the blocks of one segment; raises `SegmentCorrupt`."""
+    """Yield the rows of one segment that are in its range; raises `SegmentCorrupt`."""
+    low, high = segment.range.low, segment.range.high
+    for block in _read(segment):
+        keys = block.key_series
+        start = bisect_left(keys, low, 0, block.count) if low else 0
+        end = block.count if high is None else bisect_left(keys, high, 0, block.count)
+        if start < end:
+            yield block if end - start == block.count else block.cut(start, end)
+
+
+def _read(segment: SegmentFile) -> Iterator[Rows]:
     if not segment.length:
         if segment.rows:
             raise SegmentCorrupt(segment, f"it has no bytes, but {segment.rows} rows")

@@ -28,6 +28,7 @@ from mapreduce_worker.engine.first_pairs import FirstPairs
 from mapreduce_worker.engine.fold_table import FoldTable
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.ordered import Notes
 from mapreduce_worker.engine.quarantine import Quarantine
 from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.records import Batch
@@ -45,6 +46,7 @@ class MapRun:
     def __init__(self, job_class: type[Job], options: TaskOptions, out: Path, progress: Progress) -> None:
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
         self._out = out
+        self._options = options
         self._records = RecordLoop()
         self._user = Instance(job_class, options, self._records.place, progress)
         self._job = self._user.job
@@ -59,13 +61,15 @@ class MapRun:
         looks = not (options.skip_bad_records or self._keys_only())
         self._mapper = paired(self._first_pairs) if looks else self._plain
         self._guard = self._make_guard()
-        self._divider = partitions.Divider(self._user, options.partitions)
+        # Where keys have a total order, nobody knows yet which reduce reads which.
+        count = 1 if options.order == "total" else options.partitions
+        self._divider = partitions.Divider(self._user, count)
         plain = self._job.combine is None and not self._job.sort_values
         self._folds = isinstance(self._job.reduce, Reducer) and self._job.reduce.folds and plain
         self._table = self._make_table(options.flush_bytes, options.memory)
         self._sorter = Sorter(
             out,
-            partitions=options.partitions,
+            partitions=count,
             memory=options.memory,
             codec=options.codec,
             fold=partial(merging.folded, reducer=self._job.reduce) if self._folds else None,
@@ -111,7 +115,8 @@ class MapRun:
             count = self._records.run(batches_, self._consume, self._user.tell)
             with failure.own_work():
                 self._empty()
-                index = self._sorter.finish(self._guard.key_type, self._guard.key_at)
+                notes = self._make_notes()
+                index = self._sorter.finish(self._guard.key_type, self._guard.key_at, notes)
             counters = self._user.teardown()
         except BaseException:
             self._out.unlink(missing_ok=True)
@@ -128,7 +133,14 @@ class MapRun:
             records=count,
             counters=counters,
             bad=self.quarantine.kept,
+            sample=notes.sample if notes is not None else (),
         )
+
+    def _make_notes(self) -> Notes | None:
+        if self._options.order != "total":
+            return None
+        sorts, key_type = bool(self._job.sort_values), self._guard.key_type
+        return Notes(self._options.samples, sorted_values.key_in(key_type) if sorts else sorter.unchanged)
 
     def _consume(self, part: Iterator[Any]) -> None:
         self._table.consume(self._mapper, part)

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from mapreduce.spec import MAX_RECORD_BYTES, MIB, EncodingErrors, InputFormat, JobSpec
+from mapreduce.spec import MAX_RECORD_BYTES, MIB, EncodingErrors, InputFormat, JobSpec, Order
 from mapreduce_worker.engine.blocks import Codec
 
 SLOT_SHARE: Final = 2
@@ -26,7 +26,8 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     memory: what an attempt may hold in data; what does not fit goes to files. flush_bytes: encoded
     pairs after which a map attempt combines. params: as they were given, before they have types.
     files: where the program's side files are, by name; whoever loaded the program knows. codec: how a map's
-    output is compressed; its checksum is the same in any case.
+    output is compressed; its checksum is the same in any case. samples: how many keys a map attempt tells,
+    where keys have a total order; that is said of each attempt.
     """
 
     partitions: int = 2
@@ -39,6 +40,8 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     flush_bytes: int = 64 * MIB
     memory: int = 512 * MIB
     codec: Codec = "lz4"
+    order: Order = "hash"
+    samples: int = 0
 
 
 def of_job(spec: JobSpec, flush_bytes: int, memory: int) -> TaskOptions:
@@ -53,4 +56,5 @@ def of_job(spec: JobSpec, flush_bytes: int, memory: int) -> TaskOptions:
         flush_bytes=flush_bytes,
         memory=memory,
         codec=spec.shuffle_compression,
+        order=spec.order,
     )

@@ -29,8 +29,8 @@ class Divider:
         self._sorts = bool(user.job.sort_values)
 
     def numbers(self, encoded: list[bytes], key_type: KeyType) -> list[int]:
-        """Return the partition of each encoded key; with `sort_values` they are pairs."""
-        if not encoded:
+        """Return the partition of each encoded key; with `sort_values` they are pairs. Nothing, if there is but one."""
+        if not encoded or (self._count == 1 and self._partition is None):
             return []
         if self._sorts:
             encoded = list(map(sorted_values.key_of(key_type), encoded))

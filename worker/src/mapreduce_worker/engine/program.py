@@ -39,11 +39,12 @@ def load(program: Program, scratch: Path) -> type[Job]:
 def ready(program: Program, scratch: Path, options: TaskOptions) -> tuple[type[Job], TaskOptions]:
     """Load the program; return its job, and the options with its side files.
 
-    Raises `ProgramError` also for parameters, and for a format of the input, that do not fit the job.
+    Raises `ProgramError` also for parameters, a format of the input, and an order that do not fit the job.
     """
     job_class = load(program, scratch)
     job_checks.check_params(job_class, options.params)
     job_checks.check_format(job_class, options.format)
+    job_checks.check_order(job_class, options.order)
     return job_class, msgspec.structs.replace(options, files=program_files.places(program, scratch))
 
 

@@ -32,6 +32,12 @@ def key_of(pair_type: KeyType) -> Callable[[bytes], bytes]:
     return lambda encoded: keys.first_of(encoded, as_tuple)
 
 
+def key_in(pair_type: KeyType) -> Callable[[bytes], bytes]:
+    """Return the function that finds what begins the encoded pairs of one key, and no other pair."""
+    as_tuple = _as_tuple(pair_type)
+    return lambda encoded: keys.first_in(encoded, as_tuple)
+
+
 def _as_tuple(pair_type: KeyType) -> KeyType:
     return f"tuple[{','.join(split(pair_type))}]"
 

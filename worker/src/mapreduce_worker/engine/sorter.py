@@ -16,6 +16,7 @@ from mapreduce_worker.engine import blocks, columns, durable, map_output, mergin
 from mapreduce_worker.engine.blocks import Block, Codec, Rows
 from mapreduce_worker.engine.columns import Columns
 from mapreduce_worker.engine.map_output import SegmentFile
+from mapreduce_worker.engine.ordered import Notes
 
 HELD_SHARE: Final = 4
 """The part of an attempt's memory, one in so many, that rows may take before they are written to a run."""
@@ -49,6 +50,8 @@ class Sorter:
         combine: Combine | None = None,
     ) -> None:
         """Write to `out` at the end, and scratch files beside it. `memory` is that of the attempt, in bytes.
+
+        Of a single partition nobody needs to say which rows it has.
 
         fold: what may be done to rows wherever they meet, without any difference to the output. combine: what is
         done at every flush, and once more where flushed rows meet; it is user code.
@@ -86,11 +89,11 @@ class Sorter:
         self._flushed.append(self._write_run(map(combine, sources)))
         self._discard(runs)
 
-    def finish(self, key_type: KeyType, key_at: str) -> map_output.Index:
+    def finish(self, key_type: KeyType, key_at: str, notes: Notes | None = None) -> map_output.Index:
         """Write everything that was handed in to the output. Its name stands for whole rows, but not for the disk."""
         parts = self._all()
         with durable.replacing(self._out, sync=False) as file:
-            return self._write(map_output.Writer(file, self._codec), parts, key_type, key_at)
+            return self._write(map_output.Writer(file, self._codec, notes), parts, key_type, key_at)
 
     def close(self) -> None:
         """Remove the scratch files."""
@@ -117,7 +120,10 @@ class Sorter:
     def _divided(self, held: list[tuple[Rows, Sequence[int]]]) -> Iterator[Rows]:
         if not held:
             return iter([Block([], [])] * self._partitions)
-        rows, numbers = blocks.joined([rows for rows, _ in held]), [n for _, some in held for n in some]
+        rows = blocks.joined([rows for rows, _ in held])
+        if self._partitions == 1:
+            return iter([blocks.sorted_rows(rows)])
+        numbers = [n for _, some in held for n in some]
         if isinstance(rows, Columns):
             return columns.divided(rows, numbers, self._partitions, APART)
         return map(blocks.sorted_rows, blocks.divided(rows, numbers, self._partitions))

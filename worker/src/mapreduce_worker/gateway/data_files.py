@@ -16,7 +16,7 @@ from mapreduce.errors import CorruptionError
 from mapreduce.history import HistoryEvent
 from mapreduce.ids import TaskId
 from mapreduce.protocol import OutputSummary
-from mapreduce.spec import Compression, JobSpec, Merge, OutputFormat, Overwrite
+from mapreduce.spec import Compression, JobSpec, Merge, Order, OutputFormat, Overwrite
 from mapreduce_worker.engine.data_file import Style
 
 
@@ -27,6 +27,7 @@ class OutputOptions(msgspec.Struct, frozen=True, kw_only=True):
     merge: Merge = "sorted"
     compression: Compression = "none"
     overwrite: Overwrite = "refuse"
+    order: Order = "hash"
 
 
 DEFAULTS: Final = OutputOptions()
@@ -39,6 +40,7 @@ def of_job(spec: JobSpec) -> OutputOptions:
         merge=spec.merge,
         compression=spec.output_compression,
         overwrite=spec.overwrite,
+        order=spec.order,
     )
 
 
@@ -69,9 +71,11 @@ def plan(staging: str, staged: Sequence[HistoryEvent], options: OutputOptions) -
 
 
 def style(staged: Sequence[HistoryEvent], options: OutputOptions) -> Style:
-    """Return how the files are written: parts that maps have made have no keys to be merged by."""
+    """Return how the files are written: parts that maps have made have no keys to be merged by, and parts of ranges
+    follow each other as their keys do."""
     of_maps = any(_task(event).kind == "map" for event in staged)
-    return Style(format=options.format, compression=options.compression, by_key=not of_maps)
+    by_key = not of_maps and options.order == "hash"
+    return Style(format=options.format, compression=options.compression, by_key=by_key)
 
 
 def summary(path: str, files: Sequence[Written]) -> OutputSummary:

@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import msgspec
+
 from mapreduce import paths, protocol
 from mapreduce.api import Job
 from mapreduce.ids import AttemptId
@@ -151,7 +153,7 @@ class Runner:
             job_class,
             task.split,
             self._source(task.input),
-            options=self._options,
+            options=msgspec.structs.replace(self._options, samples=task.samples),
             attempt=task.attempt,
             out=self._scratch / paths.map_output(task.attempt),
             progress=self._progress(task.attempt),
@@ -179,7 +181,8 @@ class Runner:
 
     def _reduce(self, job_class: type[Job], task: ReduceInSlot, work: Path) -> FromSlot:
         segments = [
-            SegmentFile(Path(place.path), place.offset, place.length, place.rows, place.crc) for place in task.segments
+            SegmentFile(Path(place.path), place.offset, place.length, place.rows, place.crc, task.range)
+            for place in task.segments
         ]
         try:
             result = self._run_reduce(job_class, task, segments, work)
