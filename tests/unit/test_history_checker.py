@@ -49,6 +49,7 @@ ALL_STAGED = [*staged(REDUCE_0), *staged(REDUCE_1)]
 GOOD = [OPENED, *MAPS, *REDUCES, *ALL_STAGED, PUBLISHING]
 CHARGE = told("Charged", MAP_0, budget="user", reason="UserCodeFailed")
 FAILED = told("JobFailed", reason="UserCodeFailed")
+DIVIDED = told("Divided", boundaries=(b"k",))
 BAD = BadRecord(file="in", offset=0, reason="UserCodeFailed", message="ValueError: no")
 
 
@@ -128,6 +129,13 @@ BREAKS: dict[str, list[tuple[list[Told], str]]] = {
     "_an_attempt_is_assigned_once": [
         ([*GOOD[:-1], told("EpochOpened", epoch=2), *later([MAPS[0], PUBLISHING])], "map-0.e1.0 was assigned 2 times"),
     ],
+    "_ranges_are_told_once_and_first": [
+        ([OPENED, *MAPS, DIVIDED, *REDUCES, *ALL_STAGED, DIVIDED, PUBLISHING], "keys were divided 2 times"),
+        (
+            [OPENED, *MAPS, *life(REDUCE_0), DIVIDED, *life(REDUCE_1), *ALL_STAGED, PUBLISHING],
+            "reduce-0.e1.0 was assigned before keys were divided",
+        ),
+    ],
     "_a_name_is_one_worker": [
         (
             [
@@ -166,6 +174,7 @@ def test_every_rule_of_the_checker_has_a_history_that_breaks_it():
     "events",
     [
         pytest.param([OPENED, *[CHARGE] * 3, *GOOD[1:]], id="within-the-budget"),
+        pytest.param([OPENED, *MAPS, DIVIDED, *REDUCES, *ALL_STAGED, PUBLISHING], id="ranges-before-reduces"),
         pytest.param(
             [OPENED, *[told("Charged", MAP_0, budget="segments")] * 9, *GOOD[1:]], id="another-budget-is-not-the-users"
         ),

@@ -154,6 +154,11 @@ RESTARTS: Final = (
         (Edit(MASTER + "rebuild", "_first_time", "if found.header is None:", "if True:"),),
     ),
     Bug(
+        "choose ranges anew after restart",
+        "Where keys have a total order, the ranges in the journal are not read: they are chosen once more.",
+        (Edit(MASTER + "rebuild", "_first_time", "    book.boundaries = found.boundaries\n", ""),),
+    ),
+    Bug(
         "journal after acting",
         "The master acts on what it has journalled without waiting until that is durable.",
         (
