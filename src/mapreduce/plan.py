@@ -20,6 +20,10 @@ TARGET_SPLITS = 32
 MAX_PACKED = 1000
 """Files in one split: each is opened anew, and a split is described by all of them."""
 
+MAX_HEADERS: Final = 64 * MIB
+"""Characters of headers that all ranges of a plan carry together: the operator, which others' jobs share, holds the
+plans of all jobs in memory, and a file with holes has many ranges for nothing."""
+
 CUT_FORMATS: Final[frozenset[InputFormat]] = frozenset({"csv", "parquet"})
 """Formats whose files cannot be divided without looking into them."""
 
@@ -181,6 +185,12 @@ def make_plan(
         raise UsageError(
             f"the input of {total} bytes makes {len(splits)} splits of {size} bytes, more than the {allowed} "
             f"that {spec.reducers} reducers allow; {advice}"
+        )
+    headers = sum(len(part.header) for split in splits for part in split.ranges)
+    if headers > MAX_HEADERS:
+        raise UsageError(
+            f"the {len(splits)} splits carry {headers} characters of names of columns, more than {MAX_HEADERS}; use a "
+            f"splitSize of at least {(size // MIB + 1) * (headers // MAX_HEADERS + 1)}Mi"
         )
     header = PlanHeader(
         files=len(listing),

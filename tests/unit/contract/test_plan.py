@@ -103,3 +103,16 @@ def test_too_many_files_that_cannot_be_packed_are_refused_with_another_advice():
     files = named(*((f"{number}.gz", 10) for number in range(20)))
     with pytest.raises(UsageError, match=r"makes 20 splits .* join some of its files"):
         plan.make_plan(files, spec(limits=Limits(max_splits=9)), "1")
+
+
+def test_a_plan_whose_ranges_carry_too_many_names_of_columns_names_a_split_size_that_fits(monkeypatch):
+    monkeypatch.setattr(plan, "MAX_HEADERS", 100)
+    header = "a" * 11
+
+    def cut(file, split_size):
+        return plan.Cuts(tuple(range(split_size, file.size, split_size)), header)
+
+    files = listing(20 * MIB)
+    with pytest.raises(UsageError, match=r"20 splits carry 209 characters .* use a splitSize of at least 6Mi"):
+        plan.make_plan(files, spec(split_size=MIB, format="csv"), "1", cut)
+    assert len(plan.make_plan(files, spec(split_size=6 * MIB, format="csv"), "1", cut)[1]) == 4
