@@ -186,11 +186,13 @@ def _columns(name: str, header: bytes, errors: EncodingErrors) -> list[str]:
 
 def _misnamed(columns: list[str]) -> str:
     """Say what is wrong with the names of columns; nothing if they are right."""
+    seen: set[str] = set()
     for at, column in enumerate(columns):
         if not column:
             return f"column {at + 1} has no name"
-        if column in columns[:at]:
+        if column in seen:
             return f"two columns are called {column!r:.{_SHOWN}}"
+        seen.add(column)
     return ""
 
 
