@@ -40,6 +40,8 @@ def all_samples(folder: Path) -> list[Sample]:
         map_output_sample(folder, "none"),
         map_output_sample(folder, "zstd"),
         part_sample(folder),
+        part_sample(folder, own=True),
+        staged_part_sample(folder),
         journal_sample(),
         events_sample(),
         segments_sample(folder),
@@ -67,23 +69,40 @@ def map_output_sample(folder: Path, codec: Codec) -> Sample:
     )
 
 
-def part_sample(folder: Path) -> Sample:
-    """Return a part of two blocks."""
+def part_sample(folder: Path, *, own: bool = False) -> Sample:
+    """Return a part of two blocks, as a merge reads it: of pairs, or of values of one type."""
+    path, content, spans = _part(folder, own=own)
+    return Sample(
+        name="part of values" if own else "part",
+        content=content,
+        spans=spans,
+        read=lambda data: _read_part(_rewrite(path, data)),
+    )
+
+
+def staged_part_sample(folder: Path) -> Sample:
+    """Return a part as the gateway looks through it that stages it, which reads no rows."""
+    path, content, spans = _part(folder, own=True)
+    return Sample(
+        name="part, staged", content=content, spans=spans, read=lambda data: part.verify(_rewrite(path, data))
+    )
+
+
+def _part(folder: Path, *, own: bool) -> tuple[Path, bytes, tuple[Span, ...]]:
     path = folder / "sample.part"
     with path.open("wb") as file:
-        writer = part.Writer(file, "str")
+        writer = part.Writer(file, "str", own=own)
         for chosen in (_WORDS[:20], _WORDS[20:]):
-            writer.add(Block([keys.encode(word) for word in chosen], [values.encode([word, 1]) for word in chosen]))
+            encoded = [keys.encode(word) for word in chosen]
+            if own:
+                writer.add(blocks.of_objects(encoded, list(range(len(chosen)))))
+            else:
+                writer.add(Block(encoded, [values.encode([word, 1]) for word in chosen]))
         writer.finish()
     content = path.read_bytes()
     summary = part.read_summary(path)
     first, last = len(part.HEAD), len(part.HEAD) + summary.length
-    return Sample(
-        name="part",
-        content=content,
-        spans=(*_head(first), *_frames(content, first, last), *_end(content, last, "summary")),
-        read=lambda data: _read_part(_rewrite(path, data)),
-    )
+    return path, content, (*_head(first), *_frames(content, first, last), *_end(content, last, "summary"))
 
 
 def _write_map_output(path: Path, codec: Codec = "lz4") -> map_output.Index:
@@ -115,9 +134,9 @@ def _rows(segment: SegmentFile) -> list[tuple[bytes, Any]]:
 
 
 def _read_part(path: Path) -> Any:
-    """Read a part as its merge does, and as the gateway does that stages it: either must notice damage."""
+    summary = part.read_summary(path)
     rows = [row for block in part.read(path) for row in zip(block.keys, block.unpacked(), strict=True)]
-    return part.verify(path), rows
+    return summary, rows
 
 
 def _rewrite(path: Path, data: bytes) -> Path:

@@ -110,12 +110,14 @@ def test_every_flipped_bit_of_a_map_output_is_noticed(tmp_path):
 def test_every_flipped_bit_of_a_part_is_noticed(tmp_path):
     path = tmp_path / "x.part"
     result = write_part(path, [(b"key", ["key", 7])])
-    assert part.verify(path) == result
+    assert part.verify(path) == part.verify(path, deep=True) == result
     content = path.read_bytes()
     for position in range(len(content)):
         path.write_bytes(flipped(content, position))
         with pytest.raises(CorruptionError):
             list(part.read(path))
+        with pytest.raises(CorruptionError):
+            part.verify(path)
 
 
 def flipped(content, position):

@@ -8,8 +8,8 @@ from tests.support import corruption, corruption_samples
 from tests.support.corruption import Flip
 
 FLIPS = 300
-NAMES = ["map output, lz4", "map output, none", "map output, zstd", "part", "journal", "events.ndjson"]
-NAMES += ["segments on the wire", "manifest"]
+NAMES = ["map output, lz4", "map output, none", "map output, zstd", "part", "part of values", "part, staged"]
+NAMES += ["journal", "events.ndjson", "segments on the wire", "manifest"]
 
 
 @pytest.fixture(scope="module")

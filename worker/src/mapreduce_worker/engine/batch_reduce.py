@@ -56,7 +56,9 @@ def _size(key: bytes, values: list[Any]) -> int:
 
 
 class BatchReduceRun(ReduceRun):
-    """One attempt over rows that come in key order."""
+    """One attempt over rows that come in key order. Keys are kept, so that its part holds values alone."""
+
+    own = True
 
     def __init__(
         self, job_class: type[Any], options: TaskOptions, *, key_type: KeyType, partition: int, progress: Progress
@@ -107,8 +109,8 @@ class BatchReduceRun(ReduceRun):
             found = batch_frames.checked(self._job.reduce_batch(self._frame(rows)), _METHOD, _COLUMNS)
             if found is None:
                 return
-            for encoded, pair in self._in_order(found, rows):
-                out.add(encoded, emitted.pack(pair))
+            for encoded, value in self._in_order(found, rows):
+                out.add(encoded, emitted.pack_value(value))
         except BaseException as error:  # noqa: BLE001 - the boundary to user code
             first, last = self._shown(rows.keys[0]), self._shown(rows.keys[-1])
             keys_ = f"key {first}" if rows.keys[0] == rows.keys[-1] else f"keys {first} to {last}"
@@ -119,7 +121,7 @@ class BatchReduceRun(ReduceRun):
         return pl.DataFrame([keys, key_columns.series_of("value", rows.values)])
 
     def _in_order(self, found: pl.DataFrame, rows: _Held) -> Iterator[tuple[bytes, Any]]:
-        """Yield encoded keys and pairs by key, those of one key as they stand; raises for a key that was not given."""
+        """Yield encoded keys and values by key, those of one key as they stand; raises for a key that was not given."""
         objects = key_columns.objects(found["key"])
         encoded = key_columns.encode_objects(objects, self._group_type)
         if strange := set(encoded) - set(rows.keys):
@@ -130,7 +132,7 @@ class BatchReduceRun(ReduceRun):
             )
         values = found["value"].to_list()
         for at in sorted(range(len(encoded)), key=encoded.__getitem__):
-            yield encoded[at], (objects[at], values[at])
+            yield encoded[at], values[at]
 
     def _shown(self, encoded: bytes) -> str:
         return f"{self._decoder()(encoded)!r:.80}"

@@ -31,9 +31,18 @@ def pack(pair: Any) -> bytes:
     return packed
 
 
-def _check_text(pair: list[Any]) -> None:
+def pack_value(value: Any) -> bytes:
+    """Return a value as it stands in a part of values; raises for one that has no place in the output."""
+    if type(value) in _PLAIN:
+        return values.encode_plain(value)
+    packed = values.encode(value)
+    _check_text([values.decode(packed)])
+    return packed
+
+
+def _check_text(found: list[Any]) -> None:
     """Refuse here what could not be written as text later, where no user code is near."""
-    for value in pair:
+    for value in found:
         try:
             tsv.field(value).encode()
         except (TypeError, ValueError, RecursionError) as error:
@@ -52,7 +61,7 @@ class Collector:
         self.written = 0
 
     def add(self, encoded: bytes, packed: bytes) -> None:
-        """Add one row: what it is sorted by, and the packed pair."""
+        """Add one row: what it is sorted by, and the packed pair; or value, in a part that has these."""
         self._keys.append(encoded)
         self._values.append(packed)
         self._size += len(encoded) + len(packed)

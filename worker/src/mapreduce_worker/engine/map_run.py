@@ -21,7 +21,7 @@ from mapreduce.ids import AttemptId
 from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
 from mapreduce.selection import Unique
-from mapreduce_worker.engine import blocks, failure, merging, partitions, quarantine, sorted_values, sorter, tables
+from mapreduce_worker.engine import blocks, failure, folding, partitions, quarantine, sorted_values, sorter, tables
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.distinct_table import DistinctTable
 from mapreduce_worker.engine.first_pairs import FirstPairs
@@ -72,7 +72,7 @@ class MapRun:
             partitions=count,
             memory=options.memory,
             codec=options.codec,
-            fold=partial(merging.folded, reducer=self._job.reduce) if self._folds else None,
+            fold=partial(folding.folded, reducer=self._job.reduce) if self._folds else None,
             combine=self._combined if self._job.combine is not None else None,
         )
 

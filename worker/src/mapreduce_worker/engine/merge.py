@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from mapreduce import jsonl, tsv, values
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
-from mapreduce.spec import OutputFormat
-from mapreduce_worker.engine import durable, merging, part
+from mapreduce_worker.engine import durable, merging, part, render
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.data_file import DataFile, Style
 
@@ -35,7 +33,13 @@ class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
 PLAIN: Final = Style()
 FAN_IN: Final = 100
 """Parts that are merged at once: of each a block is held, which as objects takes about a megabyte."""
-_RENDER: Final[dict[OutputFormat, Callable[[list[Any]], bytes]]] = {"tsv": tsv.lines, "jsonl": jsonl.lines}
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What the rows of parts are: the type of their group keys, and values or pairs; see `part`."""
+
+    key_type: KeyType
+    own: bool
 
 
 def merge_parts(
@@ -46,12 +50,12 @@ def merge_parts(
     More parts are merged in several passes, by files beside `out` that are gone at the end. `progress` is called
     with the records and bytes so far.
     """
-    render = _RENDER[style.format]
+    kind = _kind(parts, by_key=style.by_key)
     records = 0
     with _few(parts if style.by_key else (), out, progress) as few, durable.replacing(out) as file:
         data = DataFile(file, style.compression)
         for block in _rows(few if style.by_key else parts, by_key=style.by_key):
-            data.write(render(list(map(values.decode, block.values))))
+            data.write(render.text(block, style.format, kind.key_type, own=kind.own))
             records += block.count
             progress(records, data.size)
         data.finish()
@@ -60,17 +64,16 @@ def merge_parts(
 
 
 def pairs(parts: Sequence[Path], *, by_key: bool = True) -> Iterator[tuple[object, object]]:
-    """Yield the records themselves, in the same order; what was a tuple comes as a list."""
+    """Yield the records themselves, in the same order; a value that was a tuple comes as a list."""
+    kind = _kind(parts, by_key=by_key)
     for block in _rows(parts, by_key=by_key):
-        for packed in block.values:
-            key, value = values.decode(packed)
-            yield key, value
+        yield from render.pairs(block, kind.key_type, own=kind.own)
 
 
 def _rows(parts: Sequence[Path], *, by_key: bool) -> Iterable[Rows]:
     if not by_key:
         return chain.from_iterable(map(part.read, parts))
-    return merging.merge([part.read(path) for path in _same_type(parts)])
+    return merging.merge([part.read(path) for path in parts])
 
 
 @contextmanager
@@ -95,8 +98,9 @@ def _few(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None])
 def _join(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None]) -> None:
     """Merge parts into one; their records count as progress too, since a dead merge shows none."""
     rows = 0
+    kind = _kind(parts, by_key=True)
     with out.open("wb") as file:
-        writer = part.Writer(file, next((found for found in _key_types(parts)), ""))
+        writer = part.Writer(file, kind.key_type, own=kind.own)
         for block in _rows(parts, by_key=True):
             writer.add(block)
             rows += block.count
@@ -104,12 +108,12 @@ def _join(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None]
         writer.finish()
 
 
-def _key_types(parts: Sequence[Path]) -> set[KeyType]:
-    return {summary.key_type for summary in map(part.read_summary, parts) if summary.rows}
-
-
-def _same_type(parts: Sequence[Path]) -> Sequence[Path]:
-    found = _key_types(parts)
+def _kind(parts: Sequence[Path], *, by_key: bool) -> Kind:
+    """Return what all parts hold that have rows; raises `CorruptionError` where they are not alike."""
+    found = {Kind(summary.key_type, summary.own) for summary in map(part.read_summary, parts) if summary.rows}
+    if by_key and len({kind.key_type for kind in found}) > 1:
+        listed = ", ".join(sorted(kind.key_type for kind in found))
+        raise CorruptionError(f"the parts have keys of different types: {listed}")
     if len(found) > 1:
-        raise CorruptionError(f"the parts have keys of different types: {', '.join(sorted(found))}")
-    return parts
+        raise CorruptionError("some of the parts have pairs, others values")
+    return next(iter(found), Kind("", own=False))

@@ -12,9 +12,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import blocks, map_output
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.map_output import SegmentFile
@@ -91,28 +90,6 @@ def _in_order(taken: list[Rows]) -> Iterator[Rows]:
         yield rows.cut(start, min(start + blocks.MAX_ROWS, rows.count))
 
 
-def folded(rows: Iterable[Rows], reducer: Reducer) -> Iterator[Rows]:
-    """Merge the accumulators of rows with equal keys; `rows` are in key order."""
-    merge_accs, canonical = reducer.merge, reducer.canonical
-    last: bytes | None = None
-    acc: Any = None
-    for block in rows:
-        keys: list[bytes] = []
-        accs: list[Any] = []
-        for key, value in zip(block.keys, block.unpacked(), strict=True):
-            if key == last:
-                acc = merge_accs(acc, value)
-                continue
-            if last is not None:
-                keys.append(last)
-                accs.append(acc if type(acc) is int else canonical(acc))
-            last, acc = key, value
-        if keys:
-            yield blocks.of_objects(keys, accs)
-    if last is not None:
-        yield blocks.of_objects([last], [canonical(acc)])
-
-
 def narrow(
     runs: Sequence[Sequence[SegmentFile]],
     limit: int,
@@ -151,9 +128,15 @@ def narrow(
 def _merge_runs(
     group: Sequence[Sequence[SegmentFile]], path: Path, combine: Callable[[Iterable[Rows]], Iterable[Rows]]
 ) -> list[SegmentFile]:
+    parts = zip(*group, strict=True)
+    return write_run((combine(merge([map_output.read(segment) for segment in part])) for part in parts), path)
+
+
+def write_run(parts: Iterable[Iterable[Rows]], path: Path) -> list[SegmentFile]:
+    """Write the rows of each partition to a scratch file; return its segments."""
     with path.open("wb") as file:
         writer = map_output.Writer(file)
-        for segments in zip(*group, strict=True):
-            writer.segment(combine(merge([map_output.read(segment) for segment in segments])))
+        for rows in parts:
+            writer.segment(rows)
         index = writer.finish("", "")
     return map_output.segments_of(path, index)

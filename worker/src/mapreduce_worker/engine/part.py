@@ -1,21 +1,22 @@
 """The file before the output: the records of one partition, with the keys they sort by.
 
     8 bytes   magic `MRPART\\r\\n`
-    4 bytes   version, format (2: frames of `blocks`), codec (1: lz4), 0
-    blocks    rows (encoded group key, packed [key, value]), see `blocks`
-    summary   msgpack: key type, rows, size of the blocks, their CRC-32, checksum of the rows
+    4 bytes   version, format (3: frames of `blocks`, pairs or values), codec (1: lz4), 0
+    blocks    rows (encoded group key, packed [key, value]), see `blocks`; or rows (encoded group key, value)
+    summary   msgpack: key type, rows, size of the blocks, their CRC-32, checksum of the rows, whether they are values
     footer    length of the summary (4 bytes), CRC-32 of head, summary and this length, `MREND\\r\\n\\0`
 
-The group key is the one that the reducer was called with; a reducer may yield another. A map of a job
-without reduce makes a part too: all its rows have the empty key, and the key type is empty. Parts know
-nothing of tsv. Callers: `reduce_task` and `map_part` write, the gateway verifies when it stages, `merge` reads.
+The group key is the one that the reducer was called with; a reducer may yield another. Where it never does, the part
+is `own`: its rows are values alone, packed or of one type, and the group key is their key. A map of a job without
+reduce makes a part too: all its rows have the empty key, and the key type is empty. Parts know nothing of tsv.
+Callers: `reduce_task` and `map_part` write, the gateway verifies when it stages, `merge` reads.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -29,18 +30,24 @@ from mapreduce_worker.engine.blocks import Digest, Rows
 
 MAGIC: Final = b"MRPART\r\n"
 END: Final = b"MREND\r\n\0"
-HEAD: Final = MAGIC + bytes((1, 2, 1, 0))
+HEAD: Final = MAGIC + bytes((1, 3, 1, 0))
+_PIECE: Final = 1 << 20
+"""Bytes that are read at once where nobody looks at rows."""
 _FOOTER: Final = struct.Struct(">II8s")
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a part says of itself. `checksum` is over the rows in order, not over Arrow's bytes."""
+    """What a part says of itself. `checksum` is over the rows in order, not over Arrow's bytes.
+
+    own: rows are values, whose key is the group key; else they are pairs.
+    """
 
     key_type: KeyType
     rows: int
     length: int
     crc: int
     checksum: str
+    own: bool
 
 
 _summary_of: Final = msgspec.msgpack.Decoder(Summary).decode
@@ -65,10 +72,11 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True):
 class Writer:
     """Writes blocks to an open file; `finish` returns what to report."""
 
-    def __init__(self, file: BinaryIO, key_type: KeyType) -> None:
-        """Write the head."""
+    def __init__(self, file: BinaryIO, key_type: KeyType, *, own: bool = False) -> None:
+        """Write the head. own: rows will be values, else pairs."""
         self._file = file
         self._key_type = key_type
+        self._own = own
         self._digest = Digest()
         self._rows = self._length = self._crc = 0
         file.write(HEAD)
@@ -89,6 +97,7 @@ class Writer:
             length=self._length,
             crc=self._crc,
             checksum=self._digest.hexdigest(),
+            own=self._own,
         )
         body = msgspec.msgpack.encode(summary)
         end = body + _FOOTER.pack(len(body), _summary_crc(HEAD, body), END)
@@ -147,17 +156,36 @@ def read(path: Path) -> Iterator[Rows]:
         raise CorruptionError(f"{path.name}: {rows} rows of {summary.rows}, CRC {crc:08x}, not {summary.crc:08x}")
 
 
-def verify(path: Path, progress: Callable[[int], None] = lambda _: None) -> PartResult:
-    """Read a whole part, and return what its writer reported; raises `CorruptionError`.
+def verify(path: Path, *, deep: bool = False) -> PartResult:
+    """Look through a whole part, and return what its writer reported; raises `CorruptionError`.
 
-    `progress` is called with the rows so far.
+    That the bytes are those that were written is proved by their CRC and by the summary, which has a CRC of its own.
+    deep: rows are read too, and their checksum is made once more; that takes many times as long.
     """
     summary = read_summary(path)
-    digest, rows = Digest(), 0
+    if deep:
+        _verify_rows(path, summary)
+    elif (crc := _crc_of_blocks(path, summary.length)) != summary.crc:
+        raise CorruptionError(f"{path.name}: the blocks have the CRC {crc:08x}, not {summary.crc:08x}")
+    return PartResult(checksum=summary.checksum, rows=summary.rows, size=path.stat().st_size)
+
+
+def _crc_of_blocks(path: Path, left: int) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        file.seek(len(HEAD))
+        while left:
+            data = file.read(min(left, _PIECE))
+            if not data:
+                raise CorruptionError(f"{path.name} ends {left} bytes before the end of its blocks")
+            crc = zlib.crc32(data, crc)
+            left -= len(data)
+    return crc
+
+
+def _verify_rows(path: Path, summary: Summary) -> None:
+    digest = Digest()
     for block in read(path):
         digest.update(block)
-        rows += block.count
-        progress(rows)
     if digest.hexdigest() != summary.checksum:
         raise CorruptionError(f"{path.name}: the rows have the checksum {digest.hexdigest()}, not {summary.checksum}")
-    return PartResult(checksum=summary.checksum, rows=rows, size=path.stat().st_size)

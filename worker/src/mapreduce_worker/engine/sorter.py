@@ -93,7 +93,10 @@ class Sorter:
         """Write everything that was handed in to the output. Its name stands for whole rows, but not for the disk."""
         parts = self._all()
         with durable.replacing(self._out, sync=False) as file:
-            return self._write(map_output.Writer(file, self._codec, notes), parts, key_type, key_at)
+            writer = map_output.Writer(file, self._codec, notes)
+            for part in parts:
+                writer.segment(part)
+            return writer.finish(key_type, key_at)
 
     def close(self) -> None:
         """Remove the scratch files."""
@@ -129,16 +132,7 @@ class Sorter:
         return map(blocks.sorted_rows, blocks.divided(rows, numbers, self._partitions))
 
     def _write_run(self, parts: Iterable[Iterable[Rows]]) -> list[SegmentFile]:
-        path = self._scratch_path()
-        with path.open("wb") as file:
-            return map_output.segments_of(path, self._write(map_output.Writer(file), parts, "", ""))
-
-    def _write(
-        self, writer: map_output.Writer, parts: Iterable[Iterable[Rows]], key_type: KeyType, key_at: str
-    ) -> map_output.Index:
-        for part in parts:
-            writer.segment(part)
-        return writer.finish(key_type, key_at)
+        return merging.write_run(parts, self._scratch_path())
 
     def _scratch_path(self) -> Path:
         path = self._out.with_name(f".{self._out.name}.run-{len(self._scratch)}")

@@ -1,0 +1,61 @@
+"""Columns become the same text as their rows one by one, to the byte."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapreduce import jsonl, keys, tsv, values
+from mapreduce.errors import CorruptionError
+from mapreduce_worker.engine import columns, render
+from mapreduce_worker.engine.blocks import Block
+from tests.support import budget
+
+LINE = {"tsv": tsv.line, "jsonl": jsonl.line}
+INTS = st.sampled_from([-(2**63), 2**63 - 1, 0, -1]) | st.integers(-(2**63), 2**63 - 1)
+FLOATS = st.sampled_from([math.nan, 0.0, -0.0, math.inf, -math.inf, 1e16, 1e-7, 5e-324, 1e22, 0.1]) | st.floats()
+TEXTS = st.text(alphabet='ab\t\n\r\\"\x00\x1f\x7f\x85\u2028äé\U0001f600', max_size=5) | st.text(max_size=4)
+BYTES = st.binary(max_size=4)
+SCALARS = [INTS, FLOATS, TEXTS, BYTES, st.booleans()]
+OTHERS = st.none() | INTS | TEXTS | st.lists(FLOATS, max_size=2) | st.integers(2**64, 2**66)
+TUPLES = st.tuples(TEXTS, st.tuples(INTS, FLOATS))
+
+
+@st.composite
+def rows(draw):
+    key = draw(st.sampled_from([*SCALARS, TUPLES]))
+    value = draw(st.sampled_from([*SCALARS, OTHERS, st.dictionaries(TEXTS, BYTES, max_size=2)]))
+    return draw(st.lists(st.tuples(key, value), min_size=1, max_size=8))
+
+
+@budget.examples(150)
+@given(rows(), st.sampled_from(["tsv", "jsonl"]))
+def test_lines_of_columns_are_those_of_single_records(given, style):
+    key_type = keys.type_of(given[0][0])
+    encoded = [keys.encode(key) for key, _ in given]
+    decode = keys.decoder(key_type)
+    arrived = [(decode(keys.encode(key)), values.decode(values.encode(value))) for key, value in given]
+    expected = b"".join(LINE[style](*pair) for pair in arrived)
+    made = columns.of_lists(encoded, [value for _, value in given])
+    assert render.text(made, style, key_type, own=True) == expected
+    assert render.text(made.as_packed(), style, key_type, own=True) == expected
+    few = Block(encoded, [values.encode(value) for _, value in given])
+    assert render.text(few, style, key_type, own=True) == expected
+    pairs = columns.of_packed(encoded, [values.encode(pair) for pair in arrived])
+    assert render.text(pairs, style, key_type, own=False) == expected
+
+
+@pytest.mark.parametrize(("key", "key_type"), [(b"\xff", "str"), (b"abc", "int"), (b"a", "")])
+@pytest.mark.parametrize("style", ["tsv", "jsonl"])
+def test_rows_whose_keys_are_none_are_damage(key, key_type, style):
+    made = columns.of_lists([b"ab" * 4, key], [1, 2])
+    with pytest.raises(CorruptionError, match="no records"):
+        render.text(made, style, key_type, own=True)
+
+
+def test_values_that_are_no_msgpack_are_damage():
+    for made in (columns.of_packed([b"k"], [b"\xc1"]), Block([b"k"], [b"\xc1"])):
+        for own in (True, False):
+            with pytest.raises(CorruptionError, match="no records"):
+                render.text(made, "tsv", "str", own=own)

@@ -1,0 +1,115 @@
+"""Rows of parts as lines of text: what `mapreduce.tsv` and `mapreduce.jsonl` make of their pairs, to the byte.
+
+Many rows with values of one type are columns, and stay columns until they are text; a column is gone through one by one
+only where Python alone knows how: numbers with a point, tuples, lists. Neighbours: `merge` (the caller), `part` (rows),
+`columns`, `key_columns`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from mapreduce import jsonl, keys, tsv, values
+from mapreduce.errors import CorruptionError
+from mapreduce.keys import KeyType
+from mapreduce.spec import OutputFormat
+from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.columns import Columns
+
+if TYPE_CHECKING:
+    import polars
+
+_LINES: Final[dict[OutputFormat, Callable[[list[Any]], bytes]]] = {"tsv": tsv.lines, "jsonl": jsonl.lines}
+_ESCAPED: Final = ["\\", "\t", "\n", "\r"]
+_ESCAPES: Final = ["\\\\", "\\t", "\\n", "\\r"]
+_NOT_IN_JSON: Final = r'[\x00-\x1f"\\]'
+"""What JSON escapes in text, as far as `jsonl` does."""
+_COLUMNS: Final = ("str", "bytes", "int")
+"""Types of keys that become text as columns."""
+_AFFIXES: Final[dict[OutputFormat, tuple[str, str, str]]] = {
+    "tsv": ("", "\t", "\n"),
+    "jsonl": ('{"key":', ',"value":', "}\n"),
+}
+"""What stands before the key, between key and value, and after the value."""
+
+
+def pairs(rows: Rows, key_type: KeyType, *, own: bool) -> Iterable[Any]:
+    """Return the pairs (key, value) of rows of a part; raises `CorruptionError` for rows that no part has."""
+    try:
+        if not own:
+            return list(map(values.decode, rows.values))
+        return list(zip(map(keys.decoder(key_type), rows.keys), rows.unpacked(), strict=True))
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise CorruptionError(f"a part has rows that are no records of keys {key_type}: {error}") from error
+
+
+def text(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> bytes:
+    """Return the lines of rows of a part; raises `CorruptionError` for rows that no part has."""
+    if not (own and isinstance(rows, Columns)):
+        return _LINES[style](list(pairs(rows, key_type, own=own)))
+    import polars  # noqa: PLC0415 - see `columns`
+
+    try:
+        columns = [_keys(rows, style, key_type).alias("key"), _values(rows, style).alias("value")]
+    except (polars.exceptions.PolarsError, msgspec.MsgspecError, ValueError) as error:
+        raise CorruptionError(f"a part has rows that are no records of keys {key_type}: {error}") from error
+    before, between, after = map(polars.lit, _AFFIXES[style])
+    line = polars.concat_str([before, polars.col("key"), between, polars.col("value"), after])
+    whole: str = polars.DataFrame(columns).select(line.str.join("")).item()
+    return whole.encode()
+
+
+def _keys(rows: Columns, style: OutputFormat, key_type: KeyType) -> polars.Series:
+    if key_type in _COLUMNS:
+        # Only here: it brings polars.
+        from mapreduce_worker.engine import key_columns  # noqa: PLC0415 - see above
+
+        decoded = key_columns.decode(rows.key_series, key_type)
+        if decoded.null_count():
+            raise ValueError(f"{decoded.null_count()} keys have another length")
+        return _texts(decoded, style)
+    return _one_by_one(list(map(keys.decoder(key_type), rows.keys)), style)
+
+
+def _values(rows: Columns, style: OutputFormat) -> polars.Series:
+    return _one_by_one(rows.unpacked(), style) if rows.packed else _texts(rows.value_series, style)
+
+
+def _texts(column: polars.Series, style: OutputFormat) -> polars.Series:
+    """Return each value of a typed column as a field."""
+    import polars  # noqa: PLC0415 - see `columns`
+
+    kind = column.dtype
+    if kind == polars.String:
+        return _escaped(column, style)
+    if kind == polars.Binary:
+        encoded = column.bin.encode("base64")
+        return '"' + encoded + '"' if style == "jsonl" else encoded
+    if kind == polars.Float64:
+        # Python's own shortest form, which Polars' is not.
+        return polars.Series([repr(x) if math.isfinite(x) else _field(x, style) for x in column.to_list()])
+    return column.cast(polars.String)
+
+
+def _escaped(column: polars.Series, style: OutputFormat) -> polars.Series:
+    if style == "jsonl":
+        if column.str.contains(_NOT_IN_JSON).any():
+            return _one_by_one(column.to_list(), style)
+        return '"' + column + '"'
+    if column.str.contains_any(_ESCAPED).any():
+        return column.str.replace_many(_ESCAPED, _ESCAPES)
+    return column
+
+
+def _one_by_one(objects: list[Any], style: OutputFormat) -> polars.Series:
+    import polars  # noqa: PLC0415 - see `columns`
+
+    return polars.Series([_field(each, style) for each in objects], dtype=polars.String)
+
+
+def _field(value: Any, style: OutputFormat) -> str:
+    return jsonl.field(value).decode() if style == "jsonl" else tsv.field(value)
