@@ -8,7 +8,7 @@ only where Python alone knows how: numbers with a point, tuples, lists. Neighbou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -37,11 +37,11 @@ _AFFIXES: Final[dict[OutputFormat, tuple[str, str, str]]] = {
 """What stands before the key, between key and value, and after the value."""
 
 
-def pairs(rows: Rows, key_type: KeyType, *, own: bool) -> Iterable[Any]:
+def pairs(rows: Rows, key_type: KeyType, *, own: bool) -> list[tuple[Any, Any]]:
     """Return the pairs (key, value) of rows of a part; raises `CorruptionError` for rows that no part has."""
     try:
         if not own:
-            return list(map(values.decode, rows.values))
+            return [(key, value) for key, value in map(values.decode, rows.values)]
         return list(zip(map(keys.decoder(key_type), rows.keys), rows.unpacked(), strict=True))
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise CorruptionError(f"a part has rows that are no records of keys {key_type}: {error}") from error
@@ -50,7 +50,7 @@ def pairs(rows: Rows, key_type: KeyType, *, own: bool) -> Iterable[Any]:
 def text(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> bytes:
     """Return the lines of rows of a part; raises `CorruptionError` for rows that no part has."""
     if not (own and isinstance(rows, Columns)):
-        return _LINES[style](list(pairs(rows, key_type, own=own)))
+        return _LINES[style](pairs(rows, key_type, own=own))
     import polars  # noqa: PLC0415 - see `columns`
 
     try:
