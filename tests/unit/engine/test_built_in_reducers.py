@@ -58,6 +58,28 @@ def test_every_reducer_and_type_of_key_is_as_the_reference(name, kind, data, sha
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
+plain = (
+    st.integers()
+    | st.text("a\ud7ff\0", max_size=40)
+    | st.binary(max_size=300)
+    | st.floats()
+    | st.none()
+    | st.booleans()
+)
+nested = st.lists(plain, max_size=2) | st.dictionaries(st.text(max_size=1), plain, max_size=1)
+
+
+@pytest.mark.parametrize("kind", key_kinds)
+@pytest.mark.parametrize("sort_values", [False, True])
+@budget.examples(25)
+@given(data=st.data(), shape=shapes)
+def test_each_gives_whatever_a_value_is(kind, sort_values, data, shape):
+    found = st.integers(-(2**63), 2**63 - 1) if sort_values else plain | nested
+    given = data.draw(st.lists(st.lists(st.tuples(key_kinds[kind], found), max_size=8), max_size=12))
+    job = type("Job", (emitter(mr.Each()),), {"sort_values": sort_values})
+    assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
+
+
 @pytest.mark.parametrize("name", ["Count", "Min", "Mean", "Top", "First", "Unique"])
 def test_the_map_output_does_not_depend_on_memory(tmp_path, name):
     text = "\n".join(f"{number % 700} {number * 7919 % 1000 / 8}" for number in range(12_000))

@@ -22,6 +22,7 @@ from mapreduce.errors import CorruptionError, UserError
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer
+from mapreduce.selection import Each
 from mapreduce_worker.engine import durable, emitted, failure, map_output, merging, part, sorted_values
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.instance import Instance, Progress
@@ -71,6 +72,10 @@ def _class_for(job_class: type[Job]) -> type[ReduceRun]:
 
         return BatchReduceRun
     reducer = job_class.reduce
+    if type(reducer) is Each:
+        from mapreduce_worker.engine.each_reduce import EachRun  # noqa: PLC0415 - see above
+
+        return EachRun
     if isinstance(reducer, Reducer) and reducer.folds and job_class.combine is None and not job_class.sort_values:
         from mapreduce_worker.engine.fold_reduce import FoldReduceRun  # noqa: PLC0415 - see above
 
