@@ -76,7 +76,8 @@ class Job:
                  file, in bytes); returns a frame with the columns `key` and `value`, or None. With
                  `reduce = mr.Count()` it returns the column `key` alone.
     combine:     optional; called with a key and an iterator of values on the side of the map,
-                 any number of times, also never; yields pairs with the same key.
+                 any number of times, also never; yields pairs with the same key. Or `mr.Sum()` (of
+                 integers), `mr.Min()`, `mr.Max()` or `mr.First()`, beside a reduce that is a method.
     partition:   optional; called with a key and the number n of partitions; returns which of 0 to
                  n - 1 the key belongs to. It must depend on these two alone.
     reduce:      called once a key with an iterator of all its values; yields pairs. Or a built-in

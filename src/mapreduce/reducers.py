@@ -27,6 +27,12 @@ class Reducer:
     """Values are folded into accumulators; if not, they travel as they are, and the reducer is called with them."""
     few_numbers: ClassVar[bool] = False
     """An accumulator is a few numbers, whatever the values are: nobody needs to weigh it."""
+    combines: ClassVar[bool] = False
+    """An accumulator is a value itself, so that a `reduce` of the user's own may take it: see `combiner`."""
+
+    def combiner(self) -> Reducer:
+        """Return what merges values where the job says `combine = mr.Sum()`; only where `combines` is true."""
+        return self
 
     def start(self, value: Any) -> Any:
         """Return the accumulator of one value."""
@@ -98,6 +104,11 @@ class Sum(Reducer):
     """
 
     few_numbers = True
+    combines = True
+
+    def combiner(self) -> Reducer:
+        """Return the sum of integers: of floats, a sum of rounded sums would depend on how they were divided."""
+        return IntegerSum()
 
     def start(self, value: Any) -> Any:
         """Return the accumulator of one number; raises `TypeError` for anything else."""
@@ -147,6 +158,19 @@ class Sum(Reducer):
             return [0, *_descending([*partials, *_as_floats(whole)])]
         except OverflowError:
             return _canonical_slowly(sum((Fraction(value) for value in partials), Fraction(whole)))
+
+
+class IntegerSum(Sum):
+    """What `combine = mr.Sum()` is: its accumulators are integers, and as such the values of `reduce`."""
+
+    def start(self, value: Any) -> Any:
+        """Return the integer; raises `TypeError` for anything else."""
+        if isinstance(value, int):
+            return int(value)
+        raise TypeError(
+            f"combine = mr.Sum() adds integers, not {type(value).__name__}: {value!r:.80}; floats would be rounded in "
+            "each map, and the result depend on their number: leave combine out, or write reduce = mr.Sum()"
+        )
 
 
 class Mean(Reducer):

@@ -33,6 +33,8 @@ def _weigh(value: Any) -> int:
 class First(Reducer):
     """The first of the values, in the order of the input."""
 
+    combines = True
+
     def start(self, value: Any) -> Any:
         """Return the value."""
         return _carried(value)

@@ -1,6 +1,7 @@
 """Accumulators that Polars merges are those that the reducer's own `merge` makes, to the bit; others it leaves."""
 
 import math
+from copy import deepcopy
 from functools import reduce
 from itertools import groupby
 from operator import itemgetter
@@ -26,6 +27,12 @@ CHOSEN = [INTS, TEXTS, BYTES, st.booleans(), FLOATS, st.lists(INTS, max_size=2),
 CASES: list[Any] = [(reducer, accs) for reducer in (mr.Min, mr.Max, mr.First) for accs in CHOSEN]
 CASES += [(mr.Sum, INTS), (mr.Count, INTS), (mr.Sum, st.integers(-(2**70), 2**70))]
 CASES += [(mr.Sum, INTS | st.lists(INTS, min_size=1, max_size=1))]
+COUNTS = st.integers(1, 3) | st.sampled_from([2**62, 2**63 - 1])
+MEANS = st.tuples(COUNTS, INTS).map(list)
+SETS = [st.lists(values, min_size=1, max_size=3, unique=True) for values in (TEXTS, BYTES, INTS, st.booleans())]
+CASES += [(mr.Mean, MEANS), (mr.Mean, MEANS | st.tuples(COUNTS, st.integers(2**63, 2**64)).map(list))]
+CASES += [(mr.Mean, MEANS | st.tuples(COUNTS, st.tuples(INTS, FLOATS).map(list)).map(list))]
+CASES += [(mr.Unique, values) for values in (*SETS, SETS[0] | SETS[2])]
 KEYS = st.sampled_from([b"", b"a", b"b", b"\x00", b"\xff\xff"])
 
 
@@ -37,7 +44,7 @@ def reducers_and_rows(draw):
 
 def expected(reducer, rows):
     """Merge with the reducer's own code, one after the other."""
-    ordered = sorted(rows, key=itemgetter(0))
+    ordered = deepcopy(sorted(rows, key=itemgetter(0)))
     return [
         (key, codec.encode(reducer.canonical(reduce(reducer.merge, map(itemgetter(1), group)))))
         for key, group in groupby(ordered, itemgetter(0))

@@ -106,7 +106,17 @@ def test_what_the_import_raises_is_told_with_the_users_frames_only(tmp_path):
         (JOB + b"    sort_values = 'up'\n    reduce = mr.Sum()", "or \"descending\", not 'up'"),
         (JOB + b"    descending = 1\n    reduce = mr.Sum()", "A.descending must be True or False, not 1"),
         (JOB + b"    descending = True", "A has descending but no reduce"),
-        (JOB + b"    combine = mr.Sum()\n    reduce = mr.Sum()", "A.combine cannot be mr.Sum(), which is a reducer"),
+        (
+            JOB + b"    combine = mr.Sum()\n    reduce = mr.Sum()",
+            "A.combine cannot be mr.Sum(): mr.Sum() combines by itself",
+        ),
+        (
+            JOB + b"    combine = mr.Mean()\n    reduce = map",
+            "A.combine cannot be mr.Mean(): what it makes of some values",
+        ),
+        (JOB + b"    combine = mr.Max()", "A has combine but no reduce"),
+        (JOB + b"    combine = mr.Max\n    reduce = map", "A.combine is the class Max: write combine = mr.Max()"),
+        (JOB + b"    partition = mr.Sum()\n    reduce = map", "A.partition cannot be mr.Sum(), which is a reducer"),
         (JOB + b"    partition = 3\n    reduce = mr.Sum()", "A.partition must be a method"),
         (JOB + b"    Params = {}", "A.Params must be a class, not dict"),
         (b"import mapreduce as mr\nclass A(mr.Job):\n    def map(self, r): 0\n    reduce = mr.Sum", "mr.Sum()"),

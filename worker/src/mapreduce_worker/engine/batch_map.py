@@ -17,8 +17,8 @@ import polars as pl
 from mapreduce.api import Job
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import MapOutput
-from mapreduce.reducers import Count, Reducer, Sum
-from mapreduce_worker.engine import batch_frames, batch_sums, columns, failure, key_columns
+from mapreduce.reducers import Reducer
+from mapreduce_worker.engine import batch_frames, batch_sums, columns, failure, key_columns, native
 from mapreduce_worker.engine.batch_sums import Sums
 from mapreduce_worker.engine.batches import Window
 from mapreduce_worker.engine.blocks import Rows
@@ -75,10 +75,10 @@ class BatchRun(MapRun):
         self._caller = _Caller(progress)
         super().__init__(job_class, options, out, self._caller.progress)
         # No column is encoded in descending order.
-        native = not self._job.descending
-        self._adds = native and self._folds and type(self._job.reduce) in (Count, Sum)
+        ascends = not self._job.descending
+        self._adds = ascends and type(self._reducer) in native.SUMS
         # Rows as they are, where nobody looks at them on this side.
-        self._passes = native and not (self._folds or self._job.sort_values or self._job.combine)
+        self._passes = ascends and not (self._reducer or self._job.sort_values or self._job.combine)
         # As much as a table of Python objects holds.
         self._sums = Sums(min(options.flush_bytes, options.memory // 6))
 

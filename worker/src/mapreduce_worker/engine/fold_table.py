@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from mapreduce.errors import UnsupportedKeyError, UserError
-from mapreduce.reducers import Reducer, Sum
+from mapreduce.reducers import IntegerSum, Reducer, Sum
 from mapreduce_worker.engine import failure, pump
 from mapreduce_worker.engine.pump import Pump
 from mapreduce_worker.engine.tables import PAIR_BYTES, KeyGuard, Mapper, Rows, short
@@ -46,7 +46,7 @@ class FoldTable:
         self._room = 0
         self._most = pump.ENOUGH
         self._pump = Pump(self._count, self._count_carefully, look_back)
-        self._is_sum = type(reducer) is Sum
+        self._is_sum = type(reducer) in (Sum, IntegerSum)
 
     def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
         """Map records and fold every pair; what the mapper raises comes through."""

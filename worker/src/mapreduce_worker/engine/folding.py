@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
-from mapreduce.reducers import Count, Reducer, Sum
+from mapreduce.api import Job
+from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import blocks, native
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.columns import Columns
@@ -23,6 +24,15 @@ NATIVE_MEMORY: Final = 64
 
 Blame = Callable[[bytes, BaseException], NoReturn]
 """Raises what a reducer has raised at an encoded key."""
+
+
+def in_map(job: Job) -> Reducer | None:
+    """Return what folds the values of each key in a map attempt, if anything does."""
+    if job.sort_values:
+        return None
+    if job.combine is None:
+        return job.reduce if isinstance(job.reduce, Reducer) and job.reduce.folds else None
+    return job.combine.combiner() if isinstance(job.combine, Reducer) else None
 
 
 def no_blame(_: bytes, error: BaseException) -> NoReturn:
@@ -43,7 +53,7 @@ def _natively(rows: Rows, reducer: Reducer) -> Rows | None:
 
 def _by_python(rows: Rows, reducer: Reducer, blame: Blame) -> Rows:
     accs: dict[bytes, Any] = {}
-    numbers = rows.values if type(reducer) in (Sum, Count) and not rows.packed else []
+    numbers = rows.values if type(reducer) in native.SUMS and not rows.packed else []
     if numbers and type(numbers[0]) is int:
         get = accs.get
         for key, number in zip(rows.keys, numbers, strict=True):

@@ -31,7 +31,7 @@ def check(job_class: type[Job]) -> None:
             raise ProgramError(f"{name}.{method} is the class {value.__name__}: write {method} = mr.{value.__name__}()")
         if value is not None and not callable(value):
             raise ProgramError(f"{name}.{method} must be a method or a built-in reducer, not {type(value).__name__}")
-        if isinstance(value, Reducer) and method != "reduce":
+        if isinstance(value, Reducer) and method not in ("reduce", "combine"):
             raise ProgramError(f"{name}.{method} cannot be mr.{type(value).__name__}(), which is a reducer")
     sort_values: Any = job_class.sort_values
     if type(sort_values) is not bool and sort_values != "descending":
@@ -42,6 +42,7 @@ def check(job_class: type[Job]) -> None:
     if job_class.Params is not None and not isinstance(job_class.Params, type):
         raise ProgramError(f"{name}.Params must be a class, not {type(job_class.Params).__name__}")
     _check_batches(job_class)
+    _check_combiner(job_class)
     _check_together(job_class)
 
 
@@ -84,6 +85,22 @@ def _check_batches(job_class: type[Job]) -> None:
             raise ProgramError(
                 f"{job_class.__name__} has {one} and {other}: a job has one of them, leave the other out"
             )
+
+
+def _check_combiner(job_class: type[Job]) -> None:
+    """Refuse a built-in reducer as a combiner where what it makes is no value that `reduce` could take."""
+    combine, name = job_class.combine, job_class.__name__
+    if not isinstance(combine, Reducer):
+        return
+    what = f"{name}.combine cannot be mr.{type(combine).__name__}()"
+    if isinstance(job_class.reduce, Reducer):
+        built_in = type(job_class.reduce).__name__
+        raise ProgramError(f"{what}: mr.{built_in}() combines by itself, leave combine out")
+    if not combine.combines:
+        raise ProgramError(
+            f"{what}: what it makes of some values is no value that reduce could take; that is so of mr.Sum() (of "
+            "integers), mr.Min(), mr.Max() and mr.First()"
+        )
 
 
 def _check_together(job_class: type[Job]) -> None:

@@ -50,6 +50,7 @@ class MapRun:
         self._records = RecordLoop()
         self._user = Instance(job_class, options, self._records.place, progress)
         self._job = self._user.job
+        self._reducer = folding.in_map(self._job)
         mapper = self._user_map()
         self.quarantine = Quarantine(options.skip_bad_records)
         if options.skip_bad_records and self.by_record:
@@ -64,16 +65,15 @@ class MapRun:
         # Where keys have a total order, nobody knows yet which reduce reads which.
         count = 1 if options.order == "total" else options.partitions
         self._divider = partitions.Divider(self._user, count)
-        plain = self._job.combine is None and not self._job.sort_values
-        self._folds = isinstance(self._job.reduce, Reducer) and self._job.reduce.folds and plain
+        self._combines = self._job.combine is not None and self._reducer is None
         self._table = self._make_table(options.flush_bytes, options.memory)
         self._sorter = Sorter(
             out,
             partitions=count,
             memory=options.memory,
             codec=options.codec,
-            fold=partial(folding.folded, reducer=self._job.reduce) if self._folds else None,
-            combine=self._combined if self._job.combine is not None else None,
+            fold=partial(folding.folded, reducer=self._reducer) if self._reducer is not None else None,
+            combine=self._combined if self._combines else None,
         )
 
     def _user_map(self) -> Callable[[Any], Any]:
@@ -94,18 +94,17 @@ class MapRun:
         job = self._job
         if self._keys_only():
             return quarantine.key
-        return quarantine.pairs(job.reduce, sort_values=bool(job.sort_values))
+        return quarantine.pairs(self._reducer, sort_values=bool(job.sort_values))
 
     def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | DistinctTable | tables.GroupTable:
-        job = self._job
-        if self._folds and isinstance(job.reduce, Unique):
+        if isinstance(self._reducer, Unique):
             return DistinctTable(self._guard, memory // 3, self._spill)
-        if self._folds:
+        if self._reducer is not None:
             # An accumulator takes about three times what it counts for, and sorting again as much.
             limit = min(flush_bytes, memory // 6)
-            return FoldTable(job.reduce, self._guard, limit, self._spill, self._records.look_back)
+            return FoldTable(self._reducer, self._guard, limit, self._spill, self._records.look_back)
         limit = memory // 3
-        flush = self._flush if job.combine is not None else self._spill
+        flush = self._flush if self._combines else self._spill
         return tables.GroupTable(self._guard, flush_bytes, limit, self._spill, flush)
 
     def run(self, batches_: Iterator[Batch], attempt: AttemptId) -> MapOutput:
@@ -157,7 +156,7 @@ class MapRun:
         """Hand the rows of a table to the sorter, each with its partition."""
         encoded, held = rows
         numbers = self._divider.numbers(encoded, self._guard.key_type)
-        if self._folds:
+        if self._reducer is not None:
             self._sorter.add(blocks.of_objects(encoded, held), numbers)
         else:
             keys_, packed, numbers = tables.flat(rows, numbers)

@@ -7,12 +7,15 @@ Neighbours: `folding` (the caller, and the way in Python), `columns` (rows as fr
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
-from mapreduce.reducers import Count, Reducer, Sum
-from mapreduce.selection import First, Max, Min
-from mapreduce_worker.engine.columns import KEY, VALUE
+from mapreduce import values as codec
+from mapreduce.reducers import Count, IntegerSum, Mean, Reducer, Sum
+from mapreduce.selection import First, Max, Min, Unique
+from mapreduce_worker.engine.columns import KEY, PACKED, VALUE
 
 if TYPE_CHECKING:
     import polars
@@ -20,6 +23,13 @@ if TYPE_CHECKING:
 LARGEST: Final = 2**63 - 1
 _ORDERED: Final = ("Int64", "String", "Binary", "Boolean")
 """Types of values that Polars orders as `mapreduce.ordering` does, and of which those that are equal are one."""
+_MARKED: Final = {str: "String", bytes: "Binary", int: "Int64"}
+"""Types of values of which those that are equal are encoded alike, with the types of their columns."""
+_LIST: Final = struct.Struct(">BI")
+_LIST_OF_MANY: Final = 0xDD
+"""How msgpack begins a list, before the number of its elements."""
+SUMS: Final = (Sum, Count, IntegerSum)
+"""Reducers, by their exact types, that add accumulators where these are integers."""
 PLAIN: Final = (Sum, Count, Min, Max, First)
 """Reducers, by their exact types, whose result is the accumulator where that is no packed value."""
 
@@ -42,12 +52,15 @@ def summed(frame: polars.DataFrame) -> polars.DataFrame | None:
     import polars  # noqa: PLC0415 - see `columns`
 
     values = frame.to_series(1)
-    if values.name != VALUE or values.dtype != polars.Int64:
-        return None
-    least, most = values.min(), values.max()
-    if frame.height and max(int(most), -int(least)) * frame.height > LARGEST:  # type: ignore[arg-type]
+    if values.name != VALUE or values.dtype != polars.Int64 or not _fits(values):
         return None
     return grouped(frame, polars.col(VALUE).sum())
+
+
+def _fits(numbers: polars.Series) -> bool:
+    """Tell whether no sum of some of these integers can leave 64 bits."""
+    least, most = numbers.min(), numbers.max()
+    return not len(numbers) or max(int(most), -int(least)) * len(numbers) <= LARGEST  # type: ignore[arg-type]
 
 
 def grouped(frame: polars.DataFrame, value: polars.Expr) -> polars.DataFrame:
@@ -76,9 +89,66 @@ def _first(frame: polars.DataFrame) -> polars.DataFrame:
     return frame.unique(KEY, keep="first", maintain_order=True)
 
 
+def _mean(frame: polars.DataFrame) -> polars.DataFrame | None:
+    import polars  # noqa: PLC0415 - see `columns`
+
+    accs = _lists(frame)
+    if accs is None:
+        return None
+    numbers = [number for acc in accs for number in acc]
+    if set(map(type, numbers)) != {int} or len(numbers) != 2 * frame.height or not min(numbers) >= -LARGEST:
+        return None
+    if max(numbers) > LARGEST:
+        return None
+    counts = polars.Series("count", numbers[::2], dtype=polars.Int64)
+    totals = polars.Series(VALUE, numbers[1::2], dtype=polars.Int64)
+    if not (_fits(counts) and _fits(totals)):
+        return None
+    rows = polars.DataFrame([frame.get_column(KEY), counts, totals])
+    found = rows.group_by(KEY).agg(polars.col("count").sum(), polars.col(VALUE).sum())
+    return _packed(found.get_column(KEY), list(zip(found["count"].to_list(), found[VALUE].to_list(), strict=True)))
+
+
+def _distinct(frame: polars.DataFrame) -> polars.DataFrame | None:
+    import polars  # noqa: PLC0415 - see `columns`
+
+    accs = _lists(frame)
+    if accs is None:
+        return None
+    objects = list(chain.from_iterable(accs))
+    kinds = set(map(type, objects))
+    name = _MARKED.get(kinds.pop()) if len(kinds) == 1 else None
+    if name is None or (name == "Int64" and not -LARGEST <= min(objects) <= max(objects) <= LARGEST):
+        return None
+    values = polars.Series(VALUE, objects, dtype=getattr(polars, name))
+    sizes = polars.Series("size", list(map(len, accs)))
+    repeated = frame.select(polars.col(KEY).repeat_by(sizes)).explode(KEY).get_column(KEY)
+    rows = polars.DataFrame([repeated, values]).unique(keep="first", maintain_order=True)
+    found = rows.group_by(KEY, maintain_order=True).agg(VALUE)
+    return _packed(found.get_column(KEY), found.get_column(VALUE).to_list())
+
+
+def _lists(frame: polars.DataFrame) -> list[list[Any]] | None:
+    """Return packed accumulators that are lists, all of them decoded at once."""
+    packed = frame.to_series(1)
+    if packed.name != PACKED:
+        return None
+    accs: list[Any] = codec.decode(_LIST.pack(_LIST_OF_MANY, frame.height) + b"".join(packed.to_list()))
+    return accs if set(map(type, accs)) == {list} and all(accs) else None
+
+
+def _packed(encoded: polars.Series, accs: list[Any]) -> polars.DataFrame:
+    import polars  # noqa: PLC0415 - see `columns`
+
+    return polars.DataFrame([encoded, polars.Series(PACKED, codec.encode_all(accs), dtype=polars.Binary)])
+
+
 _FOLDS: Final[dict[type, Callable[[polars.DataFrame], polars.DataFrame | None]]] = {
     Sum: summed,
     Count: summed,
+    IntegerSum: summed,
+    Mean: _mean,
+    Unique: _distinct,
     Min: _least,
     Max: _most,
     First: _first,

@@ -106,9 +106,9 @@ Admit = Callable[[Any], Any]
 """Takes what a mapper yielded; returns it as it may be held, or raises for what cannot be carried."""
 
 
-def pairs(reducer: Any, *, sort_values: bool) -> Admit:
-    """Return the check for the pairs of a job with this reduce."""
-    start = reducer.start if isinstance(reducer, Reducer) and reducer.folds else None
+def pairs(reducer: Reducer | None, *, sort_values: bool) -> Admit:
+    """Return the check for the pairs of a job whose maps fold by this reducer, if they do."""
+    start = None if reducer is None else reducer.start
 
     def admit(pair: Any) -> Any:
         refuse_text(pair)
