@@ -81,10 +81,10 @@ def part_sample(folder: Path, *, own: bool = False) -> Sample:
 
 
 def staged_part_sample(folder: Path) -> Sample:
-    """Return a part as the gateway looks through it that stages it, which reads no rows."""
+    """Return a part as the gateway looks through it that stages it: it reads no rows, and stages bytes."""
     path, content, spans = _part(folder, own=True)
     return Sample(
-        name="part, staged", content=content, spans=spans, read=lambda data: part.verify(_rewrite(path, data))
+        name="part, staged", content=content, spans=spans, read=lambda data: (part.verify(_rewrite(path, data)), data)
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import mapreduce as mr
@@ -62,6 +62,13 @@ def packed(rows):
 
 @budget.examples(150)
 @given(reducers_and_rows())
+@example((mr.Sum(), [(b"a", 2**62), (b"a", 2**62)]))
+@example((mr.Sum(), [(b"a", -(2**62)), (b"a", -(2**62)), (b"a", -1)]))
+@example((mr.Count(), [(b"a", 2**63 - 1), (b"b", 0), (b"a", 2**63 - 1)]))
+@example((mr.Mean(), [(b"a", [1, 2**62]), (b"a", [1, 2**62])]))
+@example((mr.Mean(), [(b"a", [2**62, 1]), (b"a", [2**62, 1])]))
+@example((mr.Max(), [(b"a", math.nan), (b"a", 1.0), (b"b", -0.0), (b"b", 0.0)]))
+@example((mr.Unique(), [(b"a", [1, 2]), (b"b", ["", "x"]), (b"a", [2**63, 1])]))
 def test_polars_merges_as_the_reducer_does_or_not_at_all(given):
     reducer, rows = given
     found = native.folded(columns_of(rows).frame, reducer)
