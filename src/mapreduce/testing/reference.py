@@ -97,10 +97,16 @@ class _Attempt:
         if not records:
             return
         places = range(len(records))
-        columns = {"value": records, "file": ["record" for _ in places], "offset": list(places)}
+        columns = {"file": ["record" for _ in places], "offset": list(places)}
+        columns |= _columns(records) if isinstance(records[0], dict) else {"value": records}
         keys_only = isinstance(self.job.reduce, Reducer) and self.job.reduce.keys_only
         for key, value in frames.rows(map_batch(frames.make(columns)), "map_batch", keys_only=keys_only):
             yield key if keys_only else (key, value)
+
+
+def _columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return rows of a table, each a dictionary, as its columns."""
+    return {name: [record[name] for record in records] for name in records[0]}
 
 
 def _group(mapping: _Attempt, records: Iterable[Any]) -> tuple[dict[bytes, list[bytes]], str]:

@@ -59,11 +59,19 @@ def test_what_may_stand_beside_map_may_stand_beside_map_batch(members):
     job_checks.check(job(map_batch=returns, **members))
 
 
-@pytest.mark.parametrize("given", ["jsonl", "csv", "parquet", "wholefile"])
-def test_only_lines_of_text_come_in_batches(given, tmp_path):
+@pytest.mark.parametrize("given", ["jsonl", "wholefile"])
+def test_only_text_and_tables_come_in_batches(given, tmp_path):
     options = TaskOptions(format=given)
-    with pytest.raises(ProgramError, match=rf"map_batch takes lines of text, and the input's format is {given}"):
+    with pytest.raises(
+        ProgramError, match=rf"map_batch takes lines of text, csv or parquet, and the input's format is {given}"
+    ):
         program.ready(Program("job.py", FUNCTIONS), tmp_path, options)
+
+
+@pytest.mark.parametrize("given", ["text", "csv", "parquet"])
+def test_text_and_tables_come_in_batches(given, tmp_path):
+    found, _ = program.ready(Program("job.py", FUNCTIONS), tmp_path, TaskOptions(format=given))
+    assert found.map_batch is not None
 
 
 def test_functions_are_a_job_that_is_called_as_its_first_parameter_says(tmp_path):

@@ -20,7 +20,7 @@ from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import batch_frames, batch_sums, columns, failure, key_columns, native
 from mapreduce_worker.engine.batch_sums import Sums
-from mapreduce_worker.engine.batches import Window
+from mapreduce_worker.engine.batch_window import Window
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_part import MapPartRun

@@ -25,7 +25,7 @@ from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.records import Refuse
 
 Row = dict[str, str]
-_ROWS: Final = re.compile(r'(?>(?:"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+)(?:,|\r?(?:\n|\Z)))*+')
+ROWS: Final = re.compile(r'(?>(?:"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+)(?:,|\r?(?:\n|\Z)))*+')
 """Rows without a quote or a carriage return where there must be none; atomic, so that it takes time in proportion."""
 _FIELD: Final = re.compile(r'(?>"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+)')
 _SHOWN: Final = 200
@@ -76,6 +76,18 @@ def read(
     header is raised, whatever `refuse` does: without the names no row can be read.
     """
     errors = options.encoding_errors
+    for at, raw, columns in pieces(name, offset, chunks, options, refuse, header):
+        yield from batches(name, at, raw, columns, errors, refuse)
+
+
+def pieces(
+    name: str, offset: int, chunks: Iterator[Chunk], options: TaskOptions, refuse: Refuse, header: str
+) -> Iterator[tuple[int, bytes, list[str]]]:
+    """Yield whole rows, many at a time, behind the header: the offset of the first, their bytes, and the columns.
+
+    See `read`; a row that is too long is refused, and no other is looked at.
+    """
+    errors = options.encoding_errors
     columns = _columns(name, header.encode(), errors) if offset else None
 
     def refused(error: RecordRefused, file: str, at: int, raw: bytes) -> None:
@@ -88,12 +100,14 @@ def read(
         if columns is None:
             begin = csv_bounds.first_end(raw, 0, inside=False) or len(raw)
             columns = _columns(name, records.without_mark(0, raw[:begin]), errors)
-        yield from _batches(name, at + begin, raw[begin:], columns, errors, refuse)
+        if begin < len(raw):
+            yield at + begin, raw[begin:], columns
 
 
-def _batches(
+def batches(
     name: str, offset: int, raw: bytes, columns: list[str], errors: EncodingErrors, refuse: Refuse
 ) -> Iterator[RowBatch]:
+    """Yield the rows of bytes, which are whole records and begin at `offset`; calls `refuse` as `read` does."""
     rows = _rows(raw, columns, errors)
     if rows is not None:
         if rows:
@@ -125,7 +139,7 @@ def _rows(raw: bytes, columns: list[str], errors: EncodingErrors) -> list[Row] |
         return None
     plain = decoded.replace("\r\n", "\n") if "\r" in decoded else decoded
     special = '"' in plain or "\r" in plain
-    if special and _ROWS.fullmatch(decoded) is None:
+    if special and ROWS.fullmatch(decoded) is None:
         return None
     try:
         # One by one: rows as lists that are held until all are read take half as long again.
@@ -216,9 +230,9 @@ def _misplaced(decoded: str) -> str:
     if decoded.endswith("\r"):
         # Behind it stood another, at which the line ends.
         decoded += " "
-    if _ROWS.fullmatch(decoded) is not None:
+    if ROWS.fullmatch(decoded) is not None:
         return ""
-    fits = _ROWS.match(decoded)
+    fits = ROWS.match(decoded)
     begin = fits.end() if fits else 0
     field = _FIELD.match(decoded, begin)
     at = field.end() if field else begin

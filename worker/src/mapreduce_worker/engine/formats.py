@@ -14,7 +14,6 @@ from mapreduce.plan import FileRange, ListedFile, compression
 from mapreduce.spec import InputFormat
 from mapreduce_worker.engine import csv_rows, json_lines, long_lines, records
 from mapreduce_worker.engine.csv_rows import RowBatch
-from mapreduce_worker.engine.failure import InputDamaged
 from mapreduce_worker.engine.long_lines import Chunk
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.records import Batch, LineBatch, Refuse, WholeBatch
@@ -64,10 +63,6 @@ def read(
 
 
 def _parquet(part: FileRange, offset: int, chunks: Iterator[Chunk], scratch: Path | None) -> Iterator[Batch]:
-    if compression(part.file.path) is not None:
-        name = part.file.name
-        message = f"{name} is a parquet file that is compressed as a whole, which cannot be read: decompress it"
-        raise InputDamaged(message, f"{name}:0")
     # Only here: it imports Polars, which not every slot needs at its first record.
     from mapreduce_worker.engine import parquet_rows  # noqa: PLC0415 - see above
 

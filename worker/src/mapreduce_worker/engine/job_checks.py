@@ -17,6 +17,9 @@ from mapreduce.spec import InputFormat, Order
 _OF_KEYS: Final = frozenset({"partition", "descending"})
 """What says something of keys, and nothing of values."""
 
+_IN_BATCHES: Final[frozenset[InputFormat]] = frozenset({"text", "csv", "parquet"})
+"""Formats whose records are columns of types that every file, or the format, tells."""
+
 
 def check(job_class: type[Job]) -> None:
     """Raise `ProgramError` for a job that cannot be run."""
@@ -48,13 +51,14 @@ def check(job_class: type[Job]) -> None:
 
 def check_format(job_class: type[Job], given: InputFormat) -> None:
     """Raise `ProgramError` for records that do not come in batches."""
-    if job_class.map_batch is not None and given != "text":
+    if job_class.map_batch is not None and given not in _IN_BATCHES:
         hint = ""
         if given == "jsonl":
+            # Its columns would have other types from batch to batch, by what stands in each.
             hint = "; read the lines as text, and decode them with pl.col('value').str.json_decode(…)"
         raise ProgramError(
-            f"{job_class.__name__}.map_batch takes lines of text, and the input's format is {given}: define "
-            f"def map(self, record){hint}"
+            f"{job_class.__name__}.map_batch takes lines of text, csv or parquet, and the input's format is {given}: "
+            f"define def map(self, record){hint}"
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections.abc import Sequence
 from struct import iter_unpack
 from typing import Any, Final
 
@@ -104,6 +105,15 @@ _COLUMNS: Final[dict[type, Any]] = {
     float: pl.Float64,
     type(None): pl.Null,
 }
+
+
+def of_dictionaries(given: Sequence[Any]) -> pl.DataFrame:
+    """Return dictionaries with the same names as a frame; raises `UnsupportedKeyError` as `series_of` does."""
+    names = list(given[0])
+    for each in given:
+        if list(each) != names:
+            raise UnsupportedKeyError(f"records with the names {', '.join(map(str, each))} and {', '.join(names)}")
+    return pl.DataFrame([series_of(name, [each[name] for each in given]) for name in names])
 
 
 def _structs(name: str, tuples: list[Any]) -> pl.Series:

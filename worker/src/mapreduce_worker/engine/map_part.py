@@ -40,7 +40,7 @@ def run_map(
         from mapreduce_worker.engine.batches import windows  # noqa: PLC0415 - see above
 
         batch_run = BatchPartRun(job_class, options, progress)
-        return batch_run.run(windows(split, source, options, batch_run.quarantine.refuse), out)
+        return batch_run.run(windows(split, source, options, batch_run.quarantine.refuse, scratch=out.parent), out)
     run = MapPartRun(job_class, options, progress)
     return run.run(map_task.batches(split, source, options, run.quarantine.refuse, out.parent), out)
 

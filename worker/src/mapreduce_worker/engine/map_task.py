@@ -45,7 +45,7 @@ def run_map(  # noqa: PLR0913 - what an attempt depends on, one by one
         from mapreduce_worker.engine.batches import windows  # noqa: PLC0415 - see above
 
         batch_run = BatchRun(job_class, options, out, progress)
-        return batch_run.run(windows(split, source, options, batch_run.quarantine.refuse), attempt)
+        return batch_run.run(windows(split, source, options, batch_run.quarantine.refuse, scratch=out.parent), attempt)
     run = MapRun(job_class, options, out, progress)
     return run.run(batches(split, source, options, run.quarantine.refuse, out.parent), attempt)
 

@@ -1,0 +1,68 @@
+"""What `map_batch` is called with: some consecutive records of a split as a frame, and where they come from.
+
+Neighbours: `batches` (makes them), `batch_map` (the caller).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import polars as pl
+
+FILE: Final = "file"
+OFFSET: Final = "offset"
+
+
+class Window:
+    """Some consecutive records as a frame: to the loop of records a batch with one record."""
+
+    __slots__ = ("_places", "frame", "size")
+
+    def __init__(self, frame: pl.DataFrame, size: int) -> None:
+        """Take a frame that has the columns `file` and `offset`, and the bytes that its records take in their files."""
+        self.frame, self.size = frame, size
+        self._places = frame
+
+    @classmethod
+    def of_columns(cls, columns: pl.DataFrame, places: pl.DataFrame, size: int) -> Window:
+        """Return a window of records that have columns of their own, beside `places`, which are `file` and `offset`.
+
+        A column of the records that is called like a place stands in its stead.
+        """
+        shown = [series for series in places.get_columns() if series.name not in columns.columns]
+        made = cls(columns.hstack(shown), size)
+        made._places = places
+        return made
+
+    @property
+    def records(self) -> Sequence[Any]:
+        """Return the window itself."""
+        return (self,)
+
+    @property
+    def name(self) -> str:
+        """Return the file of the first record."""
+        return str(self._places[FILE][0])
+
+    def offset(self, index: int) -> int:
+        """Return where the first record begins in its file."""
+        return int(self._places[OFFSET][index])
+
+    def where(self, index: int) -> str:
+        """Return `file:offset` of the first record."""
+        return f"{self.name}:{self.offset(index)}"
+
+    def span(self) -> str:
+        """Return `file:offset` of the first record, and of the last."""
+        last = f"{self._places[FILE][-1]}:{self._places[OFFSET][-1]}"
+        return self.where(0) if last == self.where(0) else f"{self.where(0)} to {last}"
+
+    def raw(self, _: int) -> bytes:
+        """Return nothing: no record is left out for what user code does with a frame."""
+        return b""
+
+
+def places(files: Sequence[str] | pl.Series, offsets: Sequence[int] | pl.Series) -> pl.DataFrame:
+    """Return the columns that say where records begin."""
+    return pl.DataFrame([pl.Series(FILE, files, dtype=pl.String), pl.Series(OFFSET, offsets, dtype=pl.Int64)])
