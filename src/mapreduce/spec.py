@@ -16,7 +16,7 @@ from mapreduce.program import Program
 EncodingErrors = Literal["strict", "replace", "bytes"]
 """bytes: records are not decoded at all."""
 InputFormat = Literal["text", "jsonl", "csv", "parquet", "wholefile"]
-OutputFormat = Literal["tsv", "jsonl"]
+OutputFormat = Literal["tsv", "jsonl", "parquet"]
 Merge = Literal["sorted", "none"]
 Overwrite = Literal["refuse", "replace"]
 Compression = Literal["none", "gzip", "zstd"]

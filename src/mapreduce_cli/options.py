@@ -86,7 +86,7 @@ _CHOICES: Final = (
         "strict",
         "Bytes that are not UTF-8; bytes: records as bytes.",
     ),
-    ("--output-format", ("tsv", "jsonl"), "tsv", "How the output is written."),
+    ("--output-format", ("tsv", "jsonl", "parquet"), "tsv", "How the output is written."),
     ("--merge", ("sorted", "none"), "sorted", "One file in the order of the keys, or a file a reducer."),
     ("--compress", ("none", "gzip", "zstd"), "none", "Compression of the output."),
     (
@@ -189,6 +189,10 @@ def read(given: dict[str, Any]) -> JobOptions:
         raise UsageError(
             "--encoding-errors bytes gives records without decoding them, so it cannot be used with "
             f"--format {given['format']}"
+        )
+    if given["output_format"] == "parquet" and given["compress"] != "none":
+        raise UsageError(
+            f"--compress {given['compress']} cannot be used with --output-format parquet, which is compressed in itself"
         )
     read_on = {"params": named_params(given["params"]), "split_size": given["split_size"] or 0}
     return msgspec.convert(given | read_on, JobOptions)

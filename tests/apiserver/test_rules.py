@@ -79,6 +79,10 @@ def refused(server, resource):
         ({"output": OUTPUT | {"merge": "sorted"}}, "spec.output.merge"),
         ({"output": OUTPUT | {"overwrite": "Yes"}}, "spec.output.overwrite"),
         ({"output": OUTPUT | {"compression": "Bzip2"}}, "spec.output.compression"),
+        (
+            {"output": OUTPUT | {"format": "Parquet", "compression": "Gzip"}},
+            "compression Gzip and Zstd cannot be used with the format Parquet",
+        ),
         ({"backoffLimitPerTask": -1}, "spec.backoffLimitPerTask"),
         ({"maxFailedTasks": -1}, "spec.maxFailedTasks"),
         ({"skipBadRecords": 1001}, "spec.skipBadRecords"),

@@ -97,7 +97,7 @@ class _Attempt:
         if not records:
             return
         places = range(len(records))
-        columns = {"file": ["record" for _ in places], "offset": list(places)}
+        columns: dict[str, list[Any]] = {"file": ["record" for _ in places], "offset": list(places)}
         columns |= _columns(records) if isinstance(records[0], dict) else {"value": records}
         keys_only = isinstance(self.job.reduce, Reducer) and self.job.reduce.keys_only
         for key, value in frames.rows(map_batch(frames.make(columns)), "map_batch", keys_only=keys_only):

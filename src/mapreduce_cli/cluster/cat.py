@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -21,6 +21,8 @@ from mapreduce_cli.cluster.helper_pod import helper_pod, of_a_pod, plan_for
 from mapreduce_cli.cluster.lookup import find_job
 from mapreduce_cli.cluster.problems import Broken, Problem, Refused
 from mapreduce_cli.failures import FAILED
+
+_PARQUET: Final = ".parquet"
 
 
 class _JobFailed(Problem):
@@ -35,7 +37,8 @@ def cat(asked: Asked, name: str, raw: bool, image: str, timeout: float) -> None:
     """Print the output of a finished job.
 
     NAME is a job, or the place of an output whose job was deleted, or, with a slash in it, a folder that
-    `mapreduce run` made here. Several files are printed in their order; compressed ones are decompressed.
+    `mapreduce run` made here. Several files are printed in their order; compressed ones are decompressed. Of parquet
+    one file is written as it is, and not to a terminal.
     With --json: what the manifest says of the files, and no data.
     """
     if local_output.is_folder(name) and not volumes.is_place(name):
@@ -56,6 +59,7 @@ def cat(asked: Asked, name: str, raw: bool, image: str, timeout: float) -> None:
                 if asked.json:
                     terminal.document(manifest)
                 else:
+                    _check_printable(manifest)
                     copy_out(incoming, sys.stdout.buffer.write, raw=raw)
                     sys.stdout.buffer.flush()
         finally:
@@ -68,6 +72,7 @@ def _from_here(folder: str, *, raw: bool, as_json: bool) -> None:
     if as_json:
         terminal.document(manifest)
         return
+    _check_printable(manifest)
     local_output.copy_out(folder, manifest["files"], sys.stdout.buffer.write, raw=raw)
     sys.stdout.buffer.flush()
 
@@ -80,6 +85,20 @@ def _found(asked: Asked, name: str) -> dict[str, Any]:
         if os.path.exists(os.path.join(name, transfer.MANIFEST)):
             problem.hint = f"mapreduce cat ./{name} prints the folder {name} of this machine"
         raise
+
+
+def _check_printable(manifest: dict[str, Any]) -> None:
+    """Refuse what nobody could read: parquet on a terminal, or several files of it in one stream."""
+    count = sum(str(known["name"]).endswith(_PARQUET) for known in manifest.get("files", ()))
+    if count > 1:
+        raise Refused(
+            f"the output has {count} parquet files, which cannot be read when they follow each other",
+            hint="mapreduce cp copies the folder",
+        )
+    if count and sys.stdout.isatty():
+        raise Refused(
+            "the output is parquet, which is no text", hint="write it to a file: mapreduce cat … > output.parquet"
+        )
 
 
 def copy_out(incoming: Iterator[transfer.Frame], write: transfer.Write, *, raw: bool) -> None:

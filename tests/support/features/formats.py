@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 
+import polars as pl
 import zstandard
 
 from tests.support.features.case import Case
@@ -37,6 +38,14 @@ class Fields(mr.Job):
         yield str(row["name"]), int(row["size"])
 
     reduce = mr.Sum()
+"""
+
+VARIOUS = """
+import mapreduce as mr
+
+class Various(mr.Job):
+    def map(self, record):
+        yield record["name"], record["size"]
 """
 
 PLACES = """
@@ -241,11 +250,33 @@ CASES = [
         )
         for codec in ("none", "zstd")
     ),
+    Case(
+        feature="parquet output",
+        program=LINES,
+        files=THREE_LINES,
+        options={"output-format": "parquet"},
+        output={"output.parquet": b"key String value Int64\n('a', 2)\n('b', 1)\n"},
+    ),
+    Case(
+        feature="parquet output in parts",
+        program=VARIOUS,
+        files={"a.jsonl": b'{"name":"x","size":1}\n{"name":"y","size":null}\n{"name":"z","size":[true,2.5]}'},
+        options={"format": "jsonl", "output-format": "parquet", "merge": "none", "split-size": "30"},
+        output={
+            "part-m-00000.parquet": b"key String value String\n('x', '1')\n('y', None)\n",
+            "part-m-00001.parquet": b"key String value String\n('z', '[true,2.5]')\n",
+            "part-m-00002.parquet": b"key String value String\n",
+        },
+    ),
 ]
 
 
 def plain(name: str, content: bytes) -> bytes:
-    """Return what a data file says, decompressed."""
+    """Return what a data file says, decompressed; of parquet the columns with their types, and a line for each row."""
+    if name.endswith(".parquet"):
+        frame = pl.read_parquet(content)
+        head = " ".join(f"{column} {dtype}" for column, dtype in frame.schema.items())
+        return "".join(f"{line}\n" for line in [head, *frame.rows()]).encode()
     if name.endswith(".gz"):
         return gzip.decompress(content)
     if name.endswith(".zst"):

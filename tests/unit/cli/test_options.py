@@ -64,6 +64,7 @@ def test_every_option_has_its_place():
         (["--reducers", "0"], "leave reduce out of the program"),
         (["--format", "jsonl", "--encoding-errors", "bytes"], "cannot be used with --format jsonl"),
         (["--format", "csv", "--encoding-errors", "bytes"], "cannot be used with --format csv"),
+        (["--output-format", "parquet", "--compress", "gzip"], "cannot be used with --output-format parquet"),
     ],
 )
 def test_what_contradicts_itself_is_refused(words: list[str], message: str):

@@ -41,6 +41,15 @@ def test_the_files_are_printed_in_the_manifests_order_and_decompressed(tmp_path)
     assert run("cat", "--raw", "counts/").stdout_bytes == gzip.compress(b"b\t1\n", mtime=0) + b"a\t1\n"
 
 
+def test_one_file_of_parquet_is_written_as_it_is_and_several_are_refused(tmp_path):
+    output(tmp_path / "one", {"output.parquet": b"PAR1\xff\nPAR1"})
+    assert run("cat", "./one").stdout_bytes == b"PAR1\xff\nPAR1"
+    output(tmp_path / "two", {"part-r-00000.parquet": b"PAR1", "part-r-00001.parquet": b"PAR1"})
+    done = run("cat", "./two")
+    assert (done.exit_code, "2 parquet files, which cannot be read" in done.stderr) == (2, True)
+    assert not done.stdout_bytes
+
+
 def test_with_json_the_manifest_is_told_and_no_data(tmp_path):
     output(tmp_path / "counts", {"output.tsv": b"a\t1\n"})
     told = run_json("cat", "./counts")

@@ -44,7 +44,9 @@ def test_the_child_writes_what_this_process_would(tmp_path, monkeypatch):
         files = [Planned(name, tuple(parts)), Planned(f"{name}-0", (parts[0],))]
         return EngineFormats(store, child=True).write(files, style, watch)
 
-    for number, style in enumerate([Style(), Style(by_key=False), Style(format="jsonl", compression="zstd")]):
+    for number, style in enumerate(
+        [Style(), Style(by_key=False), Style(format="jsonl", compression="zstd"), Style(format="parquet")]
+    ):
         monkeypatch.setattr(formats, "CHILD_FROM", 1 << 30)
         here = write(f"here{number}", style)
         assert told[-1] == (7, sum(file.size for file in here))

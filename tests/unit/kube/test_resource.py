@@ -146,6 +146,10 @@ def test_the_image_that_a_job_began_with_outlasts_an_upgrade():
             {"input": {"paths": ["a"], "volume": VOLUME, "format": "Csv", "encodingErrors": "Bytes"}},
             "encodingErrors Bytes cannot be used with the format Csv",
         ),
+        (
+            {"output": {"path": "out", "volume": VOLUME, "format": "Parquet", "compression": "Zstd"}},
+            "cannot be used with the format Parquet",
+        ),
         ({"reducers": 0}, "reducers must be at least 1; leave it out for 8"),
         ({"workers": {"replicas": 0}}, ">= 1 - at `$.workers.replicas`"),
         ({"input": {"paths": [], "volume": VOLUME}}, "input.paths"),

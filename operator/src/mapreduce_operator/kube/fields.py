@@ -37,7 +37,7 @@ INPUT_FORMATS: Final[dict[str, InputFormat]] = {
     "Parquet": "parquet",
     "WholeFile": "wholefile",
 }
-OUTPUT_FORMATS: Final[dict[str, OutputFormat]] = {"Tsv": "tsv", "Jsonl": "jsonl"}
+OUTPUT_FORMATS: Final[dict[str, OutputFormat]] = {"Tsv": "tsv", "Jsonl": "jsonl", "Parquet": "parquet"}
 MERGES: Final[dict[str, Merge]] = {"Sorted": "sorted", "None": "none"}
 OVERWRITES: Final[dict[str, Overwrite]] = {"Refuse": "refuse", "Replace": "replace"}
 COMPRESSIONS: Final[dict[str, Compression]] = {"None": "none", "Gzip": "gzip", "Zstd": "zstd"}
@@ -113,7 +113,7 @@ class Output(Field, frozen=True):
 
     path: str
     volume: Claim
-    format: Literal["Tsv", "Jsonl"] = "Tsv"
+    format: Literal["Tsv", "Jsonl", "Parquet"] = "Tsv"
     merge: Literal["Sorted", "None"] = "Sorted"
     overwrite: Literal["Refuse", "Replace"] = "Refuse"
     compression: Literal["None", "Gzip", "Zstd"] = "None"

@@ -288,6 +288,10 @@ def _check_values(spec: fields.Spec) -> None:
         )
     if fields.INPUT_FORMATS[spec.input.format] in PARSED and spec.input.encoding_errors == "Bytes":
         raise InvalidSpec(f"input: encodingErrors Bytes cannot be used with the format {spec.input.format}")
+    if spec.output.format == "Parquet" and spec.output.compression != "None":
+        raise InvalidSpec(
+            "output: compression Gzip and Zstd cannot be used with the format Parquet, which is compressed in itself"
+        )
 
 
 def _check_paths(spec: fields.Spec) -> None:

@@ -7,6 +7,7 @@ do. Callers: the gateway's publish (in a child process), and `--sequential`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -30,6 +31,8 @@ class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
     checksum: str
 
 
+Progress = Callable[[int, int], None]
+"""Takes records and bytes so far."""
 PLAIN: Final = Style()
 FAN_IN: Final = 100
 """Parts that are merged at once: of each a block is held, which as objects takes about a megabyte."""
@@ -42,13 +45,39 @@ class Kind(msgspec.Struct, frozen=True):
     own: bool
 
 
-def merge_parts(
-    parts: Sequence[Path], out: Path, progress: Callable[[int, int], None], style: Style = PLAIN
-) -> MergeResult:
-    """Write the records of parts into the file `out`, holding a block of at most `FAN_IN`; raises `CorruptionError`.
+def merge_files(
+    files: Iterable[tuple[Sequence[Path], Path]], progress: Progress, style: Style = PLAIN
+) -> Iterator[MergeResult]:
+    """Write the data files of an output, each from its parts; see `merge_parts`. They have columns in common."""
+    targets = list(files)
+    if style.format != "parquet":
+        for parts, out in targets:
+            yield merge_parts(parts, out, progress, style)
+        return
+    # Only here: it brings polars, which text does without.
+    from mapreduce_worker.engine import parquet_out  # noqa: PLC0415 - see above
+
+    shape = parquet_out.table([path for parts, _ in targets for path in parts], progress)
+    for parts, out in targets:
+        with _few(parts if style.by_key else (), out, progress) as few, durable.replacing(out) as file:
+            rows = _rows(few if style.by_key else parts, by_key=style.by_key)
+            path = Path(file.name)
+            records = parquet_out.write(rows, path, shape, progress)
+            size, checksum = path.stat().st_size, _checksum(path)
+        progress(records, size)
+        yield MergeResult(records=records, size=size, checksum=checksum)
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def merge_parts(parts: Sequence[Path], out: Path, progress: Progress, style: Style = PLAIN) -> MergeResult:
+    """Write the records of parts as text into the file `out`, holding a block of at most `FAN_IN`.
 
     More parts are merged in several passes, by files beside `out` that are gone at the end. `progress` is called
-    with the records and bytes so far.
+    with the records and bytes so far. Raises `CorruptionError`.
     """
     kind = _kind(parts, by_key=style.by_key)
     records = 0
@@ -77,7 +106,7 @@ def _rows(parts: Sequence[Path], *, by_key: bool) -> Iterable[Rows]:
 
 
 @contextmanager
-def _few(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None]) -> Iterator[Sequence[Path]]:
+def _few(parts: Sequence[Path], out: Path, progress: Progress) -> Iterator[Sequence[Path]]:
     """Give at most `FAN_IN` parts with the rows of all; those that are made for that are gone afterwards."""
     current = list(parts)
     made: list[Path] = []
@@ -95,7 +124,7 @@ def _few(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None])
             path.unlink(missing_ok=True)
 
 
-def _join(parts: Sequence[Path], out: Path, progress: Callable[[int, int], None]) -> None:
+def _join(parts: Sequence[Path], out: Path, progress: Progress) -> None:
     """Merge parts into one; their records count as progress too, since a dead merge shows none."""
     rows = 0
     kind = _kind(parts, by_key=True)

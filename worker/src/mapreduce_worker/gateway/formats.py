@@ -69,7 +69,7 @@ class EngineFormats:
 
 
 def _write_here(order: Order, watch: Watch) -> list[Merged]:
-    from mapreduce_worker.engine.merge import merge_parts  # noqa: PLC0415 - see the module's docstring
+    from mapreduce_worker.engine.merge import merge_files  # noqa: PLC0415 - see the module's docstring
 
     done: list[Merged] = []
 
@@ -77,9 +77,10 @@ def _write_here(order: Order, watch: Watch) -> list[Merged]:
         if not watch(sum(file.records for file in done) + records, sum(file.size for file in done) + size):
             raise Abandoned(_UNWANTED)
 
-    for file in order.files:
-        result = merge_parts(list(map(Path, file.parts)), Path(file.out), progress, order.style)
-        done.append(Merged(result.records, result.size, result.checksum))
+    targets = [(list(map(Path, file.parts)), Path(file.out)) for file in order.files]
+    for result in merge_files(targets, progress, order.style):
+        # One by one: `progress` looks at them.
+        done.append(Merged(result.records, result.size, result.checksum))  # noqa: PERF401 - see above
     return done
 
 

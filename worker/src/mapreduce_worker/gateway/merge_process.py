@@ -76,7 +76,7 @@ def main() -> int:
 
 def _write(order: Order) -> None:
     # Only the child needs the engine: the parent imports this module for its messages.
-    from mapreduce_worker.engine.merge import merge_parts  # noqa: PLC0415 - see above
+    from mapreduce_worker.engine.merge import merge_files  # noqa: PLC0415 - see above
 
     last = 0.0
     before = Moved(0, 0)
@@ -88,8 +88,8 @@ def _write(order: Order) -> None:
             last = now
             _say(Moved(before.records + records, before.size + size))
 
-    for file in order.files:
-        result = merge_parts(list(map(Path, file.parts)), Path(file.out), progress, order.style)
+    targets = [(list(map(Path, file.parts)), Path(file.out)) for file in order.files]
+    for result in merge_files(targets, progress, order.style):
         before = Moved(before.records + result.records, before.size + result.size)
         _say(Done(result.records, result.size, result.checksum))
 
