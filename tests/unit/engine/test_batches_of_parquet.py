@@ -8,6 +8,7 @@ import pytest
 
 from mapreduce.plan import FileRange, ListedFile, Split, split_files
 from mapreduce_worker.engine import batches, cuts, map_task, parquet_footer, parquet_rows, ranges
+from mapreduce_worker.engine.batch_window import Window
 from mapreduce_worker.engine.failure import InputDamaged
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support.engine_runs import write_input
@@ -63,7 +64,7 @@ def test_every_row_is_in_one_frame_wherever_the_plan_divides_the_file(tmp_path, 
     file = write_input(tmp_path, parquet(ROWS, rows=7, compression="uncompressed", statistics=False))
     splits = list(split_files([file], 500, "parquet", cuts.finder(tmp_path, "parquet", 1, skips=False)))
     assert len(splits) > 1
-    found = []
+    found: list[Window] = []
     for split in splits:
         found += batches.windows(split, lambda part, _: ranges.read_range(tmp_path, part), OPTIONS, scratch=tmp_path)
     assert frame(found).select("name", "size").rows() == ROWS
