@@ -15,6 +15,7 @@ from hypothesis import given
 from mapreduce import jsonl, keys, values
 from mapreduce.errors import CorruptionError
 from mapreduce_worker.engine import blocks, merge, parquet_footer, parquet_out, part
+from mapreduce_worker.engine.columns import of_lists
 from mapreduce_worker.engine.data_file import Style
 from tests.support import budget
 
@@ -159,6 +160,29 @@ def test_all_files_of_an_output_have_the_same_columns(tmp_path):
     list(merge.merge_files([([each], out) for each, out in zip(parts, outs, strict=True)], lambda *_: None, PARQUET))
     assert [pl.read_parquet(out).rows() for out in outs] == [[("x", "1")], [("y", '"one"')], []]
     assert len({str(pl.read_parquet_schema(out)) for out in outs}) == 1
+
+
+@pytest.mark.parametrize("key", [lambda number: number, lambda number: (number, "x"), lambda number: f"{number:05}"])
+@pytest.mark.parametrize(
+    "value", [float, lambda number: "x" * (number % 5), lambda number: [number] if number else None]
+)
+@pytest.mark.parametrize("columns", [True, False])
+def test_values_of_a_part_with_their_group_keys_are_the_same_file_as_pairs(tmp_path, key, value, columns):
+    """As a built-in reducer makes parts: the group key is not written twice."""
+    rows = [(key(number), value(number)) for number in range(300)]
+    kind = keys.type_of(rows[0][0])
+    encoded = [keys.encode(one) for one, _ in rows]
+    made = []
+    for own in (True, False):
+        held = [each for _, each in rows] if own else [list(pair) for pair in rows]
+        with (tmp_path / "part").open("wb") as file:
+            writer = part.Writer(file, kind, own=own)
+            packed = blocks.of_packed(encoded, list(map(values.encode, held)))
+            writer.add(of_lists(encoded, held) if own and columns else packed)
+            writer.finish()
+        list(merge.merge_files([([tmp_path / "part"], tmp_path / "out")], lambda *_: None, PARQUET))
+        made.append((tmp_path / "out").read_bytes())
+    assert made[0] == made[1]
 
 
 def test_what_a_job_without_reduce_yields_stays_in_its_order(tmp_path):

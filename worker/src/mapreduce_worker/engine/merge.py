@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -57,15 +57,22 @@ def merge_files(
     # Only here: it brings polars, which text does without.
     from mapreduce_worker.engine import parquet_out  # noqa: PLC0415 - see above
 
-    shape = parquet_out.table([path for parts, _ in targets for path in parts], progress)
+    every = [path for parts, _ in targets for path in parts]
+    shape = parquet_out.table(_pairs(every, by_key=False, kind=_kind(every, by_key=style.by_key)), progress)
     for parts, out in targets:
+        kind = _kind(parts, by_key=style.by_key)
         with _few(parts if style.by_key else (), out, progress) as few, durable.replacing(out) as file:
-            rows = _rows(few if style.by_key else parts, by_key=style.by_key)
             path = Path(file.name)
-            records = parquet_out.write(rows, path, shape, progress)
+            found = _pairs(few if style.by_key else parts, by_key=style.by_key, kind=kind)
+            records = parquet_out.write(found, path, shape, progress)
             size, checksum = path.stat().st_size, _checksum(path)
         progress(records, size)
         yield MergeResult(records=records, size=size, checksum=checksum)
+
+
+def _pairs(parts: Sequence[Path], *, by_key: bool, kind: Kind) -> Iterator[list[tuple[Any, Any]]]:
+    for block in _rows(parts, by_key=by_key):
+        yield render.pairs(block, kind.key_type, own=kind.own)
 
 
 def _checksum(path: Path) -> str:
@@ -94,9 +101,8 @@ def merge_parts(parts: Sequence[Path], out: Path, progress: Progress, style: Sty
 
 def pairs(parts: Sequence[Path], *, by_key: bool = True) -> Iterator[tuple[object, object]]:
     """Yield the records themselves, in the same order; a value that was a tuple comes as a list."""
-    kind = _kind(parts, by_key=by_key)
-    for block in _rows(parts, by_key=by_key):
-        yield from render.pairs(block, kind.key_type, own=kind.own)
+    for found in _pairs(parts, by_key=by_key, kind=_kind(parts, by_key=by_key)):
+        yield from found
 
 
 def _rows(parts: Sequence[Path], *, by_key: bool) -> Iterable[Rows]:

@@ -2,13 +2,13 @@
 
 A column is of one type where all its values are (None becomes null); else it is text, and each value stands in it as
 `jsonl` writes it. The bytes of a file depend on the rows alone: not on the blocks in which they come, nor on the
-number of threads. Polars writes, row by row group as the rows are merged, and holds a few groups. Neighbours: `merge`
-(the caller, which has the rows), `jsonl`.
+number of threads. Polars writes, one group of rows after the other as they are merged, and holds a few groups.
+Neighbours: `merge` (the caller), `render` (rows of parts as pairs; the same for text), `jsonl`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final
@@ -19,17 +19,20 @@ from polars.io.plugins import register_io_source
 
 from mapreduce import jsonl, keys, values
 from mapreduce.spec import MIB
-from mapreduce_worker.engine import part
-from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.failure import EngineFault
 
 GROUP_ROWS: Final = 122_880
 """Rows in a group, at most."""
 GROUP_BYTES: Final = 64 * MIB
-"""What a group has of packed rows, about, at most."""
+"""What a group has of keys and values, about, at most."""
+_FIELD: Final = 8
+"""What a number counts, and any field besides its text."""
 _TYPES: Final[dict[type, Any]] = {str: pl.String, bytes: pl.Binary, bool: pl.Boolean, int: pl.Int64, float: pl.Float64}
 _TEXT: Final = "text"
 
+Pairs = Iterable[list[tuple[Any, Any]]]
+"""Keys and values of rows, many at a time."""
+_NUMBERS: Final = frozenset({int, float, bool, NoneType})
 Progress = Callable[[int, int], None]
 
 
@@ -47,6 +50,7 @@ class _Seen:
 
     def __init__(self) -> None:
         self._kinds: set[type] = set()
+        self.size = 0
 
     def add(self, objects: list[Any]) -> None:
         kinds = set(map(type, objects))
@@ -55,6 +59,7 @@ class _Seen:
             if min(numbers) < keys.INT_MIN or max(numbers) > keys.INT_MAX:
                 kinds = {object}
         self._kinds |= kinds
+        self.size += _FIELD * len(objects) + _text_of(objects, kinds)
 
     def name(self) -> str:
         kinds = self._kinds - {NoneType}
@@ -65,38 +70,52 @@ class _Seen:
         return kind.__name__ if not kinds and kind in _TYPES else _TEXT
 
 
-def table(parts: Sequence[Path], progress: Progress) -> Table:
-    """Return what the rows of all parts have in common; raises `CorruptionError`.
+def table(pairs: Pairs, progress: Progress) -> Table:
+    """Return what rows have in common, in whatever order they come; `progress` is called with their number so far.
 
-    Every row is looked at once: types are known only at the end. `progress` is called with the rows so far.
+    Every row is looked at: types are known only at the end.
     """
-    seen = _Seen(), _Seen()
-    rows = size = 0
-    for path in parts:
-        for block in part.read(path):
-            for column, objects in zip(seen, _columns(block), strict=True):
-                column.add(objects)
-            rows += block.count
-            size += sum(map(len, block.values))
-            progress(rows, 0)
-    group = GROUP_ROWS if not size else max(1, min(GROUP_ROWS, GROUP_BYTES * rows // size))
-    return Table(seen[0].name(), seen[1].name(), group)
+    keys_, values_ = _Seen(), _Seen()
+    rows = 0
+    for some in pairs:
+        keys_.add([key for key, _ in some])
+        values_.add([value for _, value in some])
+        rows += len(some)
+        progress(rows, 0)
+    size = keys_.size + values_.size
+    group = max(1, min(GROUP_ROWS, GROUP_BYTES * rows // size)) if rows else GROUP_ROWS
+    return Table(keys_.name(), values_.name(), group)
 
 
-def write(rows: Iterable[Rows], out: Path, shape: Table, progress: Progress) -> int:
-    """Write rows into the file `out`, and return their number; raises what comes out of `rows`, and `progress`."""
-    kinds = {"key": shape.key, "value": shape.value}
-    schema = {name: _dtype(kind) for name, kind in kinds.items()}
+def _text_of(objects: list[Any], kinds: set[type]) -> int:
+    """Return the length of all texts among values, and of what holds others."""
+    if kinds <= _NUMBERS:
+        return 0
+    if kinds in ({str}, {bytes}):
+        return sum(map(len, objects))
+    return sum(
+        len(each) if type(each) in (str, bytes) else 0 if type(each) in _NUMBERS else len(values.encode_plain(each))
+        for each in objects
+    )
+
+
+def write(pairs: Pairs, out: Path, shape: Table, progress: Progress) -> int:
+    """Write rows into the file `out`, and return their number; raises what comes out of `pairs`, and `progress`."""
+    schema = {"key": _dtype(shape.key), "value": _dtype(shape.value)}
     broken: list[BaseException] = []
     count = 0
 
     def source(*_: object) -> Iterator[pl.DataFrame]:
         nonlocal count
         try:
-            for block in rows:
-                pairs = zip(kinds.items(), _columns(block), strict=True)
-                yield pl.DataFrame([_series(name, kind, objects) for (name, kind), objects in pairs])
-                count += block.count
+            for some in pairs:
+                yield pl.DataFrame(
+                    [
+                        _series("key", shape.key, [key for key, _ in some]),
+                        _series("value", shape.value, [value for _, value in some]),
+                    ]
+                )
+                count += len(some)
                 progress(count, 0)
         except BaseException as error:
             # Polars tells of it in its own words.
@@ -114,11 +133,6 @@ def write(rows: Iterable[Rows], out: Path, shape: Table, progress: Progress) -> 
             raise
         raise EngineFault(f"parquet could not be written: {error}") from error
     return count
-
-
-def _columns(block: Rows) -> tuple[list[Any], list[Any]]:
-    found = list(map(values.decode, block.values))
-    return [key for key, _ in found], [value for _, value in found]
 
 
 def _dtype(kind: str) -> Any:
