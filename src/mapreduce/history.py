@@ -16,9 +16,11 @@ from typing import Literal
 
 import msgspec
 
+from mapreduce import partition_sizes
 from mapreduce.bad_records import BadRecords
 from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId, TaskId
+from mapreduce.partition_sizes import HeavyKey, PackedSizes
 from mapreduce.plan import PlanHeader, Split
 
 VERSION = 1
@@ -34,6 +36,7 @@ EventWord = Literal[
     "Lost",
     "Failed",
     "Cancelled",
+    "Sizes",
     "Consumed",
     "Divided",
     "Staged",
@@ -47,8 +50,9 @@ EventWord = Literal[
 ]
 """Assigned/Started/Finished/Failed/Cancelled/Lost: of an attempt. Held: a map output announced
 at a registration (proof that its map finished). Lost also says that a finished map output is
-gone (`reason` tells). Consumed: which map outputs a reduce read (digest). Divided: where the
-ranges of keys begin that the reduces read, before any of them is assigned. Staged: a part is
+gone (`reason` tells). Sizes: every map has succeeded, and this is how much they have for each
+partition. Consumed: which map outputs a reduce read (digest). Divided: where the ranges of keys
+begin that the reduces read, before any of them is assigned. Staged: a part is
 durable under the staging directory. Charged: a budget was used. WorkerLost: a worker is gone.
 LeftOut: the job goes on without a task.
 Suspended, Resumed: all workers and gateways were stopped; what is staged stays."""
@@ -85,6 +89,10 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The type of the job's keys (Consumed), so that publishing knows it after a restart."""
     boundaries: tuple[bytes, ...] = ()
     """Where the second range of keys begins, and those after it (Divided)."""
+    sizes: PackedSizes = b""
+    """Bytes that the maps have for each partition (Sizes), see `partition_sizes`; `render` writes them out."""
+    heavy: tuple[HeavyKey, ...] = ()
+    """The heaviest keys of the job (Sizes)."""
 
 
 class PlanPage(msgspec.Struct, frozen=True, tag_field="type", tag="page"):
@@ -171,10 +179,13 @@ def render(frames: Iterable[Frame]) -> Iterator[bytes]:
         if not isinstance(frame.entry, HistoryEvent):
             continue
         number += 1
-        entry = msgspec.structs.replace(frame.entry, bad=())
+        entry = msgspec.structs.replace(frame.entry, bad=(), sizes=b"", heavy=())
         fields = {"sequence": number, "epoch": frame.epoch} | msgspec.to_builtins(entry)
         if frame.entry.bad:
             fields["bad_records"] = len(frame.entry.bad)
+        if frame.entry.sizes:
+            fields["sizes"] = partition_sizes.unpack(frame.entry.sizes)
+            fields["heavy"] = [msgspec.structs.asdict(key) for key in frame.entry.heavy]
         for name in ("task", "attempt"):
             value = getattr(frame.entry, name)
             if value is not None:

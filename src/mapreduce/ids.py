@@ -7,7 +7,7 @@ taken for one from after it.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -15,7 +15,8 @@ Kind = Literal["map", "reduce", "load", "open", "plan", "stage", "publish", "cle
 
 Epoch = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 """The bounds hold for messages: who keeps these numbers in columns relies on them."""
-Amount = Annotated[int, msgspec.Meta(ge=0, le=1 << 45)]
+MOST: Final = 1 << 45
+Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 """Bytes or records of one attempt: the sum over every task of a job fits in 64 bits."""
 
 

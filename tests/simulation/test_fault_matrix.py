@@ -8,6 +8,7 @@ import pytest
 from hack import fault_matrix
 from tests.support.simulated import matrix
 from tests.support.simulated.faults import catalogue
+from tests.support.simulated.faults.fault import PHASES_OF_JOBS
 
 RECORD = pathlib.Path(__file__).parent / "fault-matrix.json"
 
@@ -15,7 +16,8 @@ RECORD = pathlib.Path(__file__).parent / "fault-matrix.json"
 def test_the_record_has_every_fault_in_its_phases():
     record = msgspec.json.decode(RECORD.read_bytes(), type=matrix.Record)
     recorded = {row.fault: tuple(row.hits) for row in record.rows}
-    assert recorded == {fault.name: fault.phases for fault in catalogue.ALL}
+    told = {fault.name: tuple(phase for phase in PHASES_OF_JOBS if phase in fault.phases) for fault in catalogue.ALL}
+    assert recorded == told
     assert all(row.runs for row in record.rows)
 
 

@@ -45,6 +45,7 @@ def check(
         *_a_name_is_one_worker(events),
         *_an_attempt_is_assigned_once(events),
         *_an_attempt_says_the_same_of_its_bad_records(events),
+        *_sizes_are_told_once(events),
         *(wrong_counters(events, counters) if counters is not None else ()),
     ]
 
@@ -307,3 +308,9 @@ def _an_attempt_says_the_same_of_its_bad_records(events: Events) -> Iterable[str
     for attempt, counts in told.items():
         if len(counts) > 1:
             yield f"{attempt} left out {' or '.join(map(str, sorted(counts)))} records, as it was told"
+
+
+def _sizes_are_told_once(events: Events) -> Iterable[str]:
+    """Once it is journalled how large partitions are, a later master knows it too."""
+    if (count := len(named(events, "Sizes"))) > 1:
+        yield f"the sizes of the partitions are told {count} times"

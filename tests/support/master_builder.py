@@ -16,6 +16,7 @@ import msgspec
 from mapreduce.bad_records import BadRecord
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId
+from mapreduce.partition_sizes import HeavyKey
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.program import Program
 from mapreduce.protocol import Register
@@ -89,6 +90,9 @@ class JobUnderTest:
         self.counting: dict[str, dict[str, int]] = {}
         self.spoiled: dict[str, tuple[BadRecord, ...]] = {}
         """What attempts count, by their name, if not 1 of their kind."""
+        self.sizes: dict[int, tuple[int, ...]] = {}
+        self.heavy: dict[int, tuple[HeavyKey, ...]] = {}
+        """What maps tell of the sizes of partitions and of heavy keys, by their index."""
         self._commands: list[Command] = []
         self.start_master(resumed=resumed)
 
@@ -176,7 +180,7 @@ class JobUnderTest:
         process = kind(command.name, command.index, slots=self.spec.slots if kind is FakeWorker else 0)
         if isinstance(process, FakeWorker):
             process.has_reduce, process.counting = self.has_reduce, self.counting
-            process.spoiled = self.spoiled
+            process.spoiled, process.sizes, process.heavy = self.spoiled, self.sizes, self.heavy
         self.processes[command.name] = process
         return process
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
+
 from mapreduce import words
 from mapreduce.bad_records import BadRecord
 from mapreduce.digests import consumed
 from mapreduce.ids import AttemptId, TaskId
+from mapreduce.partition_sizes import HeavyKey, pack
 from mapreduce.program import Shape
 from mapreduce.protocol import (
     Answer,
@@ -209,6 +212,9 @@ class FakeWorker(FakeProcess):
         """What an attempt's user code counts, if not 1 of its kind."""
         self.key_count = 100
         """Of how many keys, all in all, a map tells some."""
+        self.sizes: dict[int, tuple[int, ...]] = {}
+        self.heavy: dict[int, tuple[HeavyKey, ...]] = {}
+        """What maps tell of the sizes of partitions and of heavy keys, by their index."""
         self.has_reduce = True
         """What it finds when it loads the program."""
         self.places: dict[int, tuple[AttemptId, str]] = {}
@@ -303,7 +309,10 @@ class FakeWorker(FakeProcess):
                 bad=self.spoiled.get(str(attempt.task), ()),
                 sample=self.keys_of(index)[: assignment.samples],
             )
+            # What is held tells no sizes again.
             self.outputs[attempt] = output
+            told = {"sizes": pack(self.sizes.get(index, ())), "heavy": self.heavy.get(index, ())}
+            output = msgspec.structs.replace(output, **told)
             self.report(MapSucceeded(output=output, records=10))
         elif isinstance(assignment, RunReduce):
             assert self._complete(assignment), "a reduce without all its segments cannot finish"

@@ -19,8 +19,12 @@ def job(**changes: Any) -> JobUnderTest:
 
 
 def until_one_is_left(under_test: JobUnderTest, kind: str = "map") -> tuple[FakeWorker, AttemptId]:
-    """Let everything end after ten seconds each but the attempt that began first; return who runs that one."""
-    slow: tuple[FakeWorker, AttemptId] = under_test.running(kind)[0]
+    """Let everything end after ten seconds each but one task: the first map, or the reduce of the first worker that has
+    one; return who runs that one."""
+    running = under_test.running(kind)
+    slow: tuple[FakeWorker, AttemptId] = (
+        min(running, key=lambda found: found[1].task.index) if kind == "map" else running[0]
+    )
     for _ in range(20):
         others = [found for found in under_test.running(kind) if found[1].task != slow[1].task]
         if not others:

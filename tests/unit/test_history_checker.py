@@ -48,6 +48,7 @@ REDUCES = [*life(REDUCE_0), *life(REDUCE_1)]
 ALL_STAGED = [*staged(REDUCE_0), *staged(REDUCE_1)]
 GOOD = [OPENED, *MAPS, *REDUCES, *ALL_STAGED, PUBLISHING]
 CHARGE = told("Charged", MAP_0, budget="user", reason="UserCodeFailed")
+SIZES = told("Sizes", sizes=b"\1\0\2\0")
 FAILED = told("JobFailed", reason="UserCodeFailed")
 DIVIDED = told("Divided", boundaries=(b"k",))
 BAD = BadRecord(file="in", offset=0, reason="UserCodeFailed", message="ValueError: no")
@@ -148,6 +149,9 @@ BREAKS: dict[str, list[tuple[list[Told], str]]] = {
     ],
     "_an_attempt_says_the_same_of_its_bad_records": [
         ([*GOOD[:-1], told("Held", MAP_0, bad=(BAD,)), PUBLISHING], "map-0.e1.0 left out 0 or 1 records"),
+    ],
+    "_sizes_are_told_once": [
+        ([*GOOD[:-1], SIZES, SIZES, PUBLISHING], "the sizes of the partitions are told 2 times"),
     ],
 }
 

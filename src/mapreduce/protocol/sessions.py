@@ -11,6 +11,7 @@ from mapreduce.boundaries import KEY_BYTES, MOST_OF_MAP
 from mapreduce.counters import Counted
 from mapreduce.ids import Amount, AttemptId
 from mapreduce.keys import KeyType
+from mapreduce.partition_sizes import HeavyKeys, PackedSizes
 from mapreduce.spec import JobSpec, Limits, Timing
 
 MAX_ITEMS: Final = 10_000
@@ -39,6 +40,10 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
         tuple[Annotated[bytes, msgspec.Meta(max_length=KEY_BYTES)], ...], msgspec.Meta(max_length=MOST_OF_MAP)
     ] = ()
     """Where keys have a total order: beginnings of keys at equal distances among the rows; see `boundaries`."""
+    sizes: PackedSizes = b""
+    """Bytes for each partition, see `partition_sizes`; empty where it was told before."""
+    heavy: HeavyKeys = ()
+    """Keys that have a large part of these bytes."""
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,6 +64,7 @@ def _progress(job: Json, now: float) -> list[tuple[str, str]]:
         ("Message", terminal.one_line(str(status.get("message") or ""))),
         ("Maps", _counts(status.get("map") or {})),
         ("Reduces", _counts(status.get("reduce") or {})),
+        ("Partitions", _skew(status.get("skew") or {})),
         ("Charged", charged(status.get("charged") or {})),
         ("Left out", jobs.left_out(job)),
         ("Bad records", jobs.bad_records(job)),
@@ -84,6 +85,18 @@ def _counts(counts: Json) -> str:
     parts = [str(counts.get("progress") or "")]
     parts += [f"{counts[word]} {word}" for word in ("active", "failed", "retried", "speculative") if counts.get(word)]
     return ", ".join(part for part in parts if part)
+
+
+def _skew(skew: Json) -> str:
+    """Return how evenly the partitions are filled, and which keys are to blame."""
+    if not skew.get("largestBytes"):
+        return ""
+    told = f"the largest {sizes.render(skew['largestBytes'])}, the median {sizes.render(skew.get('medianBytes') or 0)}"
+    heavy = (
+        f"{terminal.one_line(str(key.get('key')))} ({sizes.render(key.get('bytes') or 0)})"
+        for key in skew.get("heavyKeys") or ()
+    )
+    return "; heavy keys: ".join(part for part in (told, ", ".join(heavy)) if part)
 
 
 def charged(charges: Json) -> str:

@@ -201,6 +201,23 @@ TASKS: Final = (
         "Reduce attempts that wait for segments keep their slots while a map waits for one.",
         (Edit(MASTER + "scheduling", "_make_room", "candidates[:count]", "candidates[:0]"),),
     ),
+    Bug(
+        "no preemption of an early reduce",
+        "Reduces that gather early keep their slots while a map waits for one.",
+        (
+            Edit(
+                MASTER + "scheduling",
+                "waiting_reduces",
+                "                attempt.waiting\n",
+                "                attempt.waiting\n                and not attempt.early\n",
+            ),
+        ),
+    ),
+    Bug(
+        "count the sizes of a map twice",
+        "What a map has for each partition is added again where it runs again.",
+        (Edit(MASTER + "skew", "note", " and not sums.has(index)", ""),),
+    ),
 )
 
 BAD_RECORDS: Final = (

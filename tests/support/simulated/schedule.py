@@ -94,6 +94,10 @@ def draw_toy(world: World) -> Toy:
     if world.faults.alone is not None:
         texts = tuple(tuple(chance.choices(WORDS, k=6)) for _ in range(6))
         drawn = Toy(texts, 3)
+    elif fault is not None and fault[1] == "early":
+        # Maps of which the first have rows, so that there is something to gather.
+        texts = tuple(tuple(chance.choices(WORDS, k=6)) for _ in range(chance.randint(3, 7)))
+        drawn = Toy(texts, chance.randint(1, 4))
     elif fault is not None and fault[1] in ("shuffle", "reduce"):
         drawn = msgspec.structs.replace(drawn, has_reduce=True, spoiled_map=-1, spoiled_partition=-1)
     if fault is not None and fault[0].name == "poison record":
@@ -130,6 +134,9 @@ def paces(world: World) -> tuple[Pace, Pace, float, float]:
     slow_reduces = (0.5, 25.0)
     phase = world.primary[1] if world.primary is not None else ""
     fast = [(3.0, 3.0)] if phase in ("map", "reduce") else [(0.5, 0.5), (3.0, 3.0)]
+    if phase == "early":
+        # Some maps end long before others.
+        return (0.1, chance.choice([8.0, 25.0])), (0.1, 3.0), chance.choice([0.0, 3.0]), 0.2
     longest = chance.choice([slow_reduces] if fickle else [*fast, (25.0, 25.0), slow_reduces])
     segments = 3.0 if phase == "shuffle" else chance.choice([0.0, 0.0, 2.0])
     return (0.1, longest[0]), (0.1, longest[1]), segments, 3.0 if phase == "publish" else 0.2

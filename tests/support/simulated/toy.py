@@ -20,6 +20,7 @@ from mapreduce.bad_records import BadRecord
 from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId, TaskId
+from mapreduce.partition_sizes import MOST_HEAVY, HeavyKey
 from mapreduce.partitioning import partition
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.program import Program
@@ -151,7 +152,7 @@ class Toy(msgspec.Struct, frozen=True):
         """Return how often an attempt of a map counts each word."""
         return tries(attempt) if attempt is not None and index == self.fickle_map else 1
 
-    def map(self, index: int, attempt: AttemptId) -> tuple[tuple[Row, ...], ...]:
+    def map(self, index: int, attempt: AttemptId | None) -> tuple[tuple[Row, ...], ...]:
         """Return the segments of one text: for each partition, or for all, its rows, ordered by key."""
         segments: list[list[Row]] = [[] for _ in range(1 if self.total else self.partitions)]
         weight = self._weight(index, attempt)
@@ -201,6 +202,22 @@ class Toy(msgspec.Struct, frozen=True):
             for word in self.texts[self.fickle_map]:
                 counts[word] += self._weight(self.fickle_map, attempt) - 1
         return b"".join(tsv.line(word, count) for word, count in sorted(counts.items()))
+
+
+def sizes(segments: Sequence[Sequence[Row]]) -> list[int]:
+    """Return the bytes of each segment: as many as its words count for, times a hundred."""
+    return [100 * sum(count for _, count in segment) for segment in segments]
+
+
+def heavy(segments: Sequence[Sequence[Row]]) -> tuple[HeavyKey, ...]:
+    """Return the word of each segment that counts most, of the first segments."""
+    found = (
+        HeavyKey(partition, word, count, 100 * count)
+        for partition, segment in enumerate(segments)
+        for count, word in [max(((count, word) for word, count in segment), default=(0, ""))]
+        if count
+    )
+    return tuple(found)[:MOST_HEAVY]
 
 
 def text_of(split: Split) -> int:

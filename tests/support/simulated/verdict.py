@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mapreduce import history, paths
+from mapreduce import history, partition_sizes, paths
 from mapreduce.bad_records import BadRecord
 from tests.support import history_checker
 from tests.support.simulated import rivals
 from tests.support.simulated.faults.masters import FROZEN
 from tests.support.simulated.schedule import ONLY_THE_MASTER
+from tests.support.simulated.toy import sizes
 
 if TYPE_CHECKING:
     from tests.support.simulated.world import World
@@ -62,6 +63,7 @@ def _succeeded(world: World) -> list[str]:
     wrong += _check_bad_records(world, published)
     wrong += _check_counters(world, msgspec.json.decode(published["_manifest.json"])["counters"])
     found = events(world)
+    wrong += _check_sizes(world, found)
     forgotten = history_checker.forgotten_by_their_workers(found)
     wrong += [f"{attempt} ran, and its worker was taken to have forgotten it" for attempt in forgotten]
     # Who waits for a frozen master may register with its successor only when the grace is over.
@@ -98,6 +100,23 @@ def _check_bad_records(world: World, published: dict[str, bytes]) -> list[str]:
         return [f"{paths.BAD_RECORDS} is of {dict(said_by)}, but the attempts that count are {counted}"]
     said = world.master.status.bad_records if world.master.status is not None else None
     return [] if said == len(expected) else [f"the status says {said} bad records, but there are {len(expected)}"]
+
+
+def _check_sizes(world: World, found: history_checker.Events) -> list[str]:
+    """Where one master heard the report of every map, each is in the sizes of the partitions once."""
+    toy, told = world.toy, [event["sizes"] for event in history_checker.named(found, "Sizes")]
+    if (
+        not toy.has_reduce
+        or toy.total
+        or toy.fickle_map >= 0
+        or len(history_checker.named(found, "EpochOpened", "Held")) > 1
+    ):
+        return []
+    read = [index for index in range(len(toy.texts)) if index != toy.spoiled_map]
+    each = [sizes(toy.map(index, None)) for index in read]
+    packed = partition_sizes.pack(map(sum, zip(*each, strict=True)))
+    expected = [partition_sizes.unpack(packed)] if read else []
+    return [] if told == expected else [f"the history says that partitions have {told} bytes, not {expected}"]
 
 
 def _left_behind(world: World, published: dict[str, bytes], *allowed: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from mapreduce import tickets
+from mapreduce import partition_sizes, tickets
 from mapreduce.ids import AttemptId
 from mapreduce.program import Shape
 from mapreduce.protocol import ErrorInfo, MapOutput
@@ -249,6 +249,8 @@ class WorkerHost(SimulatedProcess):
             counters=self._world.toy.counters(toy.text_of(command.split), command.attempt),
             bad=self._world.toy.bad(toy.text_of(command.split), command.attempt),
             sample=toy.sample(segments, command.samples) if self._world.toy.total else (),
+            sizes=partition_sizes.pack(toy.sizes(segments)),
+            heavy=toy.heavy(segments),
         )
         return events.MapDone(command.attempt, output, 1)
 

@@ -130,7 +130,7 @@ class World:
         """What the job does now, as its newest master knows."""
         match self.master.state:
             case JobState.MAPPING:
-                return "map"
+                return "early" if self._gathers_early() else "map"
             case JobState.REDUCING:
                 return "shuffle" if any(worker.fetching for worker in self.platform.workers()) else "reduce"
             case JobState.PUBLISHING:
@@ -139,6 +139,10 @@ class World:
                 return "over"
             case _:
                 return "start"
+
+    def _gathers_early(self) -> bool:
+        newest = self.master.newest
+        return newest is not None and bool(newest.core.book.tasks["reduce"].live)
 
     def output_gateway(self) -> GatewayHost | None:
         """Return the gateway that writes the output, if it runs."""

@@ -105,6 +105,17 @@ def test_a_description_counts_the_bad_records(cluster):
     assert "Bad records:  2 of at most" in run("describe", "wordcount").stdout
 
 
+def test_a_description_tells_how_evenly_partitions_are_filled_and_which_keys_are_heavy(cluster):
+    heavy = [{"key": "'the'\x1b", "partition": 3, "bytes": 90 << 20}, {"key": "7", "partition": 0, "bytes": 1 << 20}]
+    cluster.job("wordcount", {"skew": {"largestBytes": 100 << 20, "medianBytes": 2 << 20, "heavyKeys": heavy}})
+    (line,) = [line for line in run("describe", "wordcount").stdout.split("\n") if line.startswith("Partitions:")]
+    assert line.split(":  ")[1].startswith("the largest 105 MB, the median 2.1 MB")
+    assert "heavy keys: 'the'" in line
+    assert "\x1b" not in line
+    cluster.job("even", {"skew": {"largestBytes": 5, "medianBytes": 4}})
+    assert "heavy keys" not in run("describe", "even").stdout
+
+
 def test_a_traceback_cannot_send_control_characters_to_the_terminal(cluster):
     failure = {"task": "map-0", "reason": "UserCodeFailed", "message": "\x1b[2J", "traceback": "\x1b]0;gone\x07\n  x"}
     cluster.job("wordcount", MAPPING | {"lastFailures": [failure]})

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce import history
+from mapreduce import history, partition_sizes
 from mapreduce.errors import CorruptionError
 from mapreduce.history import Frame, HistoryEvent, PlanPage
 from mapreduce.ids import AttemptId, TaskId
+from mapreduce.partition_sizes import HeavyKey
 from mapreduce.plan import FileRange, ListedFile, Split
 
 ATTEMPT = AttemptId(TaskId(0, "map", 17), 2, 1)
@@ -50,3 +51,13 @@ def test_a_changed_character_of_a_history_line_is_noticed(data):
     text[at] ^= data.draw(st.sampled_from([1, 2, 4]))
     with pytest.raises(CorruptionError):
         history.parse(bytes(text))
+
+
+def test_sizes_of_partitions_are_written_out():
+    packed = partition_sizes.pack([7, 5000])
+    event = HistoryEvent(event="Sizes", wall=1.0, sizes=packed, heavy=(HeavyKey(1, "'a'", 9, 4000),))
+    frames = [Frame(1, 1, event)]
+    assert history.unpack(b"".join(map(history.pack, frames)))[0] == frames
+    (line,) = history.parse(b"".join(history.render(frames)))
+    assert line["sizes"] == [7, 5000]
+    assert line["heavy"] == [{"partition": 1, "key": "'a'", "rows": 9, "size": 4000}]

@@ -7,10 +7,12 @@ import msgspec
 import yaml
 
 from mapreduce import words
+from mapreduce.partition_sizes import HeavyKey
 from mapreduce.protocol import OutputSummary
 from mapreduce_operator.core import suspension
 from mapreduce_operator.core.book import KEPT_FAILURES
-from mapreduce_operator.core.events import Announce, Charges, Condition, JobStatus, PhaseCounts, TaskFailure
+from mapreduce_operator.core.events import Announce, Charges, Condition, JobStatus, PhaseCounts, SkewStatus, TaskFailure
+from mapreduce_operator.core.skew import HEAVY_TOLD
 from mapreduce_operator.core.status import NAMED_TASKS
 from mapreduce_operator.kube import events, pods, status
 from tests.support.kube_objects import UID, parsed
@@ -224,6 +226,7 @@ def test_the_phases_of_a_job_are_those_of_the_schema_in_their_order():
 def test_what_the_core_names_is_as_much_as_the_schema_takes():
     takes = schema_of_the_status()
     assert (takes["failedTasks"]["maxItems"], takes["lastFailures"]["maxItems"]) == (NAMED_TASKS, KEPT_FAILURES)
+    assert takes["skew"]["properties"]["heavyKeys"]["maxItems"] == HEAVY_TOLD
 
 
 def test_tasks_that_are_left_out_are_named():
@@ -234,6 +237,19 @@ def test_tasks_that_are_left_out_are_named():
 def test_bad_records_that_are_left_out_are_counted():
     made = JobStatus(phase="Mapping", start_wall=1.0, bad_records=7)
     assert status.patch(made, 1, {})["status"]["badRecords"] == 7
+
+
+def test_the_sizes_of_partitions_are_shown_and_stay_where_nobody_knows_them_any_more():
+    heavy = (HeavyKey(3, "'the'", 9, 70), HeavyKey(0, "'a'", 4, 30))
+    made = JobStatus(phase="Reducing", skew=SkewStatus(largest=100, median=20, heavy=heavy))
+    assert status.patch(made, 1, {})["status"]["skew"] == {
+        "largestBytes": 100,
+        "medianBytes": 20,
+        "heavyKeys": [{"key": "'the'", "partition": 3, "bytes": 70}, {"key": "'a'", "partition": 0, "bytes": 30}],
+    }
+    even = JobStatus(phase="Reducing", skew=SkewStatus(largest=21, median=20))
+    assert status.patch(even, 1, {})["status"]["skew"]["heavyKeys"] is None
+    assert "skew" not in status.patch(JobStatus(phase="Reducing"), 1, {})["status"]
 
 
 def test_the_scale_subresource_finds_the_workers_by_their_labels():

@@ -22,7 +22,7 @@ def test_finished_maps_of_a_lost_worker_run_again_while_a_reduce_needs_them():
 
 
 def test_reducers_hear_that_a_segment_is_gone_and_where_it_is_again():
-    job = JobUnderTest(maps=2, workers=3).until_reducing()
+    job = JobUnderTest(maps=2, workers=4).until_reducing()
     reducer = job.running("reduce")[0][0]
     holder = next(worker for worker in job.workers if worker.outputs and worker is not reducer)
     index = next(iter(holder.outputs)).task.index

@@ -32,6 +32,7 @@ from mapreduce.protocol import (
 from mapreduce_operator.core import divide, left_records, manifest
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Reply
+from mapreduce_operator.core.states import JobState
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker
 
@@ -79,13 +80,15 @@ def finish(book: Book, worker: Worker) -> None:
 
 
 def _has_news(book: Book, worker: Worker) -> bool:
+    """Tell whether a worker must be answered at once. While maps run, new places of outputs wait for the beat: each map
+    that ends changes them, and a reduce that gathers early is in no hurry."""
     return (
         worker.prompt
         or worker.told_address != book.input_address
         or any(told == 0 for told in worker.discard.values())
         or any(told == 0 for told in worker.unwanted.values())
         or any(_is_news(attempt) for attempt in worker.attempts.values())
-        or _locations_due(book, worker)
+        or (book.state is not JobState.MAPPING and _locations_due(book, worker))
         or _journal_due(book, worker)
     )
 

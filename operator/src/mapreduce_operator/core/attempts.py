@@ -11,7 +11,7 @@ from typing import Final
 
 from mapreduce.ids import AttemptId, Kind
 from mapreduce_operator.core.book import Book
-from mapreduce_operator.core.states import TaskState
+from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker
 
@@ -24,9 +24,11 @@ def give(book: Book, worker: Worker, kind: Kind, index: int, *, alone: bool = Fa
     table = book.tasks[kind]
     attempt = Attempt(table.new_attempt(index, book.epoch), worker, book.now)
     attempt.alone = alone
+    # Until it says otherwise it waits, so that whatever needs its slot can have it.
+    attempt.early = attempt.waiting = kind == "reduce" and book.state is JobState.MAPPING
     _hand_out(book, attempt)
     if kind != "publish":
-        book.record("Assigned", attempt=attempt.id, worker=worker)
+        book.record("Assigned", attempt=attempt.id, worker=worker, reason="Early" if attempt.early else "")
     return attempt
 
 
@@ -85,6 +87,19 @@ def is_spare(book: Book, attempt: Attempt) -> bool:
     return attempt.speculative and any(other.worker.usable for other in table.live_attempts(index))
 
 
+def put_off(book: Book, attempt: Attempt, pause: float = 0.0) -> None:
+    """Let a reduce wait again whose attempt gathered early and has ended; that attempt does not count.
+
+    pause: seconds for which it does not begin early again, twice as many each time.
+    """
+    table, index = book.tasks["reduce"], attempt.id.task.index
+    before = table.too_early.get(index, 0)
+    table.too_early[index] = before + 1
+    if pause:
+        table.paused[index] = book.now + pause * 2 ** min(before, 6)
+    put_back(book, "reduce", index)
+
+
 def cancel(book: Book, attempt: Attempt, reason: str) -> None:
     """Let an attempt count no more. It keeps its slot until its worker says that it is gone."""
     table = book.tasks[attempt.id.task.kind]
@@ -98,6 +113,11 @@ def cancel(book: Book, attempt: Attempt, reason: str) -> None:
         attempt.worker.free += 1
         book.registry.maybe_free.add(attempt.worker.number)
     book.news.add(attempt.worker.number)
+
+
+def costs_nothing(book: Book, attempt: Attempt) -> bool:
+    """Tell whether no budget pays for an attempt that has ended through no fault of its code."""
+    return attempt.gathers_early or is_spare(book, attempt)
 
 
 def cancel_all(book: Book, kind: Kind, index: int, reason: str, keep: Attempt | None = None) -> None:

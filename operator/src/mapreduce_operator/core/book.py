@@ -17,6 +17,7 @@ from mapreduce.bad_records import BadRecord
 from mapreduce.history import Budget, EventWord, HistoryEvent
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
+from mapreduce.partition_sizes import HeavyKey
 from mapreduce.plan import PlanHeader
 from mapreduce.protocol import OutputSummary, Role
 from mapreduce.spec import JobSpec
@@ -33,6 +34,7 @@ from mapreduce_operator.core.entries import (
 from mapreduce_operator.core.events import Announce, Command, Condition, Instant, JobStatus, SpecChanged, TaskFailure
 from mapreduce_operator.core.journal import Journal
 from mapreduce_operator.core.outputs import MapOutputs
+from mapreduce_operator.core.partition_sums import PartitionSums
 from mapreduce_operator.core.states import JobEvent, JobState
 from mapreduce_operator.core.tally import Counted, Tally
 from mapreduce_operator.core.tasks import TaskTable
@@ -108,6 +110,8 @@ class Book:
         self.tasks["map"] = self.tasks["reduce"] = TaskTable("map", 0)
         self.tasks["stage"] = TaskTable("stage", 0)
         self.outputs = MapOutputs(0)
+        self.sizes = PartitionSums()
+        """How much the maps have for each partition."""
 
         self.header: PlanHeader | None = None
         self.splits: list[bytes] = []
@@ -204,6 +208,8 @@ class Book:
 
         self.next_look = 0.0
         """When it may next be looked for attempts that are slow."""
+        self.backups_coming = 0
+        """Slow maps for which a slot is being made free; see `early.py`."""
         self.news: set[int] = set()
         """Workers whose parked request may have something to say."""
         self._input_ticket: tuple[int, str] = (-1, "")
@@ -278,6 +284,8 @@ class Book:
         bad: tuple[BadRecord, ...] = (),
         key_type: KeyType = "",
         boundaries: tuple[bytes, ...] = (),
+        sizes: bytes = b"",
+        heavy: tuple[HeavyKey, ...] = (),
         awaited: bool = False,
     ) -> int:
         """Journal one event; return its sequence."""
@@ -300,6 +308,8 @@ class Book:
             bad=bad,
             key_type=key_type,
             boundaries=boundaries,
+            sizes=sizes,
+            heavy=heavy,
         )
         if awaited and (gateway := self.output_gateway) is not None:
             self.news.add(gateway.number)

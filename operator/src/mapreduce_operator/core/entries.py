@@ -13,6 +13,7 @@ from mapreduce.bad_records import BadRecord
 from mapreduce.history import Budget
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
+from mapreduce.partition_sizes import HeavyKey
 from mapreduce.plan import PlanHeader, Split
 from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.pace import Pace
@@ -77,6 +78,8 @@ class Recovered(msgspec.Struct):
     """How long maps and reduces took."""
     bad: dict[int, tuple[BadRecord, ...]] = {}
     """What each map left out that finished."""
+    sizes: bytes = b""
+    heavy: tuple[HeavyKey, ...] = ()
     consumed: str = ""
     key_type: KeyType = ""
     boundaries: tuple[bytes, ...] | None = None

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from mapreduce.partition_sizes import HeavyKey
 from mapreduce.protocol import Answer, Exchange, OutputSummary, Register, Registered, Role
 
 
@@ -324,6 +325,17 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True):
     segments: int = 0
 
 
+class SkewStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How evenly the maps' rows are divided; sizes in bytes, as they are shuffled."""
+
+    largest: int
+    """Of the largest partition."""
+    median: int
+    """Of the one in the middle."""
+    heavy: tuple[HeavyKey, ...] = ()
+    """The keys that have much of it, the heaviest first; estimates."""
+
+
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that people see of a job; the shells render it."""
 
@@ -351,6 +363,8 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     there are, `maps` and `reduces` say."""
     bad_records: int = 0
     """Records that the succeeded maps left out, as `skipBadRecords` allows."""
+    skew: SkewStatus | None = None
+    """Known once every map has succeeded."""
     output: OutputSummary | None = None
     message: str = ""
     """Why the job waits, in plain words; empty while it moves."""

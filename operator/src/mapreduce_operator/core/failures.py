@@ -37,7 +37,7 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     error = _bounded(error)
     counted = attempts.end(book, attempt)
     text = policies.one_line(error)[:_TEXT]
-    free = error.kind != "disruption" or not counted or attempts.is_spare(book, attempt)
+    free = error.kind != "disruption" or not counted or attempts.costs_nothing(book, attempt)
     budget: Budget = "" if free else "disruption"
     book.record("Failed", attempt=attempt.id, worker=worker, reason=error.reason, message=text, budget=budget)
     if not counted:
@@ -52,7 +52,8 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     elif error.kind == "user":
         charge_user(book, attempt, error)
     else:
-        _tell_of_disruption(book, attempt, error)
+        if not attempt.gathers_early:
+            _tell_of_disruption(book, attempt, error)
         disrupted(book, attempt, error.reason, error.message)
         if kind in ("open", "plan", "publish", "clean"):
             _pause(book, kind, index)
@@ -78,8 +79,8 @@ def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *
     if not attempts.end(book, attempt):
         return
     kind, index = attempt.id.task.kind, attempt.id.task.index
-    charged = oom and kind in ("map", "reduce", "load")
-    free = charged or reason == "NotStarted" or attempts.is_spare(book, attempt)
+    charged = oom and kind in ("map", "reduce", "load") and not attempt.gathers_early
+    free = charged or reason == "NotStarted" or attempts.costs_nothing(book, attempt)
     budget: Budget = "" if free else "disruption"
     book.record("Lost", attempt=attempt.id, worker=attempt.worker, reason=reason, message=message, budget=budget)
     if kind == "stage" and book.producers.is_in(index, TaskState.STAGING):
@@ -169,8 +170,11 @@ def leave_out(book: Book, task: TaskId) -> None:
 
 
 def disrupted(book: Book, attempt: Attempt, reason: str, message: str = "") -> None:
-    """Note that an attempt ended through no fault of its code; that of a backup costs its task nothing."""
-    if not attempts.is_spare(book, attempt):
+    """Note that an attempt ended through no fault of its code; that of a backup costs its task nothing, nor does
+    one that only gathered early."""
+    if attempt.gathers_early:
+        attempts.put_off(book, attempt, book.spec.timing.lease)
+    elif not attempts.is_spare(book, attempt):
         disrupt(book, attempt.id.task.kind, attempt.id.task.index, reason, message)
 
 
@@ -203,7 +207,7 @@ def worker_died(book: Book, attempt: Attempt) -> None:
     """Note that a worker that ran this attempt is gone; say so where one task's workers go again and again."""
     kind, index = attempt.id.task.kind, attempt.id.task.index
     place = places.of(book, kind, index)
-    if not place or not attempt.started or attempt.cancel:
+    if not place or not attempt.started or attempt.cancel or attempt.gathers_early:
         return
     died = book.tasks[kind].workers_died
     died[index] = died.get(index, 0) + 1
@@ -261,6 +265,11 @@ def segments_lost(book: Book, attempt: Attempt, complaint: SegmentsLost) -> None
     if holder is None or not holder.alive:
         return
     current = [source for source, _ in complaint.maps if book.outputs.is_current(source, holder.number)]
+    if current and attempt.gathers_early:
+        # Whether the map must run again can be judged when all reduces run; until then others may be luckier.
+        attempts.cancel(book, attempt, MOVED)
+        attempts.put_off(book, attempt, book.spec.timing.lease)
+        return
     gone = []
     for source in current:
         complainants = book.complaints.setdefault(source, set())

@@ -49,6 +49,8 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
             found.boundaries = entry.boundaries
         case "Resumed":
             found.active_wall = entry.wall
+        case "Sizes":
+            found.sizes, found.heavy = entry.sizes, entry.heavy
         case "JobFailed":
             found.failure = Failure(entry.reason, entry.message)
         case _:

@@ -172,6 +172,19 @@ def _waiting_maps_get_room(book: Book) -> Iterator[str]:
         yield f"{waiting} maps wait, {waiting_reduces} reduces wait for them, and too few make room"
 
 
+def _who_gathers_early_makes_room(book: Book) -> Iterator[str]:
+    """Else a reduce that waits for a map could keep a slot from it, or from its backup."""
+    if book.over or book.failure is not None:
+        return
+    gathering = [one for live in book.tasks["reduce"].live.values() for one in live.values() if one.early]
+    if gathering and book.state is not JobState.MAPPING:
+        yield f"{gathering[0].id} gathers early, and the job is {book.state.name}"
+    yield from (f"{one.id} gathers early, and keeps {one.worker.name}" for one in gathering if one.worker.surplus)
+    if book.backups_coming and not scheduling.being_preempted(book) and not scheduling.idle(book):
+        waiting = any(one.waiting and one.worker.takes_work for one in gathering)
+        yield from ("a backup waits for a slot, and nobody makes room",) if waiting else ()
+
+
 def _nothing_runs_too_early(book: Book) -> Iterator[str]:
     early = book.state in (JobState.PENDING, JobState.PLANNING)
     for table in (book.tasks["map"], book.tasks["reduce"]):
@@ -229,6 +242,7 @@ _RULES: Final[tuple[Callable[[Book], Iterator[str]], ...]] = (
     _counters_are_those_that_count,
     _bad_records_are_those_that_count,
     _waiting_maps_get_room,
+    _who_gathers_early_makes_room,
     _nothing_runs_too_early,
     _seats_are_taken_by_the_living,
     _sessions_lead_to_the_living,

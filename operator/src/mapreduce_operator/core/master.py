@@ -3,7 +3,7 @@
 `Master.handle(event, at)` takes the event in, lets the job take every step that is possible now,
 and returns what to do, in order. Where to read on: `states.py` (the tables), `book.py` (what is
 known), then by concern: `fleet.py`, `registration.py`, `exchange.py`, `reports.py`,
-`scheduling.py`, `speculation.py`, `storage.py`, `phases.py`, `ending.py`. The only callers are
+`scheduling.py`, `speculation.py`, `early.py`, `storage.py`, `phases.py`, `ending.py`. The only callers are
 `mapreduce_operator.runtime` and the simulation.
 """
 
@@ -14,6 +14,7 @@ from typing import Final, Literal
 from mapreduce.spec import JobSpec
 from mapreduce_operator.core import (
     answers,
+    early,
     ending,
     epochs,
     exchange,
@@ -158,6 +159,7 @@ def _settle(book: Book) -> None:
             storage.advance(book)
             scheduling.advance(book)
             speculation.advance(book)
+            early.advance(book)
         if before == (book.state, book.over, book.grace_over, book.ended, book.failure):
             break
     if not book.ended:

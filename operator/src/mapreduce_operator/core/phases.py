@@ -6,7 +6,19 @@ Neighbours: `storage.py`, `scheduling.py` (who act within a phase), `ending.py`.
 
 from __future__ import annotations
 
-from mapreduce_operator.core import divide, ending, left_records, maps, policies, rebuild, scheduling, status, wishes
+from mapreduce_operator.core import (
+    divide,
+    early,
+    ending,
+    left_records,
+    maps,
+    policies,
+    rebuild,
+    scheduling,
+    skew,
+    status,
+    wishes,
+)
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.policies import Verdict
 from mapreduce_operator.core.states import JobState, WorkerState
@@ -55,6 +67,8 @@ def _next_phase(book: Book) -> None:
     if book.state is JobState.MAPPING and book.grace_over and book.tasks["map"].done:
         book.move("maps_done")
         divide.choose(book)
+        skew.conclude(book)
+        early.conclude(book)
         book.announce("Normal", "Running", f"every map has succeeded; {book.tasks['reduce'].count} reduces follow")
 
 

@@ -46,14 +46,20 @@ BACKUPS: Final = 3
 would cost a worker each time, with all that this one holds."""
 BACKUP_SHARE: Final = 0.1
 """The share of the slots that backups may have."""
+SKEWED: Final = 4
+"""How many times the median the largest partition must have to be called too large."""
+SKEWED_BYTES: Final = 64 << 20
+"""Bytes that it must have besides: a smaller one is reduced in no time."""
+HEAVY: Final = 0.5
+"""The share of a median partition that a key must have to be called heavy."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
     """What to do, and why. retry: the task runs again. rerun: the map runs again. move: the
     reduce goes to another worker. fail: the job ends. back_up: the task gets a second attempt.
-    replace: the worker is given up."""
+    replace: the worker is given up. warn: people are told, and nothing is done. accept: all is as it should be."""
 
-    action: Literal["retry", "rerun", "move", "fail", "back_up", "replace"]
+    action: Literal["retry", "rerun", "move", "fail", "back_up", "replace", "warn", "accept"]
     reason: str
     message: str
 
@@ -250,6 +256,26 @@ def worker_of_backup(node: str, candidates: Sequence[BackupCandidate]) -> int:
         return same_node, candidate.is_slow, candidate.attempts, candidate.number
 
     return min(candidates, key=order).number
+
+
+def is_heavy(size: int, median: int) -> bool:
+    """Tell whether a key with so many bytes matters where the partition in the middle has `median`."""
+    return size > HEAVY * median
+
+
+def skew(largest: int, median: int, heavy: Sequence[tuple[str, int]]) -> Verdict:
+    """Judge how evenly rows are divided: bytes of the largest partition, of the one in the middle, of heavy keys."""
+    message = f"the largest partition has {in_mebibytes(largest)}, the median {in_mebibytes(median)}"
+    if heavy:
+        message += f"; heavy keys: {', '.join(f'{key} ({in_mebibytes(size)})' for key, size in heavy)}"
+    if largest > max(SKEWED_BYTES, SKEWED * median):
+        return Verdict("warn", "Skewed", f"{message}: one reduce will take much longer than the others")
+    return Verdict("accept", "", message)
+
+
+def in_mebibytes(size: int) -> str:
+    """Return a number of bytes as people read it."""
+    return f"{size / (1 << 20):.1f} MiB"
 
 
 def pause(failures: int, pauses: tuple[float, ...]) -> float:

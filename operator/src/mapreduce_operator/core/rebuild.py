@@ -15,7 +15,7 @@ import msgspec
 from mapreduce.ids import TaskId
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.protocol import JournalPage
-from mapreduce_operator.core import adoption, failures, frames, maps, parts, shape
+from mapreduce_operator.core import adoption, failures, frames, maps, parts, shape, skew
 from mapreduce_operator.core.book import KEPT_FAILURES, Book
 from mapreduce_operator.core.entries import Part, Recovered
 from mapreduce_operator.core.outputs import MapOutputs
@@ -78,6 +78,7 @@ def _first_time(book: Book, found: Recovered) -> None:
     book.tasks["plan"].move(0, "succeeded")
     book.has_reduce = found.has_reduce
     install_plan(book, found.header, found.pages)
+    skew.restore(book, found.sizes, found.heavy)
     book.consumed = found.consumed
     book.key_type = found.key_type
     book.boundaries = found.boundaries

@@ -30,7 +30,7 @@ from mapreduce.protocol import (
     SegmentsLost,
     Staged,
 )
-from mapreduce_operator.core import attempts, failures, hanging, maps, parts, shape, storage
+from mapreduce_operator.core import attempts, failures, hanging, maps, parts, shape, skew, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.entries import Part
 from mapreduce_operator.core.states import TaskState
@@ -54,6 +54,7 @@ def apply(book: Book, worker: Worker, outcome: Outcome) -> None:
         if isinstance(outcome, MapSucceeded) and book.outputs.is_current(attempt_id, worker.number):
             made = outcome.output
             maps.note(book, attempt_id.task.index, outcome.records, made.counters, made.bad)
+            skew.note(book, made)
         elif isinstance(outcome, (MapSucceeded, MapPartSucceeded, ReduceSucceeded)):
             discard_unknown(book, worker, attempt_id)
         return
@@ -109,6 +110,7 @@ def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
         return
     maps.note(book, attempt.id.task.index, report.records, output.counters, output.bad)
     _note_finished(book, attempt, output, records=report.records)
+    skew.note(book, output)
     maps.keep(book, output, worker)
 
 

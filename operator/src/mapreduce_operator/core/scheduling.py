@@ -2,21 +2,25 @@
 
 Maps go first. A reduce is given out when no map waits. Where a map waits and no slot is free, a
 reduce attempt that only waits is preempted, else reducers that wait for a lost segment would
-hold every slot for ever. Neighbours: `alone.py` (tasks that run alone), `attempts.py` (gives), `policies.py`
-(how many make room).
+hold every slot for ever. Neighbours: `alone.py` (tasks that run alone), `early.py` (reduces beside maps),
+`attempts.py` (gives), `policies.py` (how many make room).
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
+from mapreduce.spec import LARGEST
 from mapreduce_operator.core import alone, attempts, divide, maps, policies, storage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt
 from mapreduce_operator.core.workers import Worker
+
+MAKING_WAY: Final = 0.5
+"""Seconds that a map waits for a slot on another worker, where a reduce that gathers early had it."""
 
 
 def advance(book: Book) -> None:
@@ -74,20 +78,25 @@ def _maps(book: Book) -> None:
         return
     alone.advance(book, "map")
     for attempt in list(waiting_reduces(book, reserved=True)):
-        _preempt(book, attempt)
-    if not _give_out(book, "map"):
-        _make_room(book)
+        preempt(book, attempt)
+    if not give_out(book, "map") and _make_room(book):
+        # What was not told to its worker yet has left its slot already.
+        give_out(book, "map")
 
 
-def _give_out(book: Book, kind: Literal["map", "reduce"]) -> bool:
-    """Give what waits to who is free, spread evenly; tell whether nothing more can run now."""
+def give_out(book: Book, kind: Literal["map", "reduce"], most: int = LARGEST) -> bool:
+    """Give what waits to who is free, spread evenly, `most` at most; tell whether nothing more can run now."""
     table = book.tasks[kind]
     idle = _idle(book)
-    while idle:
+    while idle and most > 0:
+        most -= 1
         index = table.first_ready(book.now, book.journal.written)
         if index is None:
             return True
-        worker = book.registry.by_number(_pick(idle, _avoided(book, kind, index)))
+        avoided = _avoided(book, kind, index)
+        if kind == "map" and _gets_better_slot(book, index, idle, avoided):
+            continue
+        worker = book.registry.by_number(_pick(idle, avoided))
         attempts.give(book, worker, kind, index)
         if is_free(book, worker):
             heapq.heappush(idle, (len(worker.attempts), worker.number))
@@ -103,6 +112,21 @@ def _avoided(book: Book, kind: Literal["map", "reduce"], index: int) -> set[int]
     failed = book.tasks[kind].last_error.get(index)
     worker = book.registry.by_name(failed.worker) if failed else None
     return moved | {worker.number} if worker is not None else moved
+
+
+def _gets_better_slot(book: Book, index: int, idle: list[tuple[int, int]], avoided: set[int]) -> bool:
+    """Tell whether a map waits a little for a slot that a reduce which gathers early leaves to it.
+
+    So it is where only workers are free that the map should not get again: without that reduce it had another one.
+    """
+    if not avoided or any(number not in avoided for _, number in idle):
+        return False
+    for attempt in waiting_reduces(book):
+        if attempt.early and attempt.worker.number not in avoided:
+            preempt(book, attempt)
+            book.tasks["map"].paused[index] = book.now + MAKING_WAY
+            return True
+    return False
 
 
 def _pick(idle: list[tuple[int, int]], avoid: set[int]) -> int:
@@ -121,20 +145,25 @@ def maps_beside_others(book: Book) -> int:
     return book.tasks["map"].counts[TaskState.WAITING] - book.tasks["map"].waiting_alone
 
 
-def _make_room(book: Book) -> None:
-    """Preempt reduce attempts that only wait, so that each waiting map gets a slot."""
+def _make_room(book: Book) -> bool:
+    """Preempt reduce attempts that only wait, so that each waiting map gets a slot; tell whether there were any."""
     waiting = maps_beside_others(book)
     if not waiting or not book.tasks["reduce"].live:
-        return
+        return False
     candidates = list(waiting_reduces(book))
     count = policies.to_preempt(waiting, 0, being_preempted(book), len(candidates))
     for attempt in candidates[:count]:
-        _preempt(book, attempt)
+        preempt(book, attempt)
+    return count > 0
 
 
-def _preempt(book: Book, attempt: Attempt) -> None:
+def preempt(book: Book, attempt: Attempt) -> None:
+    """Take a reduce attempt that only waits from its slot."""
     attempts.cancel(book, attempt, "Preempted")
-    attempts.put_back(book, "reduce", attempt.id.task.index)
+    if attempt.gathers_early:
+        attempts.put_off(book, attempt)
+    else:
+        attempts.put_back(book, "reduce", attempt.id.task.index)
 
 
 def waiting_reduces(book: Book, *, reserved: bool = False) -> Iterator[Attempt]:
@@ -166,4 +195,4 @@ def being_preempted(book: Book) -> int:
 def _reduces(book: Book) -> None:
     if book.tasks["reduce"].counts[TaskState.WAITING]:
         alone.advance(book, "reduce")
-        _give_out(book, "reduce")
+        give_out(book, "reduce")

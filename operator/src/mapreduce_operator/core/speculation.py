@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from mapreduce_operator.core import attempts, policies, scheduling
+from mapreduce_operator.core import attempts, early, policies, scheduling
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import JobState, TaskState
 from mapreduce_operator.core.tasks import Attempt, TaskTable
@@ -33,20 +33,24 @@ class _Slow(msgspec.Struct, frozen=True):
 
 def advance(book: Book) -> None:
     """Give backups to the slowest attempts of the phase, as far as there is room."""
-    if not book.spec.speculation or book.now < book.next_look or not book.grace_over:
+    # Who waits for a slot that is being made free gets it at once.
+    due = book.now >= book.next_look or book.backups_coming
+    if not book.spec.speculation or not due or not book.grace_over:
         return
     if book.state not in (JobState.MAPPING, JobState.REDUCING) or book.failure is not None:
         return
     book.next_look = book.now + LOOK
     table = book.tasks["map" if book.state is JobState.MAPPING else "reduce"]
-    if not _has_room(book, table):
-        return
+    without_slot: list[Attempt] = []
     given = []
-    for slow in _slowest(book, table)[: _allowed(book)]:
+    for slow in _slowest(book, table)[: _allowed(book)] if _has_room(book, table) else ():
         worker = _elsewhere(book, slow.attempt)
         if worker is not None:
             attempts.back_up(book, slow.attempt, worker, slow.message)
             given.append(slow.message)
+        else:
+            without_slot.append(slow.attempt)
+    early.make_room(book, without_slot)
     if given:
         more = f"; and {len(given) - 1} more" if len(given) > 1 else ""
         book.announce("Normal", "Speculative", f"{given[0]}: it runs a second time elsewhere{more}")

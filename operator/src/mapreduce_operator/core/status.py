@@ -66,6 +66,7 @@ def make(book: Book) -> JobStatus:
         ),
         failed_tasks=failed_tasks(book),
         bad_records=bad_count(book),
+        skew=book.sizes.told,
         output=book.summary,
         message=waits,
     )

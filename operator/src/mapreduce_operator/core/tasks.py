@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from array import array
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -51,7 +52,8 @@ class Attempt:
     moved_at: when that changed last, or it waited. began: when it was given, or taken over. backed_up_by: the
     worker that got a second attempt because this one is slow, the last one. speculative: it is such a second
     attempt. backups: how many of them there were, also while this one was a backup itself. alone: its worker gets
-    nothing beside it. asked_at: when its worker was asked to end it because its code hangs, 0 while it was not.
+    nothing beside it. early: a reduce that was given out before the last map had ended; see `early.py`. asked_at:
+    when its worker was asked to end it because its code hangs, 0 while it was not.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class Attempt:
         "backups",
         "began",
         "cancel",
+        "early",
         "id",
         "moved_at",
         "progress",
@@ -80,6 +83,7 @@ class Attempt:
         self.backups = 0
         self.speculative = False
         self.alone = False
+        self.early = False
         self.asked_at = 0.0
         self.sent = 0
         self.started = False
@@ -88,6 +92,11 @@ class Attempt:
         self.told = 0
         self.progress = (-1, -1, -1)
         self.moved_at = 0.0
+
+    @property
+    def gathers_early(self) -> bool:
+        """Whether it waits for maps that have not ended: nothing is lost with it but what it has fetched."""
+        return self.early and self.waiting
 
 
 class TaskTable:
@@ -103,6 +112,8 @@ class TaskTable:
         self.user_failures = bytearray(count)
         self.again = 0
         """Attempts beyond the first of their task in this epoch, backups aside."""
+        self.too_early: dict[int, int] = {}
+        """Attempts of tasks that ended before the last map had, and are not counted in `again`."""
         self.speculative = 0
         """Backups that were given in this epoch."""
         self.pace = Pace()
@@ -123,7 +134,11 @@ class TaskTable:
         self._numbers = array("I", bytes(4 * count))
         self._stories = [b""] * count
         self._ready = list(range(count))
-        """A heap of the tasks that wait for a slot; others, and one of them twice, may be in it too."""
+        """A heap of the tasks that wait for a slot, by rank; others, and one of them twice, may be in it too."""
+        self._ranked: Sequence[int] = range(count)
+        """The task of each rank: the lower, the sooner it runs."""
+        self._ranks: Sequence[int] = self._ranked
+        """The rank of each task."""
         self._ready_alone: list[int] = []
         """The same of those that wait for a worker of their own."""
         self._streaks: dict[int, tuple[int, int]] = {}
@@ -147,7 +162,7 @@ class TaskTable:
         if index in self.alone:
             self.waiting_alone += (following is TaskState.WAITING) - (before is TaskState.WAITING)
         if following is TaskState.WAITING:
-            heapq.heappush(self._ready_alone if index in self.alone else self._ready, index)
+            heapq.heappush(self._ready_alone if index in self.alone else self._ready, self._ranks[index])
         elif following is TaskState.SUCCEEDED:
             self.last_error.pop(index, None)
             self.workers_died.pop(index, None)
@@ -167,12 +182,24 @@ class TaskTable:
 
     # --- what may run -------------------------------------------------------------------
 
+    def prefer(self, order: Sequence[int]) -> None:
+        """Let tasks run in this order, which has each of them once; before, it is that of their numbers."""
+        ready, alone = ([self._ranked[rank] for rank in heap] for heap in (self._ready, self._ready_alone))
+        ranks = array("I", bytes(4 * self.count))
+        for rank, index in enumerate(order):
+            ranks[index] = rank
+        self._ranked, self._ranks = array("I", order), ranks
+        self._ready = [ranks[index] for index in ready]
+        self._ready_alone = [ranks[index] for index in alone]
+        heapq.heapify(self._ready)
+        heapq.heapify(self._ready_alone)
+
     def first_ready(self, now: float, written: int) -> int | None:
-        """Return the lowest waiting task that may run now beside others, or None."""
+        """Return the waiting task of the lowest rank that may run now beside others, or None."""
         aside = []
         found = None
         while self._ready:
-            index = self._ready[0]
+            index = self._ranked[self._ready[0]]
             if self.state[index] != TaskState.WAITING or index in self.alone:
                 heapq.heappop(self._ready)
             elif self.may_run(index, now, written):
@@ -180,26 +207,27 @@ class TaskTable:
                 break
             else:
                 aside.append(heapq.heappop(self._ready))
-        for index in aside:
-            heapq.heappush(self._ready, index)
+        for rank in aside:
+            heapq.heappush(self._ready, rank)
         return found
 
     def ready_alone(self, now: float, written: int, most: int) -> list[int]:
-        """Return the lowest waiting tasks that may run now on a worker of their own, at most so many.
+        """Return the waiting tasks of the lowest rank that may run now on a worker of their own, at most so many.
 
         A job may have very many of them, so that they are not looked at one by one at each event.
         """
         found: list[int] = []
         aside: list[int] = []
         while self._ready_alone and len(found) < most:
-            index = heapq.heappop(self._ready_alone)
-            if self.state[index] != TaskState.WAITING or index in aside[-1:]:
+            rank = heapq.heappop(self._ready_alone)
+            index = self._ranked[rank]
+            if self.state[index] != TaskState.WAITING or rank in aside[-1:]:
                 continue
-            aside.append(index)
+            aside.append(rank)
             if self.may_run(index, now, written):
                 found.append(index)
-        for index in aside:
-            heapq.heappush(self._ready_alone, index)
+        for rank in aside:
+            heapq.heappush(self._ready_alone, rank)
         return found
 
     def run_alone(self, index: int) -> None:
@@ -209,7 +237,7 @@ class TaskTable:
         self.alone.add(index)
         if self.is_in(index, TaskState.WAITING):
             self.waiting_alone += 1
-            heapq.heappush(self._ready_alone, index)
+            heapq.heappush(self._ready_alone, self._ranks[index])
 
     def may_run(self, index: int, now: float, written: int) -> bool:
         """Tell whether nothing holds a waiting task back."""
@@ -227,7 +255,7 @@ class TaskTable:
         """Return the name of the next attempt of a task."""
         number = self._numbers[index]
         self._numbers[index] = number + 1
-        self.again += number > 0 and not speculative
+        self.again += number > self.too_early.get(index, 0) and not speculative
         self.speculative += speculative
         return AttemptId(self.id(index), epoch, number)
 

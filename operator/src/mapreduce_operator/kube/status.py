@@ -13,7 +13,7 @@ import msgspec
 
 from mapreduce import words
 from mapreduce_operator.core import suspension
-from mapreduce_operator.core.events import Condition, JobStatus, PhaseCounts, TaskFailure
+from mapreduce_operator.core.events import Condition, JobStatus, PhaseCounts, SkewStatus, TaskFailure
 
 MAX_BYTES: Final = 20_000
 _MESSAGE: Final = 2_000
@@ -32,6 +32,7 @@ _PROGRESS: Final = (
     "map",
     "reduce",
     "counters",
+    "skew",
     "output",
     "lastFailures",
     "failedTasks",
@@ -181,7 +182,12 @@ def _fields(status: JobStatus, frame: _Frame, traceback: int) -> Json:
         "failedTasks": list(status.failed_tasks) or None,
         "badRecords": status.bad_records or None,
         "conditions": _conditions(status, frame),
-    }
+    } | ({"skew": _skew(status.skew)} if status.skew is not None else {})
+
+
+def _skew(skew: SkewStatus) -> Json:
+    keys = [{"key": key.key, "partition": key.partition, "bytes": key.size} for key in skew.heavy]
+    return {"largestBytes": skew.largest, "medianBytes": skew.median, "heavyKeys": keys or None}
 
 
 def _message(status: JobStatus) -> str:

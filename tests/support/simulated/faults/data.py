@@ -38,7 +38,7 @@ def _scratch_full(world: World) -> bool:
 
 def _segment(world: World) -> bool:
     """On the holder's disk, or, once it was fetched, on the reducer's."""
-    if world.phase == "shuffle":
+    if world.phase in ("early", "shuffle"):
         holders = [worker for worker in world.platform.workers() if worker.outputs]
         if holders:
             holder = world.clock.chance.choice(holders)
@@ -108,7 +108,7 @@ def _second_job(world: World) -> bool:
 FAULTS: Final = (
     Fault("output's disk full", "disks", PHASES, _output_full, shows=True),
     Fault("worker's disk full", "disks", WITH_TASKS, _scratch_full, shows=True),
-    Fault("corrupted segment", "disks", ("shuffle", "reduce"), _segment, shows=True),
+    Fault("corrupted segment", "disks", ("early", "shuffle", "reduce"), _segment, shows=True),
     Fault(PART, "disks", ("reduce",), _part, shows=True),
     Fault("corrupted part on the output's volume", "disks", ("reduce", "publish"), _staged_part, ends=True),
     Fault("input changes while running", "disks", ("map",), _input_changes, shows=True, ends=True),

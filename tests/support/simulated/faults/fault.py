@@ -13,13 +13,16 @@ import msgspec
 if TYPE_CHECKING:
     from tests.support.simulated.world import World
 
-Phase = Literal["start", "map", "shuffle", "reduce", "publish", "over"]
+Phase = Literal["start", "map", "early", "shuffle", "reduce", "publish", "over"]
+"""early: maps run, and reduces gather what others have made."""
 Group = Literal["workers", "gateways", "master", "network", "slots", "user", "api", "disks", "clocks"]
 
-PHASES: Final[tuple[Phase, ...]] = ("map", "shuffle", "reduce", "publish")
+PHASES: Final[tuple[Phase, ...]] = ("map", "early", "shuffle", "reduce", "publish")
 """Where every fault hits that can exist there."""
-WITH_TASKS: Final[tuple[Phase, ...]] = ("map", "shuffle", "reduce")
-IN_SLOTS: Final[tuple[Phase, ...]] = ("map", "reduce")
+PHASES_OF_JOBS: Final[tuple[Phase, ...]] = ("map", "shuffle", "reduce", "publish")
+"""Those that docs/fault-matrix.md tells of: what hits early hits while maps run."""
+WITH_TASKS: Final[tuple[Phase, ...]] = ("map", "early", "shuffle", "reduce")
+IN_SLOTS: Final[tuple[Phase, ...]] = ("map", "early", "reduce")
 
 
 class Fault(msgspec.Struct, frozen=True):

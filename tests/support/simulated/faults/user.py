@@ -23,8 +23,8 @@ def _of_an_attempt(name: str, strike: Callable[[WorkerHost, Running], None], *, 
     def find(world: World) -> bool:
         for worker in world.platform.workers():
             for command in worker.in_slots():
-                kind = "map" if isinstance(command, events.MapInSlot) else "reduce"
-                if kind == world.phase and (not charged or world.charge([command.attempt])):
+                phases = ("map", "early") if isinstance(command, events.MapInSlot) else ("reduce",)
+                if world.phase in phases and (not charged or world.charge([command.attempt])):
                     world.note(f"{command.attempt} on {worker.name}")
                     strike(worker, command)
                     return True
@@ -79,7 +79,7 @@ def _nothing(world: World) -> bool:
 
 
 FAULTS: Final = (
-    Fault("poison record", "slots", IN_SLOTS, _nothing, shows=True),
+    Fault("poison record", "slots", ("map", "reduce"), _nothing, shows=True),
     _in_slot("user code fails", _raise),
     _of_an_attempt("user code hangs", lambda worker, it: worker.hang(it.attempt)),
     _in_slot("user code leaks: slot over memory", lambda it: events.SlotDied(attempt=it, code=-9, over_memory=1 << 30)),

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import WORKER_BODY, MapOutput, encode
 
@@ -32,8 +34,8 @@ class HeldOutputs:
         return tuple(self._held.values())
 
     def keep(self, output: MapOutput) -> None:
-        """Note a finished output."""
-        self._held[output.attempt] = output
+        """Note a finished output. Its sizes are told once, with its report: here there may be very many of them."""
+        self._held[output.attempt] = msgspec.structs.replace(output, sizes=b"", heavy=())
 
     def drop(self, attempt: AttemptId) -> None:
         """Note that an output is deleted, if it was there."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import struct
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -95,10 +95,20 @@ def header(codec: Codec) -> bytes:
 class Writer:
     """Writes segments in partition order to an open file; `finish` returns the index."""
 
-    def __init__(self, file: BinaryIO, codec: Codec = "lz4", notes: Notes | None = None) -> None:
-        """Write the head. With `notes` there is a single segment, of which single blocks may be asked for."""
+    def __init__(
+        self,
+        file: BinaryIO,
+        codec: Codec = "lz4",
+        notes: Notes | None = None,
+        watch: Callable[[int, Rows, int], None] | None = None,
+    ) -> None:
+        """Write the head. With `notes` there is a single segment, of which single blocks may be asked for.
+
+        `watch` is told of each block: its partition, its rows, and its bytes in the file.
+        """
         self._file = file
         self._notes = notes
+        self._watch = watch
         self._codec: Codec = codec
         self._segments: list[Segment] = []
         self._digest = Digest()
@@ -114,6 +124,8 @@ class Writer:
             self._digest.update(block)
             frame = blocks.write(block, self._codec)
             crc = zlib.crc32(frame, crc)
+            if self._watch is not None:
+                self._watch(len(self._segments), block, len(frame))
             self._at += self._file.write(frame)
             count += block.count
         self._segments.append(Segment(offset, self._at - offset, count, crc))

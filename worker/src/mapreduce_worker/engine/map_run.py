@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mapreduce import keys, values
+from mapreduce import keys, partition_sizes, values
 from mapreduce.api import Job
 from mapreduce.errors import CombineError
 from mapreduce.ids import AttemptId
@@ -26,6 +26,7 @@ from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.distinct_table import DistinctTable
 from mapreduce_worker.engine.first_pairs import FirstPairs
 from mapreduce_worker.engine.fold_table import FoldTable
+from mapreduce_worker.engine.heavy_keys import HeavyKeys
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.ordered import Notes
@@ -115,7 +116,9 @@ class MapRun:
             with failure.own_work():
                 self._empty()
                 notes = self._make_notes()
-                index = self._sorter.finish(self._guard.key_type, self._guard.key_at, notes)
+                heavy = HeavyKeys(self._guard.key_type, by_value=bool(self._job.sort_values))
+                index = self._sorter.finish(self._guard.key_type, self._guard.key_at, notes, heavy.note)
+                sizes = [segment.length for segment in index.segments]
             counters = self._user.teardown()
         except BaseException:
             self._out.unlink(missing_ok=True)
@@ -133,6 +136,8 @@ class MapRun:
             counters=counters,
             bad=self.quarantine.kept,
             sample=notes.sample if notes is not None else (),
+            sizes=partition_sizes.pack(sizes),
+            heavy=heavy.told(sum(sizes)),
         )
 
     def _make_notes(self) -> Notes | None:

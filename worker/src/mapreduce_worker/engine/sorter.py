@@ -89,11 +89,20 @@ class Sorter:
         self._flushed.append(self._write_run(map(combine, sources)))
         self._discard(runs)
 
-    def finish(self, key_type: KeyType, key_at: str, notes: Notes | None = None) -> map_output.Index:
-        """Write everything that was handed in to the output. Its name stands for whole rows, but not for the disk."""
+    def finish(
+        self,
+        key_type: KeyType,
+        key_at: str,
+        notes: Notes | None = None,
+        watch: Callable[[int, Rows, int], None] | None = None,
+    ) -> map_output.Index:
+        """Write everything that was handed in to the output. Its name stands for whole rows, but not for the disk.
+
+        `watch` is told of each block as it is written.
+        """
         parts = self._all()
         with durable.replacing(self._out, sync=False) as file:
-            writer = map_output.Writer(file, self._codec, notes)
+            writer = map_output.Writer(file, self._codec, notes, watch)
             for part in parts:
                 writer.segment(part)
             return writer.finish(key_type, key_at)
