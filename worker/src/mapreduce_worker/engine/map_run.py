@@ -30,6 +30,7 @@ from mapreduce_worker.engine.heavy_keys import HeavyKeys
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.ordered import Notes
+from mapreduce_worker.engine.pair_table import PairTable
 from mapreduce_worker.engine.quarantine import Quarantine
 from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.records import Batch
@@ -97,16 +98,16 @@ class MapRun:
             return quarantine.key
         return quarantine.pairs(self._reducer, sort_values=bool(job.sort_values))
 
-    def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | DistinctTable | tables.GroupTable:
+    def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | DistinctTable | PairTable | tables.GroupTable:
         if isinstance(self._reducer, Unique):
             return DistinctTable(self._guard, memory // 3, self._spill)
         if self._reducer is not None:
             # An accumulator takes about three times what it counts for, and sorting again as much.
             limit = min(flush_bytes, memory // 6)
             return FoldTable(self._reducer, self._guard, limit, self._spill, self._records.look_back)
-        limit = memory // 3
-        flush = self._flush if self._combines else self._spill
-        return tables.GroupTable(self._guard, flush_bytes, limit, self._spill, flush)
+        if not self._combines:
+            return PairTable(self._guard, memory // 3, self._spill_pairs)
+        return tables.GroupTable(self._guard, flush_bytes, memory // 3, self._spill, self._flush)
 
     def run(self, batches_: Iterator[Batch], attempt: AttemptId) -> MapOutput:
         """Map everything, then write the output."""
@@ -155,7 +156,13 @@ class MapRun:
 
     def _empty(self) -> None:
         """Hand over all that is held."""
-        self._spill(self._table.take())
+        if isinstance(self._table, PairTable):
+            self._table.empty()
+        else:
+            self._spill(self._table.take())
+
+    def _spill_pairs(self, encoded: list[bytes], rows: Rows) -> None:
+        self._sorter.add(rows, self._divider.numbers(encoded, self._guard.key_type))
 
     def _spill(self, rows: tables.Rows) -> None:
         """Hand the rows of a table to the sorter, each with its partition."""

@@ -2,9 +2,10 @@
 
 Three tables: `fold_table.FoldTable` holds one accumulator a key, for built-in reducers that fold;
 `distinct_table.DistinctTable` the distinct values of each, for `mr.Unique()`; `GroupTable` the packed
-values of each key, for everybody else. They are dictionaries over the user's own key objects where
+values of each key, for a combiner of the user's. They are dictionaries over the user's own key objects where
 this is safe, so that a key is encoded once and not once a pair. `KeyGuard` sees to the safety: to a
-dictionary True, 1 and 1.0 are one key, and every NaN is another.
+dictionary True, 1 and 1.0 are one key, and every NaN is another. Pairs that nobody folds or combines are in
+none of them: see `pair_table`.
 
 When a table is full it calls `spill` with its rows and starts anew; a spill may come in
 the middle of a record. What comes out must not depend on when that happens: see `map_run`.
