@@ -55,6 +55,17 @@ class Bad(msgspec.Struct, frozen=True, kw_only=True):
 
 GZ = gzip.compress(b"one line\n" * 2000, mtime=0)
 ZST = zstandard.compress(b"one line\n" * 2000)
+BATCHES = """
+import mapreduce as mr
+import polars as pl
+
+class Batches(mr.Job):
+    def map_batch(self, batch):
+        return batch.select(key=pl.col("size"), value=pl.col("offset"))
+
+    reduce = mr.Sum()
+"""
+LARGE = parquet([("x", 1), ("y", 2**63)], rows=1)
 PARAMS = "class Params:\n    least: int"
 
 BAD = [
@@ -110,6 +121,34 @@ BAD = [
         source=program("row['size'], 1").replace("line", "row"),
         options=("--format", "parquet", "--split-size", "10"),
         says=(r"a\.parquet", "cut short or damaged", "does not end with PAR1"),
+    ),
+    Bad(
+        name="csv row with too many fields in a batch",
+        files={"a.csv": b"name,size\n1,2\n1,2,3\n"},
+        source=BATCHES,
+        options=("--format", "csv"),
+        says=(r"a\.csv:14", "3 fields", "2 columns", "--skip-bad-records"),
+    ),
+    Bad(
+        name="parquet with a damaged page in a batch",
+        files={"a.parquet": LARGE[:8] + b"\xff" * 20 + LARGE[28:]},
+        source=BATCHES,
+        options=("--format", "parquet", "--skip-bad-records", "9"),
+        says=(r"a\.parquet:4", "cannot be read as parquet, at byte 4"),
+    ),
+    Bad(
+        name="column of keys beyond 64 bits in a batch",
+        files={"a.parquet": LARGE},
+        source=BATCHES,
+        options=("--format", "parquet"),
+        says=(r"a\.parquet:1", "9223372036854775808 does not fit in 64 bits"),
+    ),
+    Bad(
+        name="record too long in a batch",
+        files={"a.txt": b"short\n" + b"x" * 2000 + b"\n"},
+        source=BATCHES,
+        options=("--max-record", "1000"),
+        says=(r"a\.txt:6|byte 6 of a\.txt", "1000", "max-record"),
     ),
     Bad(
         name="no parquet at all",
