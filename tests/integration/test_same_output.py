@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
+from mapreduce import tsv
 from tests.support import history_checker
 from tests.support.local_runs import (
     WORD_COUNT,
@@ -122,3 +125,24 @@ def test_bytes_that_are_no_text_are_replaced_where_that_was_asked_for(tmp_path: 
     for name, mode in MODES.items():
         succeeded(tmp_path, program, texts, "--output", name, "--encoding-errors", "replace", *mode)
         assert (tmp_path / name / "output.tsv").read_bytes() == expected
+
+
+@pytest.mark.parametrize(("source", "kinds"), [(WORD_COUNT, "String Int64"), (INDEX, "String String")])
+def test_parquet_is_the_same_bytes_in_every_mode_and_says_what_the_reference_says(
+    tmp_path: Path, source: str, kinds: str
+) -> None:
+    program, texts = write_program(tmp_path, source), write_texts(tmp_path)
+    found = ("--output-format", "parquet", "--split-size", "2KiB")
+    succeeded(tmp_path, program, texts, "--output", "here", *found, "--reducers", "5")
+    succeeded(tmp_path, program, texts, "--output", "alone", *found, "--reducers", "1", "--sequential")
+    made = [(tmp_path / name / "output.parquet").read_bytes() for name in ("here", "alone")]
+    assert made[0] == made[1]
+    frame = pl.read_parquet(made[0])
+    assert " ".join(map(str, frame.dtypes)) == kinds
+    rows = frame.rows() if source == WORD_COUNT else [tuple(map(_shown, row)) for row in frame.rows()]
+    assert b"".join(tsv.line(*row) for row in rows) == reference(program, *sorted(texts.iterdir()))
+
+
+def _shown(text: str | None) -> Any:
+    """Return what stands in a column of text of JSON."""
+    return None if text is None else json.loads(text)
