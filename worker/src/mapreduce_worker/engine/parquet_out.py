@@ -23,7 +23,7 @@ from mapreduce_worker.engine.failure import EngineFault
 
 GROUP_ROWS: Final = 122_880
 """Rows in a group, at most."""
-GROUP_BYTES: Final = 64 * MIB
+GROUP_BYTES: Final = 16 * MIB
 """What a group has of keys and values, about, at most."""
 _FIELD: Final = 8
 """What a number counts, and any field besides its text."""
