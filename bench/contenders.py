@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 MAPREDUCE = str(Path(sys.executable).with_name("mapreduce"))
 OUTPUT = "output.tsv"
+LINE_ORDER = ("env", "LC_ALL=C", "sort", "--parallel=2")
 KEY_ORDER = ("env", "LC_ALL=C", "sort", "--stable", "--parallel=2", "--key=1,1", "--field-separator=\t")
 
 
@@ -56,6 +57,11 @@ def ours(name: str, job: str, source: Path, truth: Truth, *options: str) -> Cont
 def theirs(name: str, command: tuple[str, ...], source: Path, truth: Truth) -> Contender:
     """Return a command that takes the input and the file to write as its last two arguments."""
     return Contender(name, lambda folder: (*command, str(source), str(folder / OUTPUT)), truth)
+
+
+def gnu_sort(name: str, source: Path, truth: Truth) -> Contender:
+    """Return GNU sort over whole lines."""
+    return Contender(name, lambda folder: (*LINE_ORDER, str(source), "--output", str(folder / OUTPUT)), truth)
 
 
 def limited(name: str, job: str, source: Path, truth: Truth, mebibytes: int) -> Contender:

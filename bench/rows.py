@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import check
-from bench.contenders import KEY_ORDER, ROOT, Contender, limited, ours, peer, program, singles, theirs
+from bench.contenders import KEY_ORDER, ROOT, Contender, gnu_sort, limited, ours, peer, program, singles, theirs
 from bench.data import files
 from bench.truth import Truth
 from bench.verdicts import MIB, Verdict
@@ -92,6 +92,16 @@ def _identity(size: int) -> Match:
     return contenders, (Verdict("share of the shuffle", "share", "ours", ("without shuffle",), must=0.30, aim=0.15),)
 
 
+def _sort(size: int) -> Match:
+    records = files.ensure("records", size)
+    truth = _in_order(records, size)
+    contenders = (
+        ours("ours", "records.py:Sort", records, truth, "--order", "total"),
+        gnu_sort("sort", records, truth),
+    )
+    return contenders, (Verdict("ours / sort", "ratio", "ours", ("sort",), must=1.0, aim=0.5),)
+
+
 def _in_order(records: Path, size: int) -> Truth:
     proof = partial(check.prove_sorted, source=records)
     return Truth(program("records.py:Identity"), records, size, (*KEY_ORDER, str(records), "--output"), proof)
@@ -160,6 +170,7 @@ ROWS = (
     Row("words-pairs", "word count by a generator of pairs, with Sum", GB, _pairs),
     Row("words-keys", "word count by `return line.split()`, with Count", GB, _keys),
     Row("index", "inverted index of 64 files", GB, _index),
+    Row("sort", "records of 100 bytes, total order, against GNU sort", GB, _sort),
     Row("identity", "records of 100 bytes through the shuffle", GB, _identity),
     Row("memory", "the same, with eight times as much input as a slot has memory", 4 * GB, _memory),
     Row("skew-sum", "a key with 30 % of the records, Sum", GB, partial(_skew, "records.py:Total", "total")),

@@ -15,6 +15,16 @@ class Identity(mr.Job):
             yield key, value
 
 
+class Sort(mr.Job):
+    """The records by their keys."""
+
+    def map(self, line):
+        key, _, value = line.partition("\t")
+        yield key, value
+
+    reduce = mr.Each()
+
+
 class Through(mr.Job):
     """The same without a shuffle: what reading, mapping and writing cost by themselves."""
 
