@@ -62,6 +62,19 @@ def test_progress_grows_to_the_whole(tmp_path):
     assert told[-1] == (result.records, result.size) == (2, 8)
 
 
+@pytest.mark.parametrize(
+    "value", [1, "x", None, [], ["a", 1, None, 0.5, b"b", True], [2**70], [[1], "a"], (1, "t"), {"k": [1]}]
+)
+def test_a_value_alone_is_packed_as_the_codec_does(value):
+    assert emitted.pack_value(value) == values.encode(value)
+
+
+@pytest.mark.parametrize("value", ["\ud800", ["\ud800"], [2**20000], [{1: 2, "1": 3}]])
+def test_a_value_that_is_no_text_is_refused_where_it_is_yielded(value):
+    with pytest.raises(ValueEncodingError):
+        emitted.pack_value(value)
+
+
 @pytest.mark.parametrize("value", [{1: 2, "1": 3}, [{None: 1, "null": 2}], {b"k": 1, "aw==": 2}])
 def test_a_dictionary_whose_keys_are_one_text_is_refused_where_it_is_yielded(value):
     with pytest.raises(ValueEncodingError, match="two keys of a dictionary are the same text"):

@@ -33,7 +33,7 @@ def pack(pair: Any) -> bytes:
 
 def pack_value(value: Any) -> bytes:
     """Return a value as it stands in a part of values; raises for one that has no place in the output."""
-    if type(value) in _PLAIN:
+    if type(value) in _PLAIN or (type(value) is list and _PLAIN.issuperset(map(type, value))):
         return values.encode_plain(value)
     packed = values.encode(value)
     _check_text([values.decode(packed)])

@@ -49,7 +49,7 @@ class FoldReduceRun(ReduceRun):
 
     def _write(self, folded: Iterable[Rows], writer: part.Writer) -> int:
         written = 0
-        for rows in blocks.cut(map(self._finished, folded)):
+        for rows in blocks.cut(map(self._finished, blocks.cut(folded))):
             writer.add(rows)
             written += rows.size()
             self._tell(written)

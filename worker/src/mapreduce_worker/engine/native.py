@@ -8,7 +8,7 @@ Neighbours: `folding` (the caller, and the way in Python), `columns` (rows as fr
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,9 @@ _MARKED: Final = {str: "String", bytes: "Binary", int: "Int64"}
 _LIST: Final = struct.Struct(">BI")
 _LIST_OF_MANY: Final = 0xDD
 """How msgpack begins a list, before the number of its elements."""
+_SOME: Final = 512
+"""Accumulators that are lists in Python at once: fewer than wake the garbage collector (700), which would go through
+all of them again and again."""
 SUMS: Final = (Sum, Count, IntegerSum)
 """Reducers, by their exact types, that add accumulators where these are integers."""
 PLAIN: Final = (Sum, Count, Min, Max, First)
@@ -92,13 +95,8 @@ def _first(frame: polars.DataFrame) -> polars.DataFrame:
 def _mean(frame: polars.DataFrame) -> polars.DataFrame | None:
     import polars  # noqa: PLC0415 - see `columns`
 
-    accs = _lists(frame)
-    if accs is None:
-        return None
-    numbers = [number for acc in accs for number in acc]
-    if set(map(type, numbers)) != {int} or len(numbers) != 2 * frame.height or not min(numbers) >= -LARGEST:
-        return None
-    if max(numbers) > LARGEST:
+    sizes, numbers = _lists(frame) or ([], [])
+    if set(sizes) != {2} or set(map(type, numbers)) != {int} or max(map(abs, numbers)) > LARGEST:
         return None
     counts = polars.Series("count", numbers[::2], dtype=polars.Int64)
     totals = polars.Series(VALUE, numbers[1::2], dtype=polars.Int64)
@@ -106,41 +104,49 @@ def _mean(frame: polars.DataFrame) -> polars.DataFrame | None:
         return None
     rows = polars.DataFrame([frame.get_column(KEY), counts, totals])
     found = rows.group_by(KEY).agg(polars.col("count").sum(), polars.col(VALUE).sum())
-    return _packed(found.get_column(KEY), list(zip(found["count"].to_list(), found[VALUE].to_list(), strict=True)))
+    accs = zip(found["count"].to_list(), found[VALUE].to_list(), strict=True)
+    return _packed(found.get_column(KEY), [list(accs)])
 
 
 def _distinct(frame: polars.DataFrame) -> polars.DataFrame | None:
     import polars  # noqa: PLC0415 - see `columns`
 
-    accs = _lists(frame)
-    if accs is None:
-        return None
-    objects = list(chain.from_iterable(accs))
+    lengths, objects = _lists(frame) or ([], [])
     kinds = set(map(type, objects))
     name = _MARKED.get(kinds.pop()) if len(kinds) == 1 else None
     if name is None or (name == "Int64" and not -LARGEST <= min(objects) <= max(objects) <= LARGEST):
         return None
     values = polars.Series(VALUE, objects, dtype=getattr(polars, name))
-    sizes = polars.Series("size", list(map(len, accs)))
+    sizes = polars.Series("size", lengths)
     repeated = frame.select(polars.col(KEY).repeat_by(sizes)).explode(KEY).get_column(KEY)
     rows = polars.DataFrame([repeated, values]).unique(keep="first", maintain_order=True)
     found = rows.group_by(KEY, maintain_order=True).agg(VALUE)
-    return _packed(found.get_column(KEY), found.get_column(VALUE).to_list())
+    lists = found.get_column(VALUE)
+    return _packed(found.get_column(KEY), (lists.slice(at, _SOME).to_list() for at in range(0, len(lists), _SOME)))
 
 
-def _lists(frame: polars.DataFrame) -> list[list[Any]] | None:
-    """Return packed accumulators that are lists, all of them decoded at once."""
+def _lists(frame: polars.DataFrame) -> tuple[list[int], list[Any]] | None:
+    """Return the lengths of packed accumulators that are lists, and their elements, all in one list."""
     packed = frame.to_series(1)
     if packed.name != PACKED:
         return None
-    accs: list[Any] = codec.decode(_LIST.pack(_LIST_OF_MANY, frame.height) + b"".join(packed.to_list()))
-    return accs if set(map(type, accs)) == {list} and all(accs) else None
+    sizes: list[int] = []
+    elements: list[Any] = []
+    for at in range(0, frame.height, _SOME):
+        some = packed.slice(at, _SOME).to_list()
+        accs = codec.decode(_LIST.pack(_LIST_OF_MANY, len(some)) + b"".join(some))
+        if set(map(type, accs)) != {list} or not all(accs):
+            return None
+        sizes.extend(map(len, accs))
+        elements.extend(chain.from_iterable(accs))
+    return sizes, elements
 
 
-def _packed(encoded: polars.Series, accs: list[Any]) -> polars.DataFrame:
+def _packed(encoded: polars.Series, accs: Iterable[list[Any]]) -> polars.DataFrame:
     import polars  # noqa: PLC0415 - see `columns`
 
-    return polars.DataFrame([encoded, polars.Series(PACKED, codec.encode_all(accs), dtype=polars.Binary)])
+    packed = [one for some in accs for one in codec.encode_all(some)]
+    return polars.DataFrame([encoded, polars.Series(PACKED, packed, dtype=polars.Binary)])
 
 
 _FOLDS: Final[dict[type, Callable[[polars.DataFrame], polars.DataFrame | None]]] = {
