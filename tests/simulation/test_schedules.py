@@ -10,7 +10,14 @@ import pytest
 
 from tests.support.simulated.coverage import SEEDS
 from tests.support.simulated.faults import catalogue
-from tests.support.simulated.schedule import A_FICKLE_MAP, A_SLOW_WORKER, EVERYTHING, NOTHING, ONLY_THE_MASTER
+from tests.support.simulated.schedule import (
+    A_FICKLE_MAP,
+    A_LARGE_MAP,
+    A_SLOW_WORKER,
+    EVERYTHING,
+    NOTHING,
+    ONLY_THE_MASTER,
+)
 from tests.support.simulated.world import World
 
 ONE = int(os.environ.get("SEED", "-1"))
@@ -81,3 +88,8 @@ def test_two_outputs_of_one_map_are_never_mixed(first, coverage):
 def test_of_two_attempts_that_race_one_counts(first, coverage):
     for seed in range(first, 60, 4) if ONE < 0 else [ONE]:
         play(coverage, seed, A_SLOW_WORKER, "that_race")
+
+
+def test_a_map_that_needs_a_worker_of_its_own_gets_one_from_reduces_that_gather(coverage):
+    for seed in range(20) if ONE < 0 else [ONE]:
+        play(coverage, seed, A_LARGE_MAP, "reduces_that_gather")

@@ -62,7 +62,9 @@ NOTHING = Faults(
 ONLY_THE_MASTER = msgspec.structs.replace(NOTHING, master=True)
 A_FICKLE_MAP = Faults(fickle_map=True)
 A_SLOW_WORKER = msgspec.structs.replace(NOTHING, network=True, slow_worker=True)
-KINDS = (EVERYTHING, ONLY_THE_MASTER, A_FICKLE_MAP, A_SLOW_WORKER)
+A_LARGE_MAP = Faults(alone=("user code leaks: slot over memory", "early"))
+"""While reduces gather in every other slot, a map needs a worker of its own."""
+KINDS = (EVERYTHING, ONLY_THE_MASTER, A_FICKLE_MAP, A_SLOW_WORKER, A_LARGE_MAP)
 """What is played with each seed."""
 
 
@@ -97,7 +99,7 @@ def draw_toy(world: World) -> Toy:
     elif fault is not None and fault[1] == "early":
         # Maps of which the first have rows, so that there is something to gather.
         texts = tuple(tuple(chance.choices(WORDS, k=6)) for _ in range(chance.randint(3, 7)))
-        drawn = Toy(texts, chance.randint(1, 4))
+        drawn = Toy(texts, chance.randint(2, 4))
     elif fault is not None and fault[1] in ("shuffle", "reduce"):
         drawn = msgspec.structs.replace(drawn, has_reduce=True, spoiled_map=-1, spoiled_partition=-1)
     if fault is not None and fault[0].name == "poison record":
@@ -110,10 +112,14 @@ def draw_spec(world: World) -> JobSpec:
     """Draw the rest of the job."""
     chance = world.clock.chance
     if world.faults.alone is not None:
-        return world.toy.spec(3, 1, separate_input=False)
+        workers, slots = (2, 2) if world.faults.alone[1] == "early" else (3, 1)
+        return world.toy.spec(workers, slots, separate_input=False)
     if world.faults.slow_worker:
         drawn = world.toy.spec(4, chance.randint(1, 2), separate_input=False)
         return msgspec.structs.replace(drawn, speculation=world.faults.speculation)
+    if world.primary is not None and world.primary[1] == "early":
+        # So few slots that reduces can have all of them but one.
+        return world.toy.spec(2, 2, chance.random() < 0.5)
     fewest = 1 if world.primary is None else 2
     replaces = chance.random() < 0.2 and not (world.primary is not None and world.primary[0].name == "output exists")
     return world.toy.spec(
@@ -128,7 +134,8 @@ def paces(world: World) -> tuple[Pace, Pace, float, float]:
     """Draw how long maps and reduces take at least and at most, and how long segments and publishing at most."""
     chance = world.clock.chance
     if world.faults.alone is not None:
-        return (3.0, 3.0), (3.0, 3.0), 2.0, 3.0
+        maps = (1.0, 9.0) if world.faults.alone[1] == "early" else (3.0, 3.0)
+        return maps, (3.0, 3.0), 2.0, 3.0
     # Maps that run again while reduces run are what a fickle map is about.
     fickle = world.toy.fickle_map >= 0
     slow_reduces = (0.5, 25.0)
