@@ -119,7 +119,7 @@ NO_END: Final = frozenset(
         *("WorkerExited", "WorkerKilled", "PodOutOfMemory", "PodEvicted", "PodPreempted", "PodRejected"),
         *("PodDeleted", "PodDisrupted", "NodeDrained", "NodeLost", "ContainerNotCreated"),
         *("Unready", "LeftOut", "BadRecordsSkipped", "NotNeeded", "Scaled", "Planned", "Running", "Succeeded"),
-        *("Suspended", "Resumed", "JobEnded", "Speculative"),
+        *("Suspended", "Resumed", "JobEnded", "Speculative", "Early", "Skewed"),
     }
 )
 """Reasons with which no job fails: of attempts that run again, of workers, and of what goes well."""
