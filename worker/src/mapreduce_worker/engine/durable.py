@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)
-    except BaseException:
+    except BaseException:  # interrupted too: no half-written file stays
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)

@@ -136,7 +136,7 @@ class MapRun:
             with failure.own_work():
                 index = self._write()
             counters = self._user.teardown()
-        except BaseException:
+        except BaseException:  # interrupted too: half an output stands nowhere
             self._out.unlink(missing_ok=True)
             raise
         finally:
