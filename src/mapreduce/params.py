@@ -107,7 +107,7 @@ def bind(wanted: type | None, given: Mapping[str, str]) -> Any:
     values = {name: _convert(fields[name], text, known) for name, text in given.items()}
     try:
         return wanted(**values)
-    except Exception as error:
+    except Exception as error:  # the user's own class checks its values
         raise ProgramError(f"the parameters are refused: {type(error).__name__}: {error}; {known}") from error
 
 

@@ -192,7 +192,7 @@ class SequentialRun:
         self._history.note("Started", attempt)
         try:
             return work()
-        except Exception as error:
+        except Exception as error:  # the boundary of an attempt
             raise self._failed(attempt, error) from error
 
     def _map_progress(self, before: Snapshot) -> Callable[[int, int], None]:

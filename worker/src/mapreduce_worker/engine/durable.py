@@ -26,7 +26,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
         temporary.rename(path)
-    except BaseException:
+    except BaseException:  # interrupted too: no half-written file stays
         temporary.unlink(missing_ok=True)
         raise
     if sync:

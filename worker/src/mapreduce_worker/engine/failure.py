@@ -118,7 +118,7 @@ def own_work() -> Iterator[None]:
         yield
     except MapReduceError:
         raise
-    except Exception as error:
+    except Exception as error:  # the boundary between the user's loop and ours
         raise EngineFault(f"{type(error).__name__}: {error}") from error
 
 

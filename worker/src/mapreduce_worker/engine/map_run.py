@@ -121,7 +121,7 @@ class MapRun:
                 index = self._sorter.finish(self._guard.key_type, self._guard.key_at, notes, heavy.note)
                 sizes = [segment.length for segment in index.segments]
             counters = self._user.teardown()
-        except BaseException:
+        except BaseException:  # interrupted too: half an output stands nowhere
             self._out.unlink(missing_ok=True)
             raise
         finally:

@@ -117,7 +117,7 @@ def write(pairs: Pairs, out: Path, shape: Table, progress: Progress) -> int:
                 )
                 count += len(some)
                 progress(count, 0)
-        except BaseException as error:
+        except BaseException as error:  # interrupted too: it is told after Polars gave up
             # Polars tells of it in its own words.
             broken.append(error)
             raise

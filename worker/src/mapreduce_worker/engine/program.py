@@ -63,7 +63,7 @@ def _import_module(program: Program) -> ModuleType:
     name = program.module
     try:
         return importlib.import_module(name)
-    except BaseException as error:
+    except BaseException as error:  # a user's module may raise anything, SystemExit too
         if isinstance(error, Interrupted):
             raise
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
@@ -87,7 +87,7 @@ def _import_file(program: Program, scratch: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException as error:
+    except BaseException as error:  # as above
         del sys.modules[name]
         if isinstance(error, Interrupted):
             raise

@@ -188,7 +188,7 @@ def read_range(
             return part.start, _exact(file, part)
         start = _boundary(file, part.start, part.file, max_record, skips)
         end = max(start, _boundary(file, part.end, part.file, max_record, skips))
-    except BaseException:
+    except BaseException:  # interrupted too: who is given no file closes none
         file.close()
         raise
     if skips:

@@ -40,7 +40,7 @@ def laid(offset: int, chunks: Iterable[object], folder: Path | None) -> BinaryIO
                 _write(file, chunk)
             else:
                 raise SystemFault(f"{chunk!r:.80} has no place in a file")
-    except BaseException:
+    except BaseException:  # interrupted too: the file is closed
         file.close()
         raise
     return file

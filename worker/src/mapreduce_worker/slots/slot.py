@@ -202,7 +202,7 @@ class Slot:
         try:
             with theirs:
                 self._process = await self._spawn(theirs.fileno())
-        except BaseException as error:
+        except BaseException as error:  # cancelled too: the socket is closed
             ours.close()
             if not isinstance(error, OSError):
                 raise
