@@ -52,7 +52,10 @@ class Input:
 
     @property
     def offset(self) -> int:
-        """The byte at which the record begins in its file; if that is compressed, in what it holds."""
+        """The byte at which the record begins in its file; if that is compressed, in what it holds.
+
+        Of parquet the number of the row in its file, from 0.
+        """
         return self._now("offset")[1]()
 
     def _now(self, name: str) -> tuple[str, Callable[[], int]]:
@@ -70,11 +73,13 @@ class Job:
     map:         called once a record (for text: a line as str, without its line end); yields or
                  returns pairs (key, value), or returns None. With `reduce = mr.Count()` it
                  yields or returns keys.
-    map_batch:   in place of map, for text. Called with a Polars frame of the records that begin in 16 MiB
-                 of the input, with the columns `value` (String, a line without its end; Binary where lines
-                 are read as bytes), `file` (String) and `offset` (Int64, where the record begins in the
-                 file, in bytes); returns a frame with the columns `key` and `value`, or None. With
-                 `reduce = mr.Count()` it returns the column `key` alone.
+    map_batch:   in place of map, for text, csv and parquet. Called with a Polars frame of the records that begin
+                 in 16 MiB of a split, or of a group of rows of a parquet file. Columns of text: `value`
+                 (String, a line without its end; Binary where lines are read as bytes); of csv those that the
+                 first line names (String); of parquet those of the file, in its types. Beside them `file`
+                 (String) and `offset` (Int64, as `self.input.offset`), unless columns of the input are called
+                 so. Returns a frame with the columns `key` and `value`, or None. With `reduce = mr.Count()`
+                 it returns the column `key` alone.
     combine:     optional; called with a key and an iterator of values on the side of the map,
                  any number of times, also never; yields pairs with the same key. Or `mr.Sum()` (of
                  integers), `mr.Min()`, `mr.Max()` or `mr.First()`, beside a reduce that is a method.

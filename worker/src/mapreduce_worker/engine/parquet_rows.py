@@ -81,7 +81,7 @@ def _plain(column: pl.Expr, dtype: pl.DataType, name: str) -> pl.Expr:
         entries = _plain(column.cast(pl.List(entry)), pl.List(entry), name)
         return entries.cast(pl.Map(_plain_type(dtype.key, name), _plain_type(dtype.value, name)))
     if isinstance(dtype, pl.Struct):
-        # By other names, as in `_scan`.
+        # By names of our own, for the same reason as in `_values`.
         numbered = column.struct.rename_fields([str(at) for at in range(len(dtype.fields))])
         fields = [
             _plain(numbered.struct.field(str(at)), _instance(field.dtype), name).alias(field.name)
