@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -17,9 +17,7 @@ from mapreduce import paths
 from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId
-
-if TYPE_CHECKING:
-    from mapreduce_worker.engine import map_output
+from mapreduce_worker.engine import map_output
 
 KEPT_INDICES: Final = 256
 
@@ -49,9 +47,6 @@ class MapOutputs:
         """
         if attempt.task.kind != "map":
             return None
-        # Late, since it brings polars: a worker registers before it needs it, and a thread can wait.
-        from mapreduce_worker.engine import map_output  # noqa: PLC0415 - see above
-
         path = self._directory / paths.map_output(attempt)
         try:
             # The index may be remembered when the file is gone.
@@ -69,9 +64,6 @@ class MapOutputs:
             if attempt in self._indices:
                 self._indices.move_to_end(attempt)
                 return self._indices[attempt]
-        # Late, since it brings polars: a worker registers before it needs it, and a thread can wait.
-        from mapreduce_worker.engine import map_output  # noqa: PLC0415 - see above
-
         index = map_output.read_index(path)
         with self._lock:
             self._indices[attempt] = index

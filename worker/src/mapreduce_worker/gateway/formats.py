@@ -1,8 +1,8 @@
 """What the gateway asks of the engine about parts: look through one, make data files of all.
 
-The engine brings polars, which takes half a second to import; by then a gateway has answered, so it
-is imported where it is first needed, or by `warm_up`. Neighbours: `storage.py` (says what is needed:
-`Formats`), `merge_process.py` (the child).
+The engine is imported where it is first needed, or by `warm_up`, when the gateway has answered already; it brings
+polars, which takes half a second, only with many rows or an output as parquet. Neighbours: `storage.py` (says what is
+needed: `Formats`), `merge_process.py` (the child).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class EngineFormats:
         self._child = child
 
     def inspect(self, path: str) -> PartFacts:
-        """Read a part to its end; raises `CorruptionError` if it is not what was written."""
+        """Look through the bytes of a part; raises `CorruptionError` if they are not those that were written."""
         from mapreduce_worker.engine import part  # noqa: PLC0415 - see the module's docstring
 
         found = part.verify(self._store.local_path(path))
