@@ -11,4 +11,4 @@ def test_the_commands_of_the_guide_do_what_it_shows(tmp_path: Path) -> None:
     text = (documents.ROOT / "docs/writing-jobs.md").read_text(encoding="utf-8")
     path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}"
     done = tutorial.run(tutorial.steps(documents.blocks(text)), tmp_path, os.environ | {"PATH": path})
-    assert len(done) == 4
+    assert len(done) == 6
