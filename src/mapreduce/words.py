@@ -94,7 +94,7 @@ REASONS: Final[dict[str, str]] = {
     "Speculative": "A task was much slower than the others of its phase, and got a second attempt on another worker.",
     "Skewed": "One partition has much more of what the maps made than the others: its reduce takes longer.",
     "Cancelled": "The master no longer needs the attempt.",
-    "InternalError": "A defect of the operator; the message has details.",
+    "InternalError": "A defect of the operator or a gateway; the message has details.",
     "Unready": "Not all workers have registered yet.",
     "LeftOut": "A task spent its budget, and the job goes on without it, as maxFailedTasks allows.",
     "BadRecordsSkipped": "Bad records are left out of the output, as skipBadRecords allows.",

@@ -78,6 +78,10 @@ def test_a_record_knows_its_offset_though_lines_without_one_stand_between():
         (b"[" * 100_000, 1, "nested too deeply"),
         (b"1" * 5000, 1, "limit"),
         (b"1 2", 3, "Extra data"),
+        (rb'"\ud800"', 2, "pair of surrogates"),
+        (rb'{"a": "\ud83d\ude00", "b": "\n\udc00"}', 31, "pair of surrogates"),
+        (rb'["\\\\ud800", "\ud800\u0041"]', 16, "pair of surrogates"),
+        (rb'"\ud83d\ud83d\ude00"', 2, "pair of surrogates"),
     ],
 )
 def test_a_line_that_is_no_json_is_told_with_file_offset_and_column(line, column, reason):

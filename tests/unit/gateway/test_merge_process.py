@@ -11,7 +11,7 @@ from mapreduce.errors import CorruptionError, SystemFault
 from mapreduce_worker.engine import part
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.data_file import Style
-from mapreduce_worker.gateway import formats
+from mapreduce_worker.gateway import failures, formats
 from mapreduce_worker.gateway.data_files import Planned
 from mapreduce_worker.gateway.formats import EngineFormats, write_in_child
 from mapreduce_worker.gateway.merge_process import Order, Target
@@ -91,3 +91,16 @@ def test_a_child_that_dies_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(SystemFault, match=r"before it was done|did not start"):
         write_in_child(Order((Target(str(tmp_path / "out"), ()),), Style()), lambda records, size: True)
+
+
+@pytest.mark.parametrize("child", [False, True])
+def test_what_nobody_expected_is_told_with_its_words_and_not_as_a_fault_of_the_disk(tmp_path, monkeypatch, child):
+    monkeypatch.setattr(formats, "CHILD_FROM", 0)
+    # No part may have such a name: what reads it raises a ValueError, which stands for any defect.
+    order = Order((Target(str(tmp_path / "out"), (f"{tmp_path}/a\0b",)),), Style())
+    write = write_in_child if child else formats._write_here
+    with pytest.raises(SystemFault if child else ValueError, match="null byte") as failed:
+        write(order, lambda records, size: True)
+    info = failures.describe(failed.value)
+    assert (info.kind, info.reason) == ("disruption", "InternalError")
+    assert "null byte" in info.message

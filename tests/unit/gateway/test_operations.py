@@ -25,12 +25,15 @@ from mapreduce.protocol import (
     StagePart,
 )
 from mapreduce.spec import Limits
+from mapreduce_worker.client import MasterClient
 from mapreduce_worker.engine import part
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.failure import InputNotFound
+from mapreduce_worker.gateway.core.operations import Broke
 from mapreduce_worker.gateway.failures import PartUnreadable, describe
 from mapreduce_worker.gateway.operations import Operations
 from mapreduce_worker.gateway.reservation import OutputInside
+from mapreduce_worker.gateway.shell import Gateway
 from mapreduce_worker.settings import Settings
 from mapreduce_worker.ticketing import TicketBook
 from tests.support.gateway_messages import SPEC, make_plan, open_output, publish
@@ -287,3 +290,27 @@ def test_an_output_may_be_beside_the_input(job, inputs, overwrite):
     spec = msgspec.structs.replace(context.spec, inputs=inputs, overwrite=overwrite)
     job.operations.job = msgspec.structs.replace(context, spec=spec)
     assert isinstance(job.do(make_plan()), PlanFinished)
+
+
+class Panic(BaseException):
+    """What Polars raises where its own code panics: no `Exception`."""
+
+
+@pytest.mark.parametrize("error", [Panic("index out of bounds"), ValueError("index out of bounds"), MemoryError()])
+def test_whatever_an_operation_raises_is_told_to_the_master(tmp_path, monkeypatch, error):
+    async def run() -> Any:
+        settings = Settings(master="http://127.0.0.1:1", role="gateway", scratch=tmp_path)
+        gateway = Gateway(settings, MasterClient("http://127.0.0.1:1", lambda: ""), TicketBook())
+        gateway._operations = Operations(settings, TicketBook())
+
+        async def perform(work: Any, watch: Any) -> Any:
+            raise error
+
+        monkeypatch.setattr(gateway._operations, "perform", perform)
+        await gateway._perform(publish())
+        return gateway._loop._inbox.get_nowait()
+
+    broke = asyncio.run(run())
+    assert isinstance(broke, Broke)
+    assert broke.error.reason == "InternalError"
+    assert str(error) in broke.error.message

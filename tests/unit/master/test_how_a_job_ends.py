@@ -1,8 +1,9 @@
 """Published, failed or deleted: who stops when, and what stays."""
 
 import msgspec
+import pytest
 
-from mapreduce.protocol import ErrorInfo
+from mapreduce.protocol import AttemptFailed, ErrorInfo
 from mapreduce_operator.core import events
 from tests.support.master_builder import JobUnderTest
 
@@ -172,3 +173,40 @@ def test_a_job_whose_gateway_finds_the_output_taken_when_it_comes_again_leaves_n
     assert job.status.conditions[-1].reason == "OutputExists"
     assert job.store.cleaned == ["failed"]
     assert job.ended == "Failed"
+
+
+DEFECT = ErrorInfo(kind="disruption", reason="InternalError", message="ValueError: nobody thought of this")
+
+
+@pytest.mark.parametrize("kind", ["open", "plan", "stage", "publish"])
+def test_a_gateway_that_meets_the_same_defect_again_and_again_ends_the_job_with_its_words(kind):
+    job = JobUnderTest()
+    job.gateway.refuse_to[kind] = DEFECT
+    seconds = 0
+    while not job.ended and seconds < 60:
+        job.work()
+        job.pass_time(1)
+        seconds += 1
+    failed = job.status.conditions[-1]
+    assert (job.ended, failed.reason) == ("Failed", "InternalError")
+    assert "failed 5 times in a row" in failed.message
+    assert DEFECT.message in failed.message
+    told = [said.message for said in job.announced if said.reason == "InternalError" and "tried again" in said.message]
+    assert len(told) == 1
+
+
+def test_a_defect_that_passes_costs_nothing_and_trouble_of_the_store_between_begins_the_count_anew():
+    job = JobUnderTest()
+    job.held.add("publish")
+    job.until_reducing()
+    job.work(3)
+    for reason in [*["InternalError"] * 4, "StorageFailed", *["InternalError"] * 4]:
+        job.pass_time(9)
+        attempt = next(attempt for attempt in job.gateway.active if attempt.task.kind == "publish")
+        error = ErrorInfo(kind="disruption", reason=reason, message="it went wrong")
+        job.gateway.report(AttemptFailed(attempt=attempt, error=error))
+        job.gateway.request = 0
+        job.settle()
+    job.held.clear()
+    job.pass_time(9)
+    assert job.run_to_the_end() == "Succeeded"

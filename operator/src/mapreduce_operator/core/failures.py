@@ -27,6 +27,7 @@ _KEPT: Final = 16_384
 """Characters that are kept of each text of a failure: workers bound them, and a worker may lie."""
 _TEXT: Final = 2000
 """Characters of a message that go into the history."""
+_BY_GATEWAYS: Final = ("open", "plan", "stage", "publish", "clean")
 MOVED: Final = "SegmentUnreadable"
 OVER_MEMORY: Final = "SlotOverMemory"
 
@@ -47,7 +48,10 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
         verdict = policies.refusal(str(attempt.id.task), error)
         book.open_refused = book.open_refused or kind == "open"
         book.fail(verdict.reason, verdict.message)
-    elif kind == "stage":
+        return
+    if kind in _BY_GATEWAYS:
+        _judge_defect(book, attempt, error)
+    if kind == "stage":
         _stage_failed(book, attempt, error)
     elif error.kind == "user":
         charge_user(book, attempt, error)
@@ -57,6 +61,20 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
         disrupted(book, attempt, error.reason, error.message)
         if kind in ("open", "plan", "publish", "clean"):
             _pause(book, kind, index)
+
+
+def _judge_defect(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
+    """Give up where a gateway meets what it did not expect again and again; what the store suffers has more time."""
+    defects, index = book.tasks[attempt.id.task.kind].defects, attempt.id.task.index
+    if error.reason != "InternalError":
+        defects.pop(index, None)
+        return
+    defects[index] = defects.get(index, 0) + 1
+    verdict = policies.defect(f"{attempt.id.task} on {attempt.worker.name}", error.message[:_TEXT], defects[index])
+    if verdict.action == "fail":
+        book.fail(verdict.reason, verdict.message)
+    else:
+        book.announce_first("Warning", verdict.reason, verdict.message)
 
 
 def _bounded(error: ErrorInfo) -> ErrorInfo:

@@ -20,6 +20,8 @@ COMPLAINTS: Final = 3
 """Distinct reduce attempts that must complain of a map output before it counts as lost."""
 UNREADABLE: Final = 3
 """Times that map outputs of a worker counted as lost, from which on the worker is replaced."""
+DEFECTS: Final = 5
+"""Times in a row that a gateway may meet an error that nobody expected: more often it is a defect, and stays one."""
 STUCK_LEASES: Final = 4
 """Leases that a worker has to end an attempt which was cancelled; one that can be killed is gone within a second."""
 STUCK_TOLD_LEASES: Final = 1
@@ -99,6 +101,13 @@ def disruption(task: str, reason: str, count: int, limits: Limits) -> Verdict:
         message = f"{task} was disrupted {count} times while no task finished; the last time: {reason}"
         return Verdict("fail", "DisruptionLimit", message)
     return Verdict("retry", reason, f"{task} runs again: {reason}")
+
+
+def defect(task: str, message: str, count: int) -> Verdict:
+    """Judge an error that a gateway did not expect; `count` of them ended this task in a row."""
+    if count >= DEFECTS:
+        return Verdict("fail", "InternalError", f"{task} failed {count} times in a row, at last: {message}")
+    return Verdict("retry", "InternalError", f"{task}: {message}; it is tried again ({count} of {DEFECTS})")
 
 
 def workers_died(task: str, place: str, count: int) -> Verdict | None:

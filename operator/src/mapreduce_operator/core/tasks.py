@@ -127,6 +127,8 @@ class TaskTable:
         """How many of them wait."""
         self.workers_died: dict[int, int] = {}
         """How many workers were lost while they ran a task that has not succeeded since."""
+        self.defects: dict[int, int] = {}
+        """How often in a row a task ended by an error that its gateway did not expect."""
         self.blocked: dict[int, int] = {}
         """Waiting tasks that may run only when this sequence of the journal is written."""
         self.paused: dict[int, float] = {}

@@ -22,6 +22,10 @@ from mapreduce_worker.engine.records import LineBatch, Refuse
 _decode: Final = msgspec.json.Decoder().decode
 _WRONG: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What the decoder raises for bad input: for its syntax, its encoding, its depth."""
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)")
+_HIGH: Final = ("d8", "d9", "da", "db")
+"""How the number of the first half of a pair of surrogates begins, and of the second."""
+_LOW: Final = ("dc", "dd", "de", "df")
 _BYTE: Final = re.compile(r" \(byte (\d+)\)$")
 
 
@@ -90,9 +94,25 @@ def _explain(line: bytes, error: Exception) -> tuple[str, int]:
         return found.msg, found.pos + 1
     except (ValueError, RecursionError) as found:
         return str(found), 1
+    if at_escape := _unpaired(decoded):
+        return "an escape stands for one half of a pair of surrogates, and the other half is not there", at_escape
     at = _BYTE.search(str(error))
     column = len(line[: int(at[1])].decode("utf-8", "replace")) + 1 if at else 1
     return _BYTE.sub("", str(error)), column
+
+
+def _unpaired(line: str) -> int:
+    """Return the character, from 1, where an escape of a surrogate begins that is no pair; 0 if there is none."""
+    opened = end = 0
+    for escape in _ESCAPE.finditer(line):
+        half = (escape[1] or "")[:2].lower()
+        follows = opened and escape.start() == end
+        if opened and not (follows and half in _LOW):
+            return opened
+        if half in _LOW and not opened:
+            return escape.start() + 1
+        opened, end = (escape.start() + 1 if half in _HIGH else 0), escape.end()
+    return opened
 
 
 def _no_constant(name: str) -> None:

@@ -31,6 +31,7 @@ _POLL: Final = 0.2
 CHILD_FROM: Final = 8 << 20
 """Bytes of parts from which a merge is worth a process of its own, and a beat would suffer without one."""
 _UNWANTED: Final = "the merge is not wanted any more"
+_BROKEN: Final = {"corrupt": CorruptionError, "store": StoreError, "defect": SystemFault}
 _lines: Final = msgspec.json.Decoder(Line)
 
 
@@ -116,7 +117,7 @@ def _follow(child: subprocess.Popen[bytes], order: Order, watch: Watch) -> list[
                 if len(done) == len(order.files):
                     return done
             case Broken():
-                raise CorruptionError(line.message) if line.corrupt else StoreError(line.message)
+                raise _BROKEN[line.kind](line.message)
             case None:
                 pass
         if not watch(records, size):

@@ -11,8 +11,9 @@ import os
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -53,10 +54,10 @@ class Done(msgspec.Struct, frozen=True, tag=True):
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
-    """The merge failed. corrupt: a part is not what was written."""
+    """The merge failed. corrupt: a part is not what was written. store: the disk is at fault. defect: we are."""
 
     message: str
-    corrupt: bool = False
+    kind: Literal["corrupt", "store", "defect"]
 
 
 Line = Moved | Done | Broken
@@ -68,10 +69,23 @@ def main() -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _write(order)
-    except (MapReduceError, OSError) as error:
-        _say(Broken(f"{type(error).__name__}: {error}", isinstance(error, MapReduceError)))
-        return 1
+    except BaseException as error:  # noqa: BLE001 - the end of this process: whatever it is, the parent is told
+        return _tell(error)
     return 0
+
+
+def _tell(error: BaseException) -> int:
+    """Tell why the merge failed; return the status."""
+    kind: Literal["corrupt", "store", "defect"] = "defect"
+    if isinstance(error, MapReduceError):
+        kind = "corrupt"
+    elif isinstance(error, OSError):
+        kind = "store"
+    else:
+        # Into the gateway's log: the message alone tells nobody where it was.
+        traceback.print_exception(error)
+    _say(Broken(f"{type(error).__name__}: {error}", kind))
+    return 1
 
 
 def _write(order: Order) -> None:

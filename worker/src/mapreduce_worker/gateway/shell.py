@@ -123,7 +123,9 @@ class Gateway:
         event: Event
         try:
             event = await self._begun().perform(work, self._watch(attempt))
-        except Exception as error:  # noqa: BLE001 - the task's boundary: whatever it is, the master is told
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the task's boundary: also Polars' panics, which are no Exception
             _log.warning("%s: %s: %s", attempt, type(error).__name__, error)
             event = Broke(attempt, failures.describe(error))
         self._unwanted.discard(attempt)
