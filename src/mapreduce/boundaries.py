@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 KEY_BYTES: Final = 64
-"""What is kept of a key."""
+"""Bytes that are kept of a key."""
 MOST_OF_MAP: Final = 1000
 """Keys that one map tells."""
 MOST: Final = 20_000
@@ -25,6 +25,7 @@ OF_RANGE: Final = 64
 LEAST: Final = 1000
 """Keys that are wanted in any case."""
 LEAST_OF_MAP: Final = 8
+"""Keys that a map tells which is asked at all."""
 _SCALE: Final = 1 << 20
 
 
@@ -36,7 +37,9 @@ class KeyRange(msgspec.Struct, frozen=True, array_like=True):
 
 
 ALL: Final = KeyRange()
+"""Every key."""
 NONE: Final = KeyRange(b"", b"")
+"""No key."""
 
 
 def samples(maps: int, partitions: int, index: int) -> int:

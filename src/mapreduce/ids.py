@@ -16,6 +16,7 @@ Kind = Literal["map", "reduce", "load", "open", "plan", "stage", "publish", "cle
 Epoch = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 """The bounds hold for messages: who keeps these numbers in columns relies on them."""
 MOST: Final = 1 << 45
+"""The largest `Amount`."""
 Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 """Bytes or records of one attempt: the sum over every task of a job fits in 64 bits."""
 

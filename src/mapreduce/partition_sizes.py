@@ -33,7 +33,9 @@ class HeavyKey(msgspec.Struct, frozen=True, array_like=True):
 
 
 PackedSizes = Annotated[bytes, msgspec.Meta(max_length=2 * MAX_REDUCERS)]
+"""What `pack` returns."""
 HeavyKeys = Annotated[tuple[HeavyKey, ...], msgspec.Meta(max_length=MOST_HEAVY)]
+"""What one map output names."""
 
 
 def pack(sizes: Iterable[int]) -> bytes:

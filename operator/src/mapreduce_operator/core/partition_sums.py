@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mapreduce.ids import MOST
+from mapreduce import ids
 from mapreduce.partition_sizes import HeavyKey
 from mapreduce_operator.core.events import SkewStatus
 
@@ -59,5 +59,6 @@ class PartitionSums:
         """Return the keys that maps have named, the heaviest first."""
         ordered = sorted(self._heavy.items(), key=lambda known: (-known[1][0], known[0]))
         return [
-            HeavyKey(partition, key, min(rows, MOST), min(size, MOST)) for (partition, key), (size, rows) in ordered
+            HeavyKey(partition, key, min(rows, ids.MOST), min(size, ids.MOST))
+            for (partition, key), (size, rows) in ordered
         ]

@@ -11,7 +11,9 @@ from typing import Any, Final
 import polars as pl
 
 FILE: Final = "file"
+"""The column of the name of each record's file."""
 OFFSET: Final = "offset"
+"""The column that says where in its file each record begins, in bytes; of parquet the number of the row."""
 
 
 class Window:

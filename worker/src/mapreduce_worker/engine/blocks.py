@@ -101,6 +101,7 @@ class Block(msgspec.Struct, frozen=True):
 
 
 Rows = Block | Columns
+"""Rows in memory: few as lists, many as columns."""
 
 
 def of_objects(keys: list[bytes], objects: list[Any]) -> Rows:

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     import polars
 
 KEY: Final = "key"
+"""The column of encoded keys."""
 VALUE: Final = "value"
+"""The column of values of one type."""
 PACKED: Final = "packed"
+"""The column of values as msgpack, where they are of several types."""
 _PART: Final = "part"
 _TYPES: Final = {int: "Int64", float: "Float64", str: "String", bool: "Boolean", bytes: "Binary"}
 """The Polars type of a column of values, by their exact type in Python."""

@@ -21,6 +21,7 @@ SAMPLES: Final = 64
 SHARE: Final = 8
 """A key is heavy if it has more than one part in so many of the output's bytes, and at least `LEAST`."""
 LEAST: Final = 16 << 10
+"""Bytes up to which no key is heavy."""
 
 
 class HeavyKeys:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars
 
 LARGEST: Final = 2**63 - 1
+"""What no sum of 64 bits may go beyond."""
 _ORDERED: Final = ("Int64", "String", "Binary", "Boolean")
 """Types of values that Polars orders as `mapreduce.ordering` does, and of which those that are equal are one."""
 _MARKED: Final = {str: "String", bytes: "Binary", int: "Int64"}

@@ -16,10 +16,12 @@ from mapreduce_worker.engine.failure import InputDamaged
 from mapreduce_worker.engine.thrift import Malformed, Reader
 
 MAGIC: Final = b"PAR1"
+"""With what a parquet file begins and ends."""
 _ENCRYPTED: Final = b"PARE"
 _END: Final = 8
 """Bytes of the footer's length and of the magic number behind it."""
 MAX_FOOTER: Final = 64 << 20
+"""Bytes of a footer that is read: it is held whole."""
 
 
 class RowGroup(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ Pairs = Iterable[list[tuple[Any, Any]]]
 """Keys and values of rows, many at a time."""
 _NUMBERS: Final = frozenset({int, float, bool, NoneType})
 Progress = Callable[[int, int], None]
+"""As in `merge`."""
 
 
 class Table(msgspec.Struct, frozen=True):

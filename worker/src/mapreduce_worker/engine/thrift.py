@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+# The numbers of types, as the compact protocol has them.
 INTEGERS: Final = frozenset({4, 5, 6})
+"""Of 16, 32 and 64 bits."""
 BINARY: Final = 8
 LISTS: Final = frozenset({9, 10})
+"""Lists, and sets."""
 MAP: Final = 11
 STRUCT: Final = 12
 _BOOLS: Final = frozenset({1, 2})
 _SIZES: Final = {1: 0, 2: 0, 3: 1, 7: 8, 13: 16}
 """Bytes of a field that has always as many: true, false, a byte, a double, a UUID."""
 MAX_DEPTH: Final = 64
+"""Structs, lists and maps within each other."""
 _MOST_BITS: Final = 63
 
 
