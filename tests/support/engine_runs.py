@@ -50,6 +50,11 @@ def add(self: mr.Job, key: Any, group: Iterator[Any]) -> Iterator[Pair]:
     yield key, sum(group)
 
 
+def job_with(reduce: Any = collect, **members: Any) -> type[mr.Job]:
+    """Return a job as `emitter` does, with more members."""
+    return type("Made", (emitter(reduce),), members)
+
+
 class WordCount(mr.Job):
     """Count words."""
 

@@ -17,6 +17,7 @@ from mapreduce_worker.engine.map_run import MapRun
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support import budget
 from tests.support.engine_runs import canonical, emitter, map_file, nothing, rows_of, run_pairs, write_input
+from tests.support.kinds_of_keys import FEW
 
 REDUCERS = {
     "Count": mr.Count(),
@@ -30,14 +31,6 @@ REDUCERS = {
     "Each": mr.Each(),
 }
 numbers = st.integers(-5, 5) | st.sampled_from([0.5, -0.0, float("inf"), float("nan"), 2**70, True])
-key_kinds = {
-    "str": st.text("aä\0", max_size=2),
-    "bytes": st.binary(max_size=1),
-    "int": st.integers(-2, 2),
-    "bool": st.booleans(),
-    "float": st.sampled_from([0.0, -0.0, 1.5, float("nan")]),
-    "tuple": st.tuples(st.text("ab", max_size=1), st.integers(0, 1)),
-}
 shapes = st.fixed_dictionaries(
     {"splits": st.integers(1, 4), "partitions": st.integers(1, 3), "memory": st.sampled_from([3000, 512 << 20])}
 )
@@ -49,12 +42,12 @@ def records_of(data, keys, name):
 
 
 @pytest.mark.parametrize("name", REDUCERS)
-@pytest.mark.parametrize("kind", key_kinds)
+@pytest.mark.parametrize("kind", FEW)
 @budget.examples(15)
 @given(data=st.data(), shape=shapes)
 def test_every_reducer_and_type_of_key_is_as_the_reference(name, kind, data, shape):
     job = emitter(REDUCERS[name])
-    given = records_of(data, key_kinds[kind], name)
+    given = records_of(data, FEW[kind], name)
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
@@ -69,13 +62,13 @@ plain = (
 nested = st.lists(plain, max_size=2) | st.dictionaries(st.text(max_size=1), plain, max_size=1)
 
 
-@pytest.mark.parametrize("kind", key_kinds)
+@pytest.mark.parametrize("kind", FEW)
 @pytest.mark.parametrize("sort_values", [False, True])
 @budget.examples(25)
 @given(data=st.data(), shape=shapes)
 def test_each_gives_whatever_a_value_is(kind, sort_values, data, shape):
     found = st.integers(-(2**63), 2**63 - 1) if sort_values else plain | nested
-    given = data.draw(st.lists(st.lists(st.tuples(key_kinds[kind], found), max_size=8), max_size=12))
+    given = data.draw(st.lists(st.lists(st.tuples(FEW[kind], found), max_size=8), max_size=12))
     job = type("Job", (emitter(mr.Each()),), {"sort_values": sort_values})
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 

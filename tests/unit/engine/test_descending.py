@@ -10,31 +10,20 @@ from mapreduce.errors import CombineError, MixedKeyError
 from mapreduce.testing import reference
 from mapreduce_worker.engine.failure import UserTaskError
 from tests.support import budget
-from tests.support.engine_runs import add, canonical, collect, emitter, run_pairs
+from tests.support.engine_runs import add, canonical, collect, emitter, job_with, run_pairs
+from tests.support.kinds_of_keys import WIDE
 
-kinds = {
-    "str": st.text("aé\0", max_size=3),
-    "bytes": st.binary(max_size=2),
-    "int": st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2),
-    "bool": st.booleans(),
-    "float": st.floats(),
-    "tuple": st.tuples(st.text("a\0", max_size=1), st.tuples(st.integers(0, 1), st.binary(max_size=1))),
-}
 shapes = st.fixed_dictionaries(
     {"splits": st.integers(1, 4), "partitions": st.integers(1, 4), "memory": st.sampled_from([3000, 512 << 20])}
 )
 orders = st.sampled_from([False, True, "descending"])
 
 
-def job_with(reduce=collect, **members):
-    return type("Made", (emitter(reduce),), members)
-
-
-@pytest.mark.parametrize("kind", kinds)
+@pytest.mark.parametrize("kind", WIDE)
 @budget.examples(20)
 @given(data=st.data(), shape=shapes, descending=st.booleans(), sort_values=orders)
 def test_keys_and_values_come_in_their_order_whatever_their_type(kind, data, shape, descending, sort_values):
-    pair = st.tuples(kinds[kind], kinds[data.draw(st.sampled_from(sorted(kinds)))])
+    pair = st.tuples(WIDE[kind], WIDE[data.draw(st.sampled_from(sorted(WIDE)))])
     given = data.draw(st.lists(st.lists(pair, max_size=5), max_size=12))
     job = job_with(descending=descending, sort_values=sort_values)
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)

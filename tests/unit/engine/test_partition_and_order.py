@@ -10,31 +10,29 @@ from mapreduce.testing import reference
 from mapreduce_worker.engine import failure, local, map_output
 from mapreduce_worker.engine.failure import UserTaskError
 from tests.support import budget
-from tests.support.engine_runs import add, canonical, collect, emitter, map_file, rows_of, run_pairs, write_input
+from tests.support.engine_runs import (
+    add,
+    canonical,
+    collect,
+    emitter,
+    job_with,
+    map_file,
+    rows_of,
+    run_pairs,
+    write_input,
+)
+from tests.support.kinds_of_keys import WIDE
 
-
-def job_with(reduce=collect, **members):
-    return type("Made", (emitter(reduce),), members)
-
-
-kinds = {
-    "str": st.text("aé\0", max_size=3),
-    "bytes": st.binary(max_size=2),
-    "int": st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2),
-    "bool": st.booleans(),
-    "float": st.floats(),
-    "tuple": st.tuples(st.text("a\0", max_size=1), st.tuples(st.integers(0, 1), st.binary(max_size=1))),
-}
 shapes = st.fixed_dictionaries(
     {"splits": st.integers(1, 4), "partitions": st.integers(1, 4), "memory": st.sampled_from([3000, 512 << 20])}
 )
 
 
-@pytest.mark.parametrize("kind", kinds)
+@pytest.mark.parametrize("kind", WIDE)
 @budget.examples(20)
 @given(data=st.data(), shape=shapes)
 def test_values_come_in_their_order_whatever_their_type_and_the_keys(kind, data, shape):
-    pair = st.tuples(kinds[data.draw(st.sampled_from(sorted(kinds)))], kinds[kind])
+    pair = st.tuples(WIDE[data.draw(st.sampled_from(sorted(WIDE)))], WIDE[kind])
     given = data.draw(st.lists(st.lists(pair, max_size=5), max_size=12))
     job = job_with(sort_values=True)
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)

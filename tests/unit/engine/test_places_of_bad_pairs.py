@@ -13,6 +13,7 @@ from mapreduce_worker.engine import pump
 from mapreduce_worker.engine.failure import UserTaskError, describe
 from tests.support import budget
 from tests.support.engine_runs import canonical, collect, emitter, run_pairs
+from tests.support.kinds_of_keys import FEW
 
 # Around the ends of slices, and of chunks of keys: 1024, 512 and 4096 of them, 32 at first.
 PLACES = [0, 1, 31, 32, 511, 512, 1022, 1023, 4095, 4096, 4097]
@@ -57,21 +58,11 @@ def test_a_bad_key_is_laid_to_its_record(give, place):
     assert "key 7 is int, but the first key, at record:0, is str" in info.message
 
 
-KINDS = {
-    "str": st.text("aä\0", max_size=2),
-    "bytes": st.binary(max_size=1),
-    "int": st.integers(-2, 2),
-    "bool": st.booleans(),
-    "float": st.sampled_from([0.0, -0.0, 1.5, float("nan")]),
-    "tuple": st.tuples(st.text("ab", max_size=1), st.integers(0, 1)),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FEW)
 @budget.examples(25)
 @given(data=st.data(), memory=st.sampled_from([1, 3000, 512 << 20]))
 def test_keys_are_counted_wherever_a_chunk_of_them_ends(kind, data, memory):
-    records = data.draw(st.lists(st.lists(KINDS[kind], max_size=9), max_size=9))
+    records = data.draw(st.lists(st.lists(FEW[kind], max_size=9), max_size=9))
     job = counting(lazily)
     with patch.multiple(pump, FIRST=2, ENOUGH=3, CHUNK=5):
         found = run_pairs(job, records, memory=memory)

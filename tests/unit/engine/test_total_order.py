@@ -18,16 +18,9 @@ from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.map_output import SegmentCorrupt
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support import budget
-from tests.support.engine_runs import add, canonical, collect, emitter, run_pairs, write_segment
+from tests.support.engine_runs import add, canonical, collect, emitter, job_with, run_pairs, write_segment
+from tests.support.kinds_of_keys import WIDE
 
-kinds = {
-    "str": st.text("aé\0", max_size=3),
-    "bytes": st.binary(max_size=2),
-    "int": st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2),
-    "bool": st.booleans(),
-    "float": st.floats(),
-    "tuple": st.tuples(st.text("a\0", max_size=1), st.tuples(st.integers(0, 1), st.binary(max_size=1))),
-}
 shapes = st.fixed_dictionaries(
     {"splits": st.integers(1, 4), "partitions": st.integers(1, 5), "memory": st.sampled_from([3000, 512 << 20])}
 )
@@ -41,15 +34,11 @@ REDUCES = {
 }
 
 
-def job_with(reduce=collect, **members):
-    return type("Made", (emitter(reduce),), members)
-
-
 def small_blocks():
     return mock.patch.object(map_output, "BLOCK_BYTES", 40)
 
 
-@pytest.mark.parametrize("kind", kinds)
+@pytest.mark.parametrize("kind", WIDE)
 @budget.examples(25)
 @given(
     data=st.data(),
@@ -58,7 +47,7 @@ def small_blocks():
     sort_values=st.sampled_from([False, True, "descending"]),
 )
 def test_the_output_is_that_of_the_reference_whatever_keys_and_values_are(kind, data, shape, descending, sort_values):
-    pair = st.tuples(kinds[kind], kinds[data.draw(st.sampled_from(sorted(kinds)))])
+    pair = st.tuples(WIDE[kind], WIDE[data.draw(st.sampled_from(sorted(WIDE)))])
     records = data.draw(st.lists(st.lists(pair, max_size=5), max_size=12))
     job = job_with(descending=descending, sort_values=sort_values)
     with small_blocks():
