@@ -91,7 +91,8 @@ class Job:
     reduce_batch: in place of reduce. Called with a Polars frame of the columns `key` and `value`, all values
                  of each of its keys, in the order of the keys, as many keys as 16 MiB hold, at least one;
                  returns a frame with the same columns, or None. It must keep the keys, and each one's rows
-                 may depend on that key's values alone. Values are numbers, str, bytes or bool.
+                 may depend on that key's values alone. Values are of one type: int of 64 bits, float,
+                 str, bytes or bool; or None.
     sort_values: True lets the values of a key come in their order: by value, not as they were yielded;
                  "descending" the largest first.
     descending:  True lets the keys come in descending order: the largest is reduced, and written, first.
