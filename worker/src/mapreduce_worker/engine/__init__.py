@@ -8,5 +8,5 @@ and values), `map_output` (the file between map and reduce), `merging` (sorted r
 text), `data_file` (text to a file). Below them, `columns` and `blocks` are rows, `durable` the one way to make
 a file; beside them, `program` finds the job with `syntax`, `instance` is one of it.
 
-Callers: slot processes, the gateway (`ranges`, `merge`, `part`), and `--sequential`.
+Callers: slot processes, the agent (`map_output`), the gateway (`ranges`, `cuts`, `merge`, `part`), and `--sequential`.
 """

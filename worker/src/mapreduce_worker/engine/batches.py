@@ -8,7 +8,7 @@ bytes come in chunks, nor on memory. Neighbours: `batch_lines`, `batch_csv`, `pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -19,11 +19,10 @@ from mapreduce_worker.engine import batch_lines, key_columns, long_lines, record
 from mapreduce_worker.engine.batch_lines import Lines
 from mapreduce_worker.engine.batch_window import Window, places
 from mapreduce_worker.engine.long_lines import Chunk
+from mapreduce_worker.engine.map_task import Source
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.records import Refuse
 
-Source = Callable[[FileRange, int], tuple[int, Iterator[Chunk]]]
-"""As in `map_task`."""
 WINDOW: Final = 16 * MIB
 """Bytes of a split in which the records of one frame begin."""
 
