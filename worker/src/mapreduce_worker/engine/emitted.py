@@ -12,7 +12,7 @@ from mapreduce.errors import ValueEncodingError
 from mapreduce_worker.engine import blocks, failure, part
 from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS
 
-_PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
+_PLAIN: Final = values.SCALARS
 
 
 def pack(pair: Any) -> bytes:

@@ -27,7 +27,7 @@ from mapreduce_worker.engine.instance import Instance
 from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.tables import key_iterator
 
-_PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
+_PLAIN: Final = values.SCALARS
 
 
 class Quarantine:
