@@ -68,8 +68,9 @@ HINTS: Final[dict[str, Hint]] = {
         "let map yield values of the types that docs/writing-jobs.md names, or bytes of your own"
     ),
     "RecordUndecodable": Hint(
-        "--encoding-errors replace reads it with the bad bytes replaced",
-        "spec.input.encodingErrors: Replace (--encoding-errors replace) reads it with the bad bytes replaced",
+        "--encoding-errors replace reads it with the bad bytes replaced; a parquet file is read with --format parquet",
+        "spec.input.encodingErrors: Replace (--encoding-errors replace) reads it with the bad bytes replaced; a "
+        "parquet file is read with spec.input.format: Parquet (--format parquet)",
     ),
     "RecordMalformed": Hint(
         "mend or remove that line, or leave it out with --skip-bad-records; --format text gives lines as they are",

@@ -31,7 +31,8 @@ def test_a_failure_says_what_where_how_and_what_to_do(capsys: pytest.CaptureFixt
         "  at a.txt:17\n"
         "  Traceback:\n"
         "    line 1\n"
-        "  hint: --encoding-errors replace reads it with the bad bytes replaced\n"
+        "  hint: --encoding-errors replace reads it with the bad bytes replaced; a parquet file is read with --format "
+        "parquet\n"
         "  history: /x/events.ndjson\n"
     )
 
