@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mapreduce
-from mapreduce import paths
+from mapreduce import nursery, paths
 from mapreduce.errors import MapReduceError
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import JobSpec
@@ -26,6 +26,7 @@ from mapreduce_cli.progress import Display, Snapshot, display
 from mapreduce_operator.core.events import Announce, Event, FindJobs, JobsFound, JobStatus, WorkersListed
 from mapreduce_operator.core.master import Master, MasterContext
 from mapreduce_operator.drivers.local import HOST, LocalAuthenticator, LocalDriver, LocalSettings
+from mapreduce_operator.drivers.nursery import Nursery
 from mapreduce_operator.drivers.orphans import Orphans
 from mapreduce_operator.rpc.server import make_app, serve
 from mapreduce_operator.runtime.jobs import JobRuntime, Phase
@@ -42,12 +43,15 @@ LOGS_TELL_MORE = frozenset({"InternalError", "StorageFailed", "WorkerLost", "Dis
 """Reasons for which the logs of the worker processes are kept and named."""
 
 
-def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary:
-    """Run the job to its end; raises `JobFailed`, or `KeyboardInterrupt` for SIGINT and SIGTERM."""
+def run(spec: JobSpec, root: Path, show: Display | None = None, begun: nursery.Begun | None = None) -> OutputSummary:
+    """Run the job to its end; raises `JobFailed`, or `KeyboardInterrupt` for SIGINT and SIGTERM.
+
+    `begun`: the nursery that its processes come from.
+    """
     show = show or display()
     folder = localjobs.make_scratch(spec.uid)
     try:
-        return asyncio.run(_until_interrupted(spec, root, folder, show))
+        return asyncio.run(_until_interrupted(spec, root, folder, show, begun))
     except JobFailed as failure:
         _tidy(spec, root, keep_history=failure.status == FAILED)
         logs = localjobs.keep_logs(folder) if failure.reason in LOGS_TELL_MORE else None
@@ -80,10 +84,12 @@ def _notes(spec: JobSpec, root: Path, logs: Path | None) -> tuple[str, ...]:
     return tuple(f"{name}: {path}" for name, path in found.items() if path is not None and path.exists())
 
 
-async def _until_interrupted(spec: JobSpec, root: Path, folder: Path, show: Display) -> OutputSummary:
+async def _until_interrupted(
+    spec: JobSpec, root: Path, folder: Path, show: Display, begun: nursery.Begun | None
+) -> OutputSummary:
     """Run the job; SIGTERM and SIGHUP end it as SIGINT does."""
     loop = asyncio.get_running_loop()
-    job = loop.create_task(_job(spec, root, folder, show))
+    job = loop.create_task(_job(spec, root, folder, show, begun))
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             # As nohup(1) wants it.
@@ -97,7 +103,7 @@ async def _until_interrupted(spec: JobSpec, root: Path, folder: Path, show: Disp
         raise KeyboardInterrupt from error
 
 
-async def _job(spec: JobSpec, root: Path, folder: Path, show: Display) -> OutputSummary:
+async def _job(spec: JobSpec, root: Path, folder: Path, show: Display, begun: nursery.Begun | None) -> OutputSummary:
     registry, authenticator = Registry(), LocalAuthenticator()
     watcher = _Watcher(show, lambda event: runtime.post(event))  # noqa: PLW0108 - bound below
     server = await serve(make_app(registry, authenticator), HOST)
@@ -109,7 +115,13 @@ async def _job(spec: JobSpec, root: Path, folder: Path, show: Display) -> Output
         slots=spec.slots,
         slot_memory=spec.limits.slot_memory,
     )
-    driver = LocalDriver(settings, authenticator, lambda event: runtime.post(event), Orphans())  # noqa: PLW0108 - bound below
+    driver = LocalDriver(
+        settings,
+        authenticator,
+        lambda event: runtime.post(event),  # noqa: PLW0108 - bound below
+        Orphans(),
+        Nursery(begun) if begun is not None else None,
+    )
     runtime = JobRuntime(spec, _core(spec), driver, watcher)
     registry.add(runtime)
     try:

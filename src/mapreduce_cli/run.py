@@ -14,7 +14,7 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -24,6 +24,9 @@ from mapreduce.protocol import OutputSummary
 from mapreduce.spec import MIB, JobSpec, Limits
 from mapreduce_cli import failures, localjobs, options, programs, results
 from mapreduce_cli.progress import Display, Silent
+
+if TYPE_CHECKING:
+    from mapreduce.nursery import Begun
 
 ROOT = Path("/")
 """What inputs and outputs are relative to: on this machine the whole file system is the store."""
@@ -104,13 +107,25 @@ def _run(spec: JobSpec, sequential: bool, show: Display | None) -> OutputSummary
         from mapreduce_cli import sequential as mode  # noqa: PLC0415 - see above
 
         return mode.run(spec, ROOT, show)
+    from mapreduce import nursery  # noqa: PLC0415 - see above
+
+    # It imports for the workers while this process imports for the master.
+    begun = nursery.begin()
+    try:
+        return _run_with_workers(spec, show, begun)
+    finally:
+        if begun is not None:
+            begun.end()
+
+
+def _run_with_workers(spec: JobSpec, show: Display | None, begun: Begun | None) -> OutputSummary:
     with starting.imports():
         from mapreduce_cli import local  # noqa: PLC0415 - see above
 
     # At its end the interpreter would look through all that was imported, for 50 ms: no user code ran in
     # this process, so nothing waits for that.
     atexit.register(gc.freeze)
-    return local.run(spec, ROOT, show)
+    return local.run(spec, ROOT, show, begun)
 
 
 def _fix_hash_seed() -> None:

@@ -24,8 +24,10 @@ import msgspec
 from mapreduce import history
 from mapreduce.api import Job
 from mapreduce.testing import run_tsv
+from mapreduce_worker import newborn
 
 MARK = "TEST_RUN_ID"
+FORKED = {name: role for role, name in newborn.NAMES.items()}
 PATIENCE = 60.0
 """Seconds after which a run that should have ended is a failure."""
 
@@ -254,8 +256,7 @@ def _all_processes(mark: str) -> list[Process]:
             continue
         environment = dict(row.split("=", 1) for row in rows if "=" in row)
         if environment.get(MARK) == mark and command != [""]:
-            worker = Path(environment.get("MAPREDUCE_SCRATCH", "")).name
-            found[int(entry.name)] = Process(int(entry.name), _role(environment, command), worker)
+            found[int(entry.name)] = _process(entry, environment, command)
     # What has been forked and is not yet another program looks like its parent.
     for pid, process in list(found.items()):
         parent = found.get(parents[pid])
@@ -268,6 +269,20 @@ def _all_processes(mark: str) -> list[Process]:
         else process
         for process in found.values()
     ]
+
+
+def _process(entry: Path, environment: dict[str, str], command: list[str]) -> Process:
+    worker = Path(environment.get("MAPREDUCE_SCRATCH", "")).name
+    role = _role(environment, command)
+    try:
+        forked = FORKED.get((entry / "comm").read_text().strip())
+        if forked is not None:
+            # It has the variables of the nursery, and prints into the log of its worker.
+            role, worker = forked, (entry / "fd" / "1").readlink().stem
+    except OSError:
+        # It has ended meanwhile.
+        pass
+    return Process(int(entry.name), role, worker)
 
 
 def _role(environment: dict[str, str], command: list[str]) -> str:

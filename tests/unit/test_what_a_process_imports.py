@@ -35,6 +35,23 @@ def test_a_worker_and_a_gateway_bring_nothing_of_the_engine_that_only_slots_run(
     assert not found & {*LATER, *OTHERS, *SCREEN, "mapreduce_operator", "mapreduce_worker.engine.map_task"}
 
 
+def test_the_nursery_has_all_that_its_copies_need_and_no_library_for_large_blocks() -> None:
+    found = imported("mapreduce_worker.nursery")
+    copies = ("mapreduce_worker.__main__", "mapreduce_worker.agent", "mapreduce_worker.client")
+    assert imported(*copies, "mapreduce_worker.gateway.shell", "mapreduce_worker.slots.warm") <= found
+    assert not found & {*LATER, *OTHERS, *SCREEN, "mapreduce_operator", "mapreduce_cli"}
+
+
+def test_a_nursery_is_forked_from_with_one_thread() -> None:
+    code = "import mapreduce_worker.nursery, os; print(len(os.listdir('/proc/self/task')))"
+    assert subprocess.check_output([sys.executable, "-P", "-c", code], text=True) == "1\n"
+
+
+def test_the_command_line_starts_a_nursery_before_it_has_a_network() -> None:
+    found = imported("mapreduce_cli.main", "mapreduce_cli.run", "mapreduce.nursery")
+    assert not found & {*LATER, *OTHERS, "aiohttp", "asyncio", "rich", "mapreduce_operator"}
+
+
 def test_the_command_line_brings_no_network_before_it_knows_its_subcommand() -> None:
     found = imported("mapreduce_cli.main")
     assert "click" in found

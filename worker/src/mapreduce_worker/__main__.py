@@ -11,11 +11,12 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mapreduce import starting
 from mapreduce.errors import UsageError
 from mapreduce_worker import settings as settings_module
+from mapreduce_worker.newborn import Linked
 from mapreduce_worker.settings import Settings
 
 _log = logging.getLogger("mapreduce_worker")
@@ -23,26 +24,43 @@ _log = logging.getLogger("mapreduce_worker")
 
 def main() -> int:
     """Run until the job is over; return the exit status."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    warm: list[Linked] = []
     try:
         settings = settings_module.read(os.environ)
+        if settings.role == "worker":
+            warm = _fork_slots(settings)
+        _log_to_stderr()
         token = settings_module.token_source(settings)
     except (UsageError, OSError) as error:
+        _log_to_stderr()
         _log.error("%s", error)
         return 2
     if settings.parent_fd is not None:
         _exit_with_parent(settings.parent_fd)
-    return asyncio.run(_run(settings, token))
+    return asyncio.run(_run(settings, token, warm))
 
 
-async def _run(settings: Settings, token: Callable[[], str]) -> int:
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _fork_slots(settings: Settings) -> list[Linked]:
+    """Fork the first process of each slot; before there are threads, a log, a token or a network."""
+    with starting.imports():
+        from mapreduce_worker.slots import pool, warm  # noqa: PLC0415 - a gateway has no use for it
+
+    gc.freeze()
+    return warm.fork(settings.slots, settings.scratch, pool.slot_environment(os.environ, settings.slots))
+
+
+async def _run(settings: Settings, token: Callable[[], str], warm: Sequence[Linked]) -> int:
     # Each role brings libraries that the other has no use for.
     if settings.role == "worker":
         with starting.imports():
             from mapreduce_worker.agent import run_worker  # noqa: PLC0415 - see above
 
         gc.freeze()
-        return await run_worker(settings, token)
+        return await run_worker(settings, token, warm)
     with starting.imports():
         from mapreduce_worker.client import MasterClient  # noqa: PLC0415 - see above
         from mapreduce_worker.gateway.shell import run_gateway  # noqa: PLC0415 - see above

@@ -11,7 +11,7 @@ import logging
 import random
 import secrets
 import shutil
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +27,7 @@ from mapreduce_worker.core_loop import CoreLoop
 from mapreduce_worker.data_server import DataServer, worker_routes
 from mapreduce_worker.engine.options import SLOT_SHARE, of_job
 from mapreduce_worker.fetch import Fetcher, InputRefusedError, TicketRefused, Unreachable
+from mapreduce_worker.newborn import Linked
 from mapreduce_worker.outputs import MapOutputs
 from mapreduce_worker.settings import Settings
 from mapreduce_worker.slots import group
@@ -37,8 +38,8 @@ from mapreduce_worker.ticketing import TicketBook
 _log: Final = logging.getLogger(__name__)
 
 
-async def run_worker(settings: Settings, token: Callable[[], str]) -> int:
-    """Be a worker until the core says otherwise; return the exit status."""
+async def run_worker(settings: Settings, token: Callable[[], str], warm: Sequence[Linked] = ()) -> int:
+    """Be a worker until the core says otherwise; return the exit status. `warm`: slots that were forked already."""
     settings.scratch.mkdir(parents=True, exist_ok=True)
     group.adopt_orphans()
     inbox: asyncio.Queue[events.Event] = asyncio.Queue()
@@ -49,7 +50,7 @@ async def run_worker(settings: Settings, token: Callable[[], str]) -> int:
         async with (
             MasterClient(settings.master, token, settings.ca) as client,
             Fetcher(book, shared_disk=settings.shared_disk) as fetcher,
-            SlotPool(settings.slots, settings.scratch, inbox.put_nowait, ends_strays=True) as pool,
+            SlotPool(settings.slots, settings.scratch, inbox.put_nowait, ends_strays=True, warm=warm) as pool,
         ):
             core = WorkerCore(_identity(settings, port), random.random)
             return await Agent(settings, core, inbox, Tools(client, fetcher, pool, book)).run()

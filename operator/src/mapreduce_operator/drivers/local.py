@@ -22,7 +22,9 @@ from pathlib import Path
 
 import msgspec
 
+from mapreduce.nursery import inherited
 from mapreduce_operator.core.events import Event, StartWorker, StopWorker, WorkerChanged, WorkerClosed, WorkerSeen
+from mapreduce_operator.drivers.nursery import Born, Nursery, NurseryGoneError
 from mapreduce_operator.drivers.orphans import Orphans
 from mapreduce_operator.rpc.authentication import Identity, TokenRejected
 from mapreduce_operator.runtime.driver import NotStartedError
@@ -77,7 +79,7 @@ class _Worker(msgspec.Struct):
     """A process that was started: `stopping` once its end was asked for."""
 
     identity: Identity
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Born
     watch: asyncio.Task[None] | None = None
     stopping: bool = False
 
@@ -91,11 +93,14 @@ class LocalDriver:
         authenticator: LocalAuthenticator,
         post: Callable[[Event], None],
         orphans: Orphans | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
+        """`nursery`, which this closes, has processes sooner than they can be started."""
         self._settings = settings
         self._authenticator = authenticator
         self._post = post
         self._orphans = orphans
+        self._nursery = nursery
         self._workers: dict[str, _Worker] = {}
         self._closed = False
         # Children hold the reading end; they exit when the writing end, which only this process has, closes.
@@ -154,10 +159,12 @@ class LocalDriver:
         for end in (self._parent_read, self._parent_write):
             os.close(end)
         await asyncio.gather(*(worker.watch for worker in workers if worker.watch is not None))
+        if self._nursery is not None:
+            self._nursery.close()
         if self._orphans is not None:
             self._orphans.kill(own=())
 
-    async def _spawn(self, command: StartWorker, identity: Identity) -> asyncio.subprocess.Process:
+    async def _spawn(self, command: StartWorker, identity: Identity) -> asyncio.subprocess.Process | Born:
         scratch = self._scratch(command.name)
         scratch.mkdir(parents=True, exist_ok=True)
         token_read, token_write = os.pipe()
@@ -165,12 +172,16 @@ class LocalDriver:
             os.write(token_write, self._authenticator.issue(identity).encode())
             os.close(token_write)
             with self.log_of(command.name).open("ab") as log:
+                settings = self._variables(command, scratch, token_read)
+                if self._nursery is not None:
+                    with contextlib.suppress(NurseryGoneError):
+                        return await self._nursery.bear(settings, log.fileno(), token_read, self._parent_read)
                 return await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-P",  # a file of the user's folder must not shadow a module
                     "-m",
                     WORKER_MODULE,
-                    env=self._environment(command, scratch, token_read),
+                    env=inherited(os.environ) | {"PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"} | settings,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -180,12 +191,9 @@ class LocalDriver:
         finally:
             os.close(token_read)
 
-    def _environment(self, command: StartWorker, scratch: Path, token_fd: int) -> dict[str, str]:
+    def _variables(self, command: StartWorker, scratch: Path, token_fd: int) -> dict[str, str]:
         settings = self._settings
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAPREDUCE_")}
-        return inherited | {
-            "PYTHONHASHSEED": "0",
-            "PYTHONUNBUFFERED": "1",
+        return {
             "MAPREDUCE_MASTER": settings.master,
             "MAPREDUCE_ROLE": command.role,
             "MAPREDUCE_TOKEN_FD": str(token_fd),
@@ -243,7 +251,10 @@ def _ending(status: int) -> str:
         return f"was killed by signal {-status}"
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """Kill the process and its group (each is the leader of its own)."""
+def _kill(process: asyncio.subprocess.Process | Born) -> None:
+    """Kill the process and its group (each is the leader of its own, once it has begun)."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process.pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -71,3 +71,18 @@ def frame(message: ToSlot | FromSlot) -> bytes:
     """Return the bytes of one message, with its length."""
     body = _encoder.encode(message)
     return len(body).to_bytes(HEAD, "big") + body
+
+
+def fits(task: Task, end: FromSlot) -> bool:
+    """Tell whether a message can be the end of the task: the core would wait for ever, or fail, on another."""
+    if isinstance(end, Broke):
+        return True
+    if isinstance(task, LoadInSlot):
+        return isinstance(end, Loaded)
+    if isinstance(task, MapInSlot) and task.makes_part:
+        return isinstance(end, MapPartDone)
+    if isinstance(task, MapInSlot):
+        return isinstance(end, MapDone) and end.output.attempt == task.attempt
+    if isinstance(end, SegmentSpoiled):
+        return any(segment.source == end.source for segment in task.segments)
+    return isinstance(end, ReduceDone)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from mapreduce.ids import AttemptId
 from mapreduce_worker.core.events import Crashed, Event
+from mapreduce_worker.newborn import Linked
 from mapreduce_worker.slots import group
 from mapreduce_worker.slots.messages import Prepare, Task
 from mapreduce_worker.slots.slot import Slot, SlotConfig
@@ -28,10 +29,20 @@ class SlotPool:
     children but slots, and adopts orphans: what a slot that ended left behind is ended too.
     """
 
-    def __init__(self, count: int, scratch: Path, post: Callable[[Event], None], *, ends_strays: bool = False) -> None:
+    def __init__(
+        self,
+        count: int,
+        scratch: Path,
+        post: Callable[[Event], None],
+        *,
+        ends_strays: bool = False,
+        warm: Sequence[Linked] = (),
+    ) -> None:
+        """`warm`: the first processes of the first slots, forked already; see `warm.py`."""
         environment = slot_environment(os.environ, count)
         self._config = SlotConfig(scratch=scratch, environment=environment, post=post)
-        self._slots = [Slot(number, self._config) for number in range(count)]
+        firsts = [*warm, *[None] * (count - len(warm))]
+        self._slots = [Slot(number, self._config, first) for number, first in enumerate(firsts)]
         self._tasks: list[asyncio.Task[None]] = []
         self._ends_strays = ends_strays
 

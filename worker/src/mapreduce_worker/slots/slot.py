@@ -25,18 +25,13 @@ from mapreduce.protocol import ErrorInfo
 from mapreduce_worker.core.events import (
     Broke,
     Event,
-    Loaded,
-    LoadInSlot,
-    MapDone,
     MapInSlot,
-    MapPartDone,
     Progressed,
-    ReduceDone,
     ReduceInSlot,
-    SegmentSpoiled,
     SlotAwaited,
     SlotDied,
 )
+from mapreduce_worker.newborn import Child, Linked
 from mapreduce_worker.slots import group, memory, stacks
 from mapreduce_worker.slots.messages import (
     CHANNEL_CLOSED,
@@ -48,6 +43,7 @@ from mapreduce_worker.slots.messages import (
     Task,
     ToSlot,
     Worn,
+    fits,
     frame,
     from_slot,
 )
@@ -87,12 +83,14 @@ class SlotConfig(msgspec.Struct, kw_only=True):
 class Slot:
     """A slot process and its successors. All methods belong to the event loop's thread."""
 
-    def __init__(self, number: int, config: SlotConfig) -> None:
+    def __init__(self, number: int, config: SlotConfig, warm: Linked | None = None) -> None:
         self._config = config
         folder = config.scratch / "slots"
         self._printed = Printed(folder / f"{number}.log")
         self._stacks = folder / f"{number}.stacks"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Child | None = None
+        self._warm = warm
+        """Its first process, which was forked before this process could have started one."""
         self._writer: asyncio.StreamWriter | None = None
         self._ready = False
         self._prepared: Prepare | None = None
@@ -197,20 +195,11 @@ class Slot:
         self._ready, self._started, self._killed, self._worn = False, False, False, False
         self._prepared, self._over_memory, self.rss, self._damage = None, 0, 0, ""
         self._kills_before = memory.kernel_kills()
-        ours, theirs = socket.socketpair()
-        self.starting = True
-        try:
-            with theirs:
-                self._process = await self._spawn(theirs.fileno())
-        except BaseException as error:  # cancelled too: the socket is closed
-            ours.close()
-            if not isinstance(error, OSError):
-                raise
-            _log.warning("a slot process cannot be started: %s", error)
+        begun = await self._start()
+        if begun is None:
             self._ended(-signal.SIGKILL)
             return
-        finally:
-            self.starting = False
+        self._process, ours = begun
         reader, self._writer = await asyncio.open_connection(sock=ours)
         listening = asyncio.ensure_future(self._listen(reader))
         exiting = asyncio.ensure_future(self._process.wait())
@@ -223,6 +212,25 @@ class Slot:
             self._writer.close()
             self._kill()
         self._ended(await self._process.wait())
+
+    async def _start(self) -> tuple[asyncio.subprocess.Process | Child, socket.socket] | None:
+        """Take the first process, or start one; return it with our end of its control pipe, if it can be."""
+        if self._warm is not None:
+            first, self._warm = self._warm, None
+            return first
+        ours, theirs = socket.socketpair()
+        self.starting = True
+        try:
+            with theirs:
+                return await self._spawn(theirs.fileno()), ours
+        except BaseException as error:  # cancelled too: the socket is closed
+            ours.close()
+            if not isinstance(error, OSError):
+                raise
+            _log.warning("a slot process cannot be started: %s", error)
+            return None
+        finally:
+            self.starting = False
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         """Hear what the process says, until it can say no more."""
@@ -282,7 +290,7 @@ class Slot:
             self._worn = True
             _log.info("%s left something in its process, which is replaced: %s", message.attempt, message.left)
         else:
-            if not _fits(self._task, message):
+            if not fits(self._task, message):
                 raise ChannelDamagedError(f"a {type(message).__name__} that does not fit its task")
             self._task, self._sent = None, False
             self._printed.relay(message.attempt)
@@ -373,18 +381,3 @@ async def _receive(reader: asyncio.StreamReader) -> FromSlot:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ChannelDamagedError(f"not a message: {error}") from error
     return message
-
-
-def _fits(task: Task, end: FromSlot) -> bool:
-    """Tell whether a message can be the end of the task: the core would wait for ever, or fail, on another."""
-    if isinstance(end, Broke):
-        return True
-    if isinstance(task, LoadInSlot):
-        return isinstance(end, Loaded)
-    if isinstance(task, MapInSlot) and task.makes_part:
-        return isinstance(end, MapPartDone)
-    if isinstance(task, MapInSlot):
-        return isinstance(end, MapDone) and end.output.attempt == task.attempt
-    if isinstance(end, SegmentSpoiled):
-        return any(segment.source == end.source for segment in task.segments)
-    return isinstance(end, ReduceDone)
