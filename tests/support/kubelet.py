@@ -161,7 +161,7 @@ class Kubelet:
         environment["MAPREDUCE_DATA_HOST"] = ip
         with (self._folder / f"{metadata['name']}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "mapreduce_worker"],
+                [sys.executable, "-P", "-m", "mapreduce_worker"],
                 env=environment,
                 stdout=log,
                 stderr=log,

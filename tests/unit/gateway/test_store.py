@@ -45,6 +45,24 @@ def test_a_directory_is_listed_in_the_order_of_names(store):
     assert [store.kind(path) for path in ("a", "a/z", "a/none", "none/at/all")] == ["directory", "file", None, None]
 
 
+def test_nothing_is_done_for_what_is_above_a_directory_that_is_durable(tmp_path):
+    synced = []
+
+    class Watched(PosixStore):
+        def sync(self, path: str) -> None:
+            synced.append(path)
+            super().sync(path)
+
+    store = Watched(tmp_path)
+    assert durable.make_directories(store, "out/staging") == 2
+    synced.clear()
+    assert durable.make_directories(store, "out/staging/parts/step-0", within="out/staging") == 2
+    assert synced == ["out/staging", "out/staging/parts"]
+    synced.clear()
+    assert durable.make_directories(store, "out/staging/parts/step-0", within="out/staging") == 0
+    assert synced == ["out/staging/parts", "out/staging"]
+
+
 def test_a_directory_is_renamed_but_not_over_one_that_holds_something(store):
     durable.make_directories(store, "new")
     store.append("new/file", b"1")

@@ -69,7 +69,8 @@ def _is_side_folder(path: Path) -> bool:
 def _write(path: Path, content: bytes) -> None:
     if not path.exists() or path.read_bytes() != content:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with durable.replacing(path) as file:
+        # What it holds is compared whenever it is used.
+        with durable.replacing(path, sync=False) as file:
             file.write(content)
 
 

@@ -36,22 +36,23 @@ def temporary_name(path: str, mark: str) -> str:
     return posixpath.join(parent, f".{name}.{mark}.tmp")
 
 
-def make_directories(store: Store, path: str) -> int:
+def make_directories(store: Store, path: str, within: str = "") -> int:
     """Make a directory and those above it, durably; return how many were not there.
 
     One that is there already may have been made by a process that died before it was durable, so
     the names above it are synced too, as far as they may be read: those that may not are the user's.
+    `within`: a directory that is durable, as this process knows; nothing is done for what is above it.
     """
-    if not path:
+    if path in ("", within):
         return 0
     parent = posixpath.dirname(path)
     if store.kind(path) == "directory":
-        while path:
+        while path not in ("", within):
             path = posixpath.dirname(path)
             with contextlib.suppress(StoreError):
                 store.sync(path)
         return 0
-    made = make_directories(store, parent) + 1
+    made = make_directories(store, parent, within) + 1
     store.make_directory(path)
     store.sync(parent)
     return made

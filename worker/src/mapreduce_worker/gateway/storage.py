@@ -119,6 +119,8 @@ class Output:
         self._formats = formats
         self._journal: Journal | None = None
         self._lock = threading.Lock()
+        self._folders: set[str] = set()
+        """Folders of parts that are durable since the output was opened."""
 
     # --- open -----------------------------------------------------------------------------
 
@@ -131,6 +133,7 @@ class Output:
         `CorruptionError` (the journal).
         """
         self._journal = None
+        self._folders.clear()
         if not paths.fit(self.path, self.uid):
             raise OutputImpossible(f"the name of the output {self.path!r} is too long")
         try:
@@ -216,7 +219,11 @@ class Output:
     def incoming(self, part: PartToStage) -> str:
         """Make room for a part and return the temporary name under which to put its bytes."""
         name = paths.part(self.staging, part.source.task.step, part.partition)
-        durable.make_directories(self._store, posixpath.dirname(name))
+        # `open` has made the staging directory durable. Hundreds of parts go into one folder.
+        folder = posixpath.dirname(name)
+        if folder not in self._folders:
+            durable.make_directories(self._store, folder, within=self.staging)
+            self._folders.add(folder)
         temporary = durable.temporary_name(name, str(part.attempt))
         durable.discard(self._store, temporary)
         return temporary
