@@ -38,7 +38,7 @@ HINTS: Final[dict[str, Hint]] = {
     "InputUnreadable": Hint(
         "check the permissions of the file", "check the permissions of the file: user 65532 reads it"
     ),
-    "InputDamaged": _both("make or copy the file anew; gzip -t or zstd -t tells whether a compressed one is whole"),
+    "InputDamaged": _both("copy or make the file anew; gzip -t and zstd -t tell whether a compressed one is whole"),
     "InputChanged": _both("run again when nothing writes to the input"),
     "OutputExists": Hint(
         "choose another --output, or remove that one; --overwrite replaces only the output of a job",
@@ -62,8 +62,11 @@ HINTS: Final[dict[str, Hint]] = {
         "", "raise spec.preRunningDeadlineSeconds or spec.activeDeadlineSeconds (--deadline), as the message says"
     ),
     "UserCodeFailed": Hint("--sequential runs it in one process, where print() and breakpoint() show what it does", ""),
-    "UnsupportedKey": _both("let map yield str, bytes, bool, int, float or tuples of these as keys"),
-    "MixedKeys": _both("let map yield keys of one type, for example str(key)"),
+    "UnsupportedKey": _both(
+        "keys are str, bytes, bool, int, float or tuples of these, and in frames columns of such; "
+        "docs/writing-jobs.md says what else a frame must hold"
+    ),
+    "MixedKeys": _both("keys of one type are wanted, for example str(key), or a column cast to pl.String"),
     "ValueNotEncodable": _both(
         "let map yield values of the types that docs/writing-jobs.md names, or bytes of your own"
     ),
@@ -73,9 +76,10 @@ HINTS: Final[dict[str, Hint]] = {
         "parquet file is read with spec.input.format: Parquet (--format parquet)",
     ),
     "RecordMalformed": Hint(
-        "mend or remove that line, or leave it out with --skip-bad-records; --format text gives lines as they are",
-        "mend or remove that line, or leave it out with spec.skipBadRecords (--skip-bad-records); "
-        "spec.input.format: Text (--format text) gives lines as they are",
+        "mend or remove that line; --skip-bad-records leaves out such lines and rows, not the line that names the "
+        "columns; --format text gives lines as they are",
+        "mend or remove that line; spec.skipBadRecords (--skip-bad-records) leaves out such lines and rows, not the "
+        "line that names the columns; spec.input.format: Text (--format text) gives lines as they are",
     ),
     "RecordTooLong": Hint(
         "a larger --max-record allows it, if it fits into the memory of a slot",
@@ -87,7 +91,10 @@ HINTS: Final[dict[str, Hint]] = {
     ),
     "CombinerChangedKey": _both("let combine yield the key that it is given; another key belongs into map"),
     "SlotExited": _both("let the program raise an exception instead of ending its process (os._exit)"),
-    "SlotKilled": _both("look for a native library that crashes; --sequential in a debugger shows where"),
+    "SlotKilled": _both(
+        "look for a native library that crashes, as Polars may over a damaged parquet file; --sequential in a debugger "
+        "shows where"
+    ),
     "SlotDamaged": _both("let the program close only what it has opened (os.close, os.closerange, os.dup2)"),
     "SlotOverMemory": Hint(
         "let map or reduce keep less in memory, or use fewer --workers or --slots",

@@ -109,6 +109,8 @@ def _group(reader: Reader, limit: int) -> RowGroup:
             reader.skip(kind)
     group = RowGroup(min(begins, default=0), max(ends, default=0), rows, size)
     # Of a group without rows, as Arrow writes for an empty table, there need not be a page.
+    if rows and not begins:
+        raise Malformed(f"a group has {rows} rows, and no column")
     if rows < 0 or size < 0 or (rows and not len(MAGIC) <= group.start <= group.end <= limit):
         raise Malformed(f"{rows} rows in the bytes from {group.start} to {group.end}")
     return group

@@ -3,7 +3,8 @@
 The bytes of a range, its groups of rows and the footer, are laid into a scratch file with holes, which Polars reads as
 if it were the whole. What a frame holds is bounded, whatever the file says of itself: a few bytes can stand for any
 number of rows, and for any number of long texts. Neighbours: `parquet_footer` (where the groups are), `sparse` (the
-scratch file), `parquet_rows` (rows as dictionaries), `batches` (frames as `map_batch` has them).
+scratch file), `parquet_faults` (what is wrong), `parquet_rows` (rows as dictionaries), `batches` (frames as `map_batch`
+has them).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import BinaryIO, Final
 import polars as pl
 
 from mapreduce.plan import FileRange, compression
-from mapreduce_worker.engine import parquet_footer, sparse
+from mapreduce_worker.engine import parquet_faults, parquet_footer, sparse
 from mapreduce_worker.engine.batch_window import Window, places
 from mapreduce_worker.engine.failure import InputDamaged
 from mapreduce_worker.engine.long_lines import Chunk
@@ -47,7 +48,7 @@ def as_they_are(name: str, schema: pl.Schema) -> list[pl.Expr]:
     """Return the columns of a file in their own types."""
     for column, dtype in schema.items():
         if isinstance(dtype, (pl.Object, pl.Unknown)):
-            raise damaged(name, 0, f"there is no value for the type {dtype} of the column {column}")
+            raise parquet_faults.damaged(name, 0, f"there is no value for the type {dtype} of the column {column}")
     # By number: as a name of Polars' own language, `*` and `^…$` would stand for many columns.
     return [pl.nth(at).alias(column) for at, column in enumerate(schema)]
 
@@ -76,14 +77,21 @@ def _frames(
     name = part.file.name
     footer = parquet_footer.read(file, name, whole=not part.exact or part.start == 0)
     # Linux gives a file without a name one that can be opened; it is this process's own.
-    scan, width = _scan(f"/proc/self/fd/{file.fileno()}", name, expressions)
+    path = f"/proc/self/fd/{file.fileno()}"
+    scan = pl.scan_parquet(path, glob=False, hive_partitioning=False, use_statistics=False)
+    schema = _schema(scan, name)
+    made = expressions(name, schema)
     first = 0
     for group in footer.groups:
         if group.rows and (not part.exact or part.start <= group.start < part.end):
-            for at, count in _pieces(group, width, most):
-                frame = _collected(scan.slice(first + at, count), name, group.start)
+            for at, count in _pieces(group, len(schema), most):
+                rows = scan.slice(first + at, count)
+                try:
+                    frame = rows.select(made).collect()
+                except parquet_faults.FAULTS as error:
+                    raise parquet_faults.of_rows(name, group.start, first + at, rows, made, error) from error
                 if frame.height != count:
-                    raise damaged(name, group.start, f"{frame.height} rows where {count} must be")
+                    raise parquet_faults.damaged(name, group.start, f"{frame.height} rows where {count} must be")
                 length = group.end - group.start
                 for some in _cut(frame, most):
                     end = at + some.height
@@ -118,32 +126,8 @@ def _bytes(series: pl.Series) -> pl.Series:
     return found.cast(pl.Int64).fill_null(0)
 
 
-def _scan(path: str, name: str, expressions: Expressions) -> tuple[pl.LazyFrame, int]:
-    """Return the rows of a file, still to be read, and the number of its columns."""
-    scan = pl.scan_parquet(path, glob=False, hive_partitioning=False, use_statistics=False)
+def _schema(scan: pl.LazyFrame, name: str) -> pl.Schema:
     try:
-        schema = scan.collect_schema()
-    except _FAULTS as error:
-        raise damaged(name, 0, _said(error)) from error
-    return scan.select(expressions(name, schema)), len(schema)
-
-
-def _collected(scan: pl.LazyFrame, name: str, offset: int) -> pl.DataFrame:
-    try:
-        return scan.collect()
-    except _FAULTS as error:
-        raise damaged(name, offset, _said(error)) from error
-
-
-_FAULTS: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""What Polars raises for a file that it cannot read."""
-
-
-def _said(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
-
-
-def damaged(name: str, offset: int, reason: str) -> InputDamaged:
-    """Return the error for a file that cannot be read at a byte."""
-    message = f"{name} cannot be read as parquet, at byte {offset}: {reason}; it is damaged, or was not written whole"
-    return InputDamaged(message, f"{name}:{offset}")
+        return scan.collect_schema()
+    except parquet_faults.FAULTS as error:
+        raise parquet_faults.of_schema(name, error) from error

@@ -17,7 +17,7 @@ from mapreduce.plan import FileRange
 from mapreduce.spec import MIB
 from mapreduce_worker.engine import parquet_frames
 from mapreduce_worker.engine.long_lines import Chunk
-from mapreduce_worker.engine.parquet_frames import damaged
+from mapreduce_worker.engine.parquet_faults import damaged
 
 WINDOW: Final = 32 * MIB
 """Bytes of rows that are held as columns at once, and so are dictionaries at once at most."""
