@@ -227,7 +227,7 @@ _ENCODERS: dict[KeyType, Callable[[Any], bytes]] = {
 }
 
 _DECODERS: dict[KeyType, Callable[[bytes], Any]] = {
-    "str": lambda data: data.decode(),
+    "str": bytes.decode,
     "bytes": bytes,
     "bool": lambda data: data == b"\1",
     "int": _decode_int,

@@ -6,9 +6,8 @@ this), `batch_frames`, `key_columns`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
-from operator import itemgetter
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import polars as pl
@@ -17,10 +16,10 @@ from mapreduce.errors import UserError
 from mapreduce.keys import KeyType
 from mapreduce.spec import MIB
 from mapreduce_worker.engine import batch_frames, emitted, failure, key_columns, part, sorted_values
-from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.grouping import Groups
 from mapreduce_worker.engine.instance import Progress
 from mapreduce_worker.engine.options import TaskOptions
-from mapreduce_worker.engine.reduce_task import ReduceRun
+from mapreduce_worker.engine.reduce_task import ReduceRun, Sources
 
 BATCH: Final = 16 * MIB
 """Bytes of rows in a frame, at most, unless one key has more."""
@@ -33,7 +32,6 @@ SHARE: Final = 8
 _CHUNK: Final = 4096
 _METHOD: Final = "reduce_batch"
 _COLUMNS: Final = ("key", "value")
-_first, _second = itemgetter(0), itemgetter(1)
 
 
 class _Held:
@@ -58,8 +56,6 @@ def _size(key: bytes, values: list[Any]) -> int:
 class BatchReduceRun(ReduceRun):
     """One attempt over rows that come in key order. Keys are kept, so that its part holds values alone."""
 
-    own = True
-
     def __init__(
         self, job_class: type[Any], options: TaskOptions, *, key_type: KeyType, partition: int, progress: Progress
     ) -> None:
@@ -68,18 +64,18 @@ class BatchReduceRun(ReduceRun):
         self._most = max(KEY, options.memory // SHARE)
         self._group_type = sorted_values.split(key_type)[0]
 
-    def _reduce(self, rows: Iterable[Rows], writer: part.Writer) -> int:
+    def _run(self, sources: Sources, writer: part.Writer) -> int:
         batch = emitted.Collector(writer)
-        for held in self._batches(rows):
+        for held in self._batches(self._groups(sources.merged(lambda rows: rows))):
             self._call(held, batch)
             self._tell(batch.written)
         batch.close()
         return batch.written
 
-    def _batches(self, rows: Iterable[Rows]) -> Iterator[_Held]:
+    def _batches(self, groups: Groups) -> Iterator[_Held]:
         held = _Held()
-        for encoded, group in groupby(self._stream(rows), _first):
-            found = self._collected(encoded, map(_second, group))
+        for encoded, _, group in groups:
+            found = self._collected(encoded, group)
             if held.keys and held.size + found.size > BATCH:
                 yield held
                 held = found

@@ -1,6 +1,6 @@
 """What user code yields as output, on its way into a part: packed, checked, collected into blocks.
 
-Callers: `reduce_task`, and `map_part` where a job has no reduce.
+Callers: `results` and `batch_reduce`, and `map_part` where a job has no reduce.
 """
 
 from __future__ import annotations
@@ -21,14 +21,19 @@ def pack(pair: Any) -> bytes:
         # Nearly always, and it need not be built again.
         key, value = pair
     else:
-        pairs.refuse_text(pair)
-        key, value = pair
-        pair = key, value
+        key, value = pair = taken_apart(pair)
     if type(key) in _PLAIN and type(value) in _PLAIN:
         return values.encode_plain(pair)
     packed = values.encode(pair)
     _check_text(values.decode(packed))
     return packed
+
+
+def taken_apart(pair: Any) -> tuple[Any, Any]:
+    """Return key and value of anything that holds two; raises for what is no pair."""
+    pairs.refuse_text(pair)
+    key, value = pair
+    return key, value
 
 
 def pack_value(value: Any) -> bytes:

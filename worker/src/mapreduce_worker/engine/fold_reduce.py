@@ -22,8 +22,6 @@ SHARE: Final = 2
 class FoldReduceRun(ReduceRun):
     """One attempt over accumulators. Its part holds results alone: each has the key of its row."""
 
-    own = True
-
     def _run(self, sources: Sources, writer: part.Writer) -> int:
         held = folding.Folding(self._job.reduce, sources.memory // SHARE, self._blame)
         for number, source in enumerate(sources.each(), 1):

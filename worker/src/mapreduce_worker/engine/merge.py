@@ -39,7 +39,7 @@ FAN_IN: Final = 100
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What the rows of parts are: the type of their group keys, and values or pairs; see `part`."""
+    """What rows of parts become: the type of their group keys, and values or pairs; see `part`."""
 
     key_type: KeyType
     own: bool
@@ -58,9 +58,9 @@ def merge_files(
     from mapreduce_worker.engine import parquet_out  # noqa: PLC0415 - see above
 
     every = [path for parts, _ in targets for path in parts]
-    shape = parquet_out.table(_pairs(every, by_key=False, kind=_kind(every, by_key=style.by_key)), progress)
+    shape = parquet_out.table(_pairs(every, by_key=False, kind=_kind(every)), progress)
     for parts, out in targets:
-        kind = _kind(parts, by_key=style.by_key)
+        kind = _kind(parts)
         with _few(parts if style.by_key else (), out, progress) as few, durable.replacing(out) as file:
             path = Path(file.name)
             found = _pairs(few if style.by_key else parts, by_key=style.by_key, kind=kind)
@@ -71,7 +71,7 @@ def merge_files(
 
 
 def _pairs(parts: Sequence[Path], *, by_key: bool, kind: Kind) -> Iterator[list[tuple[Any, Any]]]:
-    for block in _rows(parts, by_key=by_key):
+    for block in _rows(parts, kind, by_key=by_key):
         yield render.pairs(block, kind.key_type, own=kind.own)
 
 
@@ -86,11 +86,11 @@ def merge_parts(parts: Sequence[Path], out: Path, progress: Progress, style: Sty
     More parts are merged in several passes, by files beside `out` that are gone at the end. `progress` is called
     with the records and bytes so far. Raises `CorruptionError`.
     """
-    kind = _kind(parts, by_key=style.by_key)
+    kind = _kind(parts)
     records = 0
     with _few(parts if style.by_key else (), out, progress) as few, durable.replacing(out) as file:
         data = DataFile(file, style.compression)
-        for block in _rows(few if style.by_key else parts, by_key=style.by_key):
+        for block in _rows(few if style.by_key else parts, kind, by_key=style.by_key):
             data.write(render.text(block, style.format, kind.key_type, own=kind.own))
             records += block.count
             progress(records, data.size)
@@ -101,14 +101,20 @@ def merge_parts(parts: Sequence[Path], out: Path, progress: Progress, style: Sty
 
 def pairs(parts: Sequence[Path], *, by_key: bool = True) -> Iterator[tuple[object, object]]:
     """Yield the records themselves, in the same order; a value that was a tuple comes as a list."""
-    for found in _pairs(parts, by_key=by_key, kind=_kind(parts, by_key=by_key)):
+    for found in _pairs(parts, by_key=by_key, kind=_kind(parts)):
         yield from found
 
 
-def _rows(parts: Sequence[Path], *, by_key: bool) -> Iterable[Rows]:
-    if not by_key:
-        return chain.from_iterable(map(part.read, parts))
-    return merging.merge([part.read(path) for path in parts])
+def _rows(parts: Sequence[Path], kind: Kind, *, by_key: bool) -> Iterable[Rows]:
+    sources = (_read(path, kind) for path in parts)
+    return merging.merge(list(sources)) if by_key else chain.from_iterable(sources)
+
+
+def _read(path: Path, kind: Kind) -> Iterable[Rows]:
+    rows = part.read(path)
+    if kind.own or not part.read_summary(path).own:
+        return rows
+    return (part.paired(block, kind.key_type) for block in rows)
 
 
 @contextmanager
@@ -133,22 +139,20 @@ def _few(parts: Sequence[Path], out: Path, progress: Progress) -> Iterator[Seque
 def _join(parts: Sequence[Path], out: Path, progress: Progress) -> None:
     """Merge parts into one; their records count as progress too, since a dead merge shows none."""
     rows = 0
-    kind = _kind(parts, by_key=True)
+    kind = _kind(parts)
     with out.open("wb") as file:
         writer = part.Writer(file, kind.key_type, own=kind.own)
-        for block in _rows(parts, by_key=True):
+        for block in _rows(parts, kind, by_key=True):
             writer.add(block)
             rows += block.count
             progress(rows, 0)
         writer.finish()
 
 
-def _kind(parts: Sequence[Path], *, by_key: bool) -> Kind:
-    """Return what all parts hold that have rows; raises `CorruptionError` where they are not alike."""
-    found = {Kind(summary.key_type, summary.own) for summary in map(part.read_summary, parts) if summary.rows}
-    if by_key and len({kind.key_type for kind in found}) > 1:
-        listed = ", ".join(sorted(kind.key_type for kind in found))
-        raise CorruptionError(f"the parts have keys of different types: {listed}")
-    if len(found) > 1:
-        raise CorruptionError("some of the parts have pairs, others values")
-    return next(iter(found), Kind("", own=False))
+def _kind(parts: Sequence[Path]) -> Kind:
+    """Return what the rows of all parts can be: pairs, if some are; raises `CorruptionError` for keys of two types."""
+    found = [summary for summary in map(part.read_summary, parts) if summary.rows]
+    key_types = sorted({summary.key_type for summary in found})
+    if len(key_types) > 1:
+        raise CorruptionError(f"the parts have keys of different types: {', '.join(key_types)}")
+    return Kind("".join(key_types), own=bool(found) and all(summary.own for summary in found))

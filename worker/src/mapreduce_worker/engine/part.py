@@ -6,7 +6,7 @@
     summary   msgpack: key type, rows, size of the blocks, their CRC-32, checksum of the rows, whether they are values
     footer    length of the summary (4 bytes), CRC-32 of head, summary and this length, `MREND\\r\\n\\0`
 
-The group key is the one that the reducer was called with; a reducer may yield another. Where it never does, the part
+The group key is the one that the reducer was called with; a reducer may yield another. Where it does not, the part
 is `own`: its rows are values alone, packed or of one type, and the group key is their key. A map of a job without
 reduce makes a part too: all its rows have the empty key, and the key type is empty. Parts know nothing of tsv.
 Callers: `reduce_task` and `map_part` write, the gateway verifies when it stages, `merge` reads.
@@ -14,6 +14,7 @@ Callers: `reduce_task` and `map_part` write, the gateway verifies when it stages
 
 from __future__ import annotations
 
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from mapreduce import keys, values
 from mapreduce.bad_records import BadRecord
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
@@ -89,6 +91,22 @@ class Writer:
         self._length += self._file.write(frame)
         self._rows += block.count
 
+    def become_pairs(self, copy: Path) -> None:
+        """Write all rows, which are values so far, once more as pairs; the file `copy` is left behind."""
+        self._file.flush()
+        shutil.copyfile(self._file.name, copy)
+        left = self._length
+        self._file.seek(len(HEAD))
+        self._file.truncate()
+        self._own, self._digest = False, Digest()
+        self._rows = self._length = self._crc = 0
+        with copy.open("rb") as file:
+            file.seek(len(HEAD))
+            while left:
+                block, data = blocks.read(file, left)
+                left -= len(data)
+                self.add(paired(block, self._key_type))
+
     def finish(self) -> PartResult:
         """Write summary and footer."""
         summary = Summary(
@@ -103,6 +121,12 @@ class Writer:
         end = body + _FOOTER.pack(len(body), _summary_crc(HEAD, body), END)
         self._file.write(end)
         return PartResult(checksum=summary.checksum, rows=self._rows, size=len(HEAD) + self._length + len(end))
+
+
+def paired(rows: Rows, key_type: KeyType) -> Rows:
+    """Return rows of values as rows of pairs."""
+    decoded = map(keys.decoder(key_type), rows.keys)
+    return blocks.of_packed(rows.keys, list(map(values.encode_plain, zip(decoded, rows.unpacked(), strict=True))))
 
 
 def _summary_crc(head: bytes, body: bytes) -> int:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -23,15 +21,16 @@ from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer
 from mapreduce.selection import Each
-from mapreduce_worker.engine import durable, emitted, failure, map_output, merging, part, sorted_values
+from mapreduce_worker.engine import durable, failure, map_output, merging, part, sorted_values
 from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.grouping import Groups
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.part import PartResult
+from mapreduce_worker.engine.results import Results
 
 PROGRESS_SECONDS: Final = 0.1
-_first, _second = itemgetter(0), itemgetter(1)
 
 
 def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
@@ -57,7 +56,7 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
     try:
         sources = Sources(segments, options.memory, merges.path)
         with durable.replacing(out, sync=False) as file:
-            writer = part.Writer(file, sorted_values.split(key_type)[0], own=run.own)
+            writer = part.Writer(file, sorted_values.split(key_type)[0], own=True)
             counters = run.run(sources, writer)
             made = writer.finish()
         return msgspec.structs.replace(made, counters=counters)
@@ -105,8 +104,8 @@ class Sources:
     def __init__(self, segments: Sequence[SegmentFile], memory: int, path: Callable[[], Path]) -> None:
         """Take the memory of the attempt, in bytes, and what names scratch files."""
         self.memory = memory
+        self.scratch = path
         self._segments = [segment for segment in segments if segment.rows or segment.length]
-        self._path = path
 
     def each(self) -> Iterator[Iterator[Rows]]:
         """Yield the rows of one segment after the other."""
@@ -114,7 +113,7 @@ class Sources:
 
     def replace(self, count: int, rows: Iterable[Rows]) -> None:
         """Write rows to a scratch file, and let it stand for the first `count` segments."""
-        path = self._path()
+        path = self.scratch()
         self._segments[:count] = merging.write_run([rows], path)
 
     def merged(self, combine: Callable[[Iterable[Rows]], Iterable[Rows]]) -> Iterator[Rows]:
@@ -123,15 +122,12 @@ class Sources:
         Where there are too many segments to be open at once, neighbours are merged to files, by way of `combine`.
         """
         runs = [[segment] for segment in self._segments]
-        narrowed = merging.narrow(runs, merging.fan_in(self.memory), self._path, combine)
+        narrowed = merging.narrow(runs, merging.fan_in(self.memory), self.scratch, combine)
         return merging.merge([map_output.read(run[0]) for run in narrowed])
 
 
 class ReduceRun:
     """One attempt: user code takes the values of each key, which come in key order."""
-
-    own: ClassVar[bool] = False
-    """The part holds results alone, each with the key of its row; see `part`."""
 
     def __init__(
         self, job_class: type[Job], options: TaskOptions, *, key_type: KeyType, partition: int, progress: Progress
@@ -139,7 +135,6 @@ class ReduceRun:
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
         self._key_type = key_type
         self._partition = partition
-        self._fault: BaseException | None = None
         self._rows = 0
         self._told = time.monotonic()
         self._user = Instance(job_class, options, _no_record, progress)
@@ -156,59 +151,44 @@ class ReduceRun:
         return counters
 
     def _run(self, sources: Sources, writer: part.Writer) -> int:
-        return self._reduce(sources.merged(lambda rows: rows), writer)
+        results = Results(writer, sorted_values.split(self._key_type)[0], sources.scratch)
+        self._reduce(self._groups(sources.merged(lambda rows: rows)), results)
+        return results.written
 
     def _tell(self, written: int) -> None:
         if (now := time.monotonic()) - self._told > PROGRESS_SECONDS:
             self._told = now
             self._user.tell(self._rows, written)
 
-    def _reduce(self, rows: Iterable[Rows], writer: part.Writer) -> int:
-        batch = emitted.Collector(writer)
-        for encoded, pair in self._reduced(rows):
-            batch.add(encoded, pair)
-            self._tell(batch.written)
-        batch.close()
-        return batch.written
+    def _groups(self, rows: Iterable[Rows]) -> Groups:
+        key_of = sorted_values.key_of(self._key_type) if self._sorted else None
+        return Groups(self._counting(rows), self._decoder, key_of)
 
-    def _reduced(self, rows: Iterable[Rows]) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (encoded group key, packed pair) for everything that the reducer yields."""
-        decode_key = None
+    def _counting(self, rows: Iterable[Rows]) -> Iterator[Rows]:
+        for block in rows:
+            yield block
+            self._rows += block.count
+
+    def _reduce(self, groups: Groups, results: Results) -> None:
+        take, now, due = results.take, time.monotonic, 0.0
         call = self._reduce_values if self._built_in else self._job.reduce
-        for encoded, group in groupby(self._stream(rows), _first):
-            if decode_key is None:
-                decode_key = self._decoder()
-            key = decode_key(encoded)
+        for encoded, key, values in groups:
             try:
-                for pair in call(key, map(_second, group)) or ():
-                    yield encoded, emitted.pack(pair)
+                take(encoded, key, call(key, values) or ())
             except BaseException as error:  # noqa: BLE001 - the boundary to user code
-                self._raise_fault()
-                where = f"key {key!r:.80}, partition {self._partition}"
-                failure.blame(error, where, "reduce")
-            self._raise_fault()
-        self._raise_fault()
+                if groups.fault is None:
+                    failure.blame(error, f"key {key!r:.80}, partition {self._partition}", "reduce")
+            if groups.fault is not None:
+                raise groups.fault
+            if now() > due:
+                due = now() + PROGRESS_SECONDS
+                self._tell(results.written)
+        results.close()
 
     def _decoder(self) -> Callable[[bytes], Any]:
         if not self._key_type:
             raise CorruptionError(f"partition {self._partition} has rows, but no map gave a key type")
         return keys.decoder(sorted_values.split(self._key_type)[0])
-
-    def _stream(self, rows: Iterable[Rows]) -> Iterator[tuple[bytes, Any]]:
-        """Yield (encoded key, value); a fault is kept too, as user code that drains the values may swallow it."""
-        find_key = sorted_values.key_of(self._key_type) if self._sorted else None
-        try:
-            for block in rows:
-                encoded = map(find_key, block.keys) if find_key is not None else block.keys
-                yield from zip(encoded, block.unpacked(), strict=True)
-                self._rows += block.count
-        except BaseException as error:
-            self._fault = error
-            raise
-
-    def _raise_fault(self) -> None:
-        if self._fault is not None and not isinstance(self._fault, GeneratorExit):
-            raise self._fault
 
     def _reduce_values(self, key: Any, group: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
         try:
