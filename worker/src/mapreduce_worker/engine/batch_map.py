@@ -21,7 +21,6 @@ from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import batch_frames, batch_sums, columns, failure, key_columns, native
 from mapreduce_worker.engine.batch_sums import Sums
 from mapreduce_worker.engine.batch_window import Window
-from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_part import MapPartRun
 from mapreduce_worker.engine.map_run import MapRun
@@ -117,9 +116,6 @@ class BatchRun(MapRun):
                 if self._sums.is_full:
                     self._hand_over(self._sums.take())
         return True
-
-    def _hand_over(self, rows: Rows) -> None:
-        self._sorter.add(rows, self._divider.numbers(rows.keys, self._guard.key_type))
 
     def _empty(self) -> None:
         self._hand_over(self._sums.take())

@@ -1,8 +1,9 @@
 """Pairs, or keys alone, to one accumulator a key: the table of a map attempt whose reducer folds.
 
 The loops in here are the innermost of most jobs. All names in them are local, and what most pairs need is
-done at the speed of the interpreter's own dictionary. Neighbours: `pump` (gathers keys),
-`distinct_table` and `tables` (the other tables, and `KeyGuard`), `map_run`, `mapreduce.reducers`.
+done at the speed of the interpreter's own dictionary. Where keys are text and many, those that count one leave it
+for columns. Neighbours: `pump` (gathers keys), `text_counts` (the columns), `distinct_table` and `tables` (the other
+tables, and `KeyGuard`), `map_run`, `mapreduce.reducers`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ from __future__ import annotations
 from collections import _count_elements  # type: ignore[attr-defined]  # `Counter.update` without its ceremony
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mapreduce.errors import UnsupportedKeyError, UserError
-from mapreduce.reducers import IntegerSum, Reducer, Sum
-from mapreduce_worker.engine import failure, pump
+from mapreduce.reducers import Count, IntegerSum, Reducer, Sum
+from mapreduce_worker.engine import blocks, failure, pump
 from mapreduce_worker.engine.pump import Pump
 from mapreduce_worker.engine.tables import PAIR_BYTES, KeyGuard, Mapper, Rows, short
 
+if TYPE_CHECKING:
+    from mapreduce_worker.engine.text_counts import TextCounts
+
+MANY: Final = 4096
+"""Keys of text from which on columns count them: their dictionary no longer lies in a core's own cache."""
 MAX_ROOM: Final = 8192
 """New keys between two looks at the table's size, at most."""
 _ABSENT: Final = object()
@@ -32,13 +38,18 @@ class FoldTable:
         guard: KeyGuard,
         limit: int,
         spill: Callable[[Rows], None],
+        spill_rows: Callable[[blocks.Rows], None],
         look_back: Callable[[int], None],
     ) -> None:
-        """Spill when encoded keys and `PAIR_BYTES` a key reach `limit`; `look_back`: see `pump.Pump`."""
+        """Spill when encoded keys and `PAIR_BYTES` a key reach `limit`; `look_back`: see `pump.Pump`.
+
+        `spill_rows` takes what columns have counted.
+        """
         self._reducer = reducer
         self._guard = guard
         self._limit = limit
         self._spill = spill
+        self._spill_rows = spill_rows
         self._sums: dict[Any, int] = {}
         self._accs: dict[Any, Any] = {}
         self._held = 0
@@ -47,20 +58,80 @@ class FoldTable:
         self._most = pump.ENOUGH
         self._pump = Pump(self._count, self._count_carefully, look_back)
         self._is_sum = type(reducer) in (Sum, IntegerSum)
+        self._text: TextCounts | None = None
+        self._may_be_text = self._is_sum or type(reducer) is Count
+        self._gathered = self._others = 0
 
     def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
         """Map records and fold every pair; what the mapper raises comes through."""
         if self._reducer.keys_only:
             self._pump.run(mapper, records)
-        elif self._is_sum:
+        elif not self._is_sum:
+            self._consume_folds(mapper, records)
+        elif self._text is None:
             self._consume_sums(mapper, records)
         else:
-            self._consume_folds(mapper, records)
+            self._pump.run_pairs(mapper, records, self._add)
+            if self._others > self._gathered:
+                # Nearly every number is another than 1: the dictionary is faster.
+                self._may_be_text = False
+                self.take_text()
+        if self._may_be_text and self._text is None and len(self._sums) >= MANY:
+            with failure.own_work():
+                self._begin_text()
+
+    # --- text that columns count --------------------------------------------------------
+
+    def _begin_text(self) -> None:
+        # Only here: it brings polars, which a table of so many keys needs in any case.
+        from mapreduce_worker.engine.text_counts import TextCounts  # noqa: PLC0415 - see above
+
+        self._may_be_text = False
+        if self._guard.key_type != "str":
+            return
+        text = TextCounts(self._limit // 2)
+        if text.begin_with(self._sums):
+            self._may_be_text = True
+            self._text = text
+            self._sums.clear()
+            self._held = self._weighed = self._room = 0
+
+    def take_text(self) -> None:
+        """Hand over what columns have counted."""
+        if self._text is not None:
+            with failure.own_work():
+                self._spill_rows(self._text.take())
+            self._text = None
+
+    def _count_text(self, text: TextCounts, chunk: list[Any]) -> int:
+        size = text.add(chunk)
+        if size < 0:
+            return 0
+        self._gathered += len(chunk)
+        if text.is_enough:
+            with failure.own_work():
+                if text.count():
+                    self._spill_rows(text.take())
+        return max(1, min(pump.ENOUGH, self._limit // 4 * len(chunk) // max(1, size)))
+
+    def _add(self, key: Any, value: Any) -> None:
+        """Add a number other than 1 to the dictionary."""
+        self._others += 1
+        if type(key) is self._guard.fast and type(value) is int:
+            known = self._sums.get(key)
+            if known is None:
+                self._room = self._welcome(key, self._room - 1)
+            self._sums[key] = value if known is None else known + value
+        else:
+            self._pump.hand_on()
+            self._fold(key, value)
 
     # --- keys alone ---------------------------------------------------------------------
 
     def _count(self, chunk: list[Any]) -> int:
         """Count keys all at once, if they are what dictionary keys may be; see `pump.Take`."""
+        if self._text is not None:
+            return self._count_text(self._text, chunk)
         kind: Any = self._guard.fast
         if set(map(type, chunk)) != {kind}:
             return 0

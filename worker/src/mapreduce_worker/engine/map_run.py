@@ -104,7 +104,7 @@ class MapRun:
         if self._reducer is not None:
             # An accumulator takes about three times what it counts for, and sorting again as much.
             limit = min(flush_bytes, memory // 6)
-            return FoldTable(self._reducer, self._guard, limit, self._spill, self._records.look_back)
+            return FoldTable(self._reducer, self._guard, limit, self._spill, self._hand_over, self._records.look_back)
         if not self._combines:
             return PairTable(self._guard, memory // 3, self._spill_pairs)
         return tables.GroupTable(self._guard, flush_bytes, memory // 3, self._spill, self._flush)
@@ -159,10 +159,15 @@ class MapRun:
         if isinstance(self._table, PairTable):
             self._table.empty()
         else:
+            if isinstance(self._table, FoldTable):
+                self._table.take_text()
             self._spill(self._table.take())
 
     def _spill_pairs(self, encoded: list[bytes], rows: Rows) -> None:
         self._sorter.add(rows, self._divider.numbers(encoded, self._guard.key_type))
+
+    def _hand_over(self, rows: Rows) -> None:
+        self._sorter.add(rows, self._divider.numbers(rows.keys, self._guard.key_type))
 
     def _spill(self, rows: tables.Rows) -> None:
         """Hand the rows of a table to the sorter, each with its partition."""

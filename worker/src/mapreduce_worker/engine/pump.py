@@ -1,16 +1,16 @@
-"""Keys of many records, counted together: what `map` gives for a job that counts keys.
+"""Keys of many records, counted together: what `map` gives for a job that counts keys, or yields pairs of a key and 1.
 
-Python's own loop in C counts keys fastest when it gets many, and a record has few. So keys are taken from each
+Loops in C count keys fastest when they get many, and a record has few. So keys are taken from each
 record in its turn and held until there are enough. A key that cannot be counted is found later then, but is told
 as if each had been looked at where it came: with its own record, and before anything that happened after it.
-Pairs are not gathered: to take them apart costs more than it spares (decision 0043). Neighbours: `fold_table` (counts),
+Of pairs only the keys are gathered (decisions 0043, 0055). Neighbours: `fold_table` (counts),
 `record_loop` (whose slices these are).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from mapreduce_worker.engine.tables import key_iterator
@@ -56,9 +56,37 @@ class Pump:
                     self._hand_on()
         except (Exception, SystemExit):
             # A key that came before this, and is a fault too, is the first one.
-            ends.append(len(keys))
-            self._hand_on()
+            self.hand_on()
             raise
+        self._hand_on()
+
+    def run_pairs(
+        self, mapper: Callable[[Any], Any], records: Iterable[Any], other: Callable[[Any, Any], None]
+    ) -> None:
+        """Map records to pairs and hand on every key that comes with the integer 1; `other` gets any other pair."""
+        add, one = self._keys.append, 1
+        flow = _Flow(mapper, self._keys, self._ends)
+        pairs = chain.from_iterable(flow.run(records))
+        try:
+            while not flow.ended:
+                for key, value in islice(pairs, self._enough):
+                    if value is one:
+                        add(key)
+                    else:
+                        other(key, value)
+                if not flow.ended:
+                    self._ends.append(len(self._keys))
+                self._hand_on()
+        except (Exception, SystemExit):
+            # As in `run`.
+            self.hand_on()
+            raise
+        if flow.stopped is not None:
+            raise flow.stopped
+
+    def hand_on(self) -> None:
+        """Hand on what is held, in the midst of a record."""
+        self._ends.append(len(self._keys))
         self._hand_on()
 
     def _drain(self, found: Iterator[Any]) -> None:
@@ -92,3 +120,30 @@ class Pump:
                 self._careful(self._keys[start:end])
                 start = end
         self._look_back(0)
+
+
+class _Flow:
+    """What `map` gives for each record, one record after the other; notes how many keys were held after each."""
+
+    def __init__(self, mapper: Callable[[Any], Any], keys: list[Any], ends: list[int]) -> None:
+        self._mapper = mapper
+        self._keys = keys
+        self._ends = ends
+        self.ended = False
+        """No record is left."""
+        self.stopped: StopIteration | None = None
+        """What `map` raised, which would not come through a generator as it is. There `ended` is true."""
+
+    def run(self, records: Iterable[Any]) -> Iterator[Iterable[Any]]:
+        mapper, keys, ends = self._mapper, self._keys, self._ends
+        for record in records:
+            try:
+                found = mapper(record)
+            except StopIteration as error:
+                ends.append(len(keys))
+                self.stopped = error
+                break
+            if found:
+                yield found
+            ends.append(len(keys))
+        self.ended = True
