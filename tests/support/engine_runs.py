@@ -172,6 +172,7 @@ def reduce_segments(
     *,
     key_type: str = "bytes",
     memory: int = 512 * MIB,
+    progress: Callable[[int, int], None] = nothing,
 ) -> PartResult:
     """Reduce segments into `folder/part.out`."""
     return run_reduce(
@@ -183,5 +184,5 @@ def reduce_segments(
         attempt=attempt("reduce"),
         out=folder / "part.out",
         scratch=folder,
-        progress=nothing,
+        progress=progress,
     )

@@ -6,7 +6,8 @@ import pytest
 
 import mapreduce as mr
 from mapreduce.errors import CorruptionError
-from mapreduce_worker.engine import map_output, merge, part
+from mapreduce_worker.engine import map_output, merge, part, reduce_task
+from mapreduce_worker.engine.blocks import MAX_ROWS
 from mapreduce_worker.engine.map_output import SegmentFile
 from tests.support.engine_runs import WordCount, add, collect, emitter, reduce_segments, write_segment
 
@@ -151,3 +152,19 @@ def test_long_keys_are_not_added_up_beyond_memory(tmp_path, reducer):
         assert tracemalloc.get_traced_memory()[1] < 6 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_a_key_with_very_many_values_shows_progress_before_it_is_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(reduce_task, "PROGRESS_SECONDS", -1)
+    told = []
+    seen = []
+
+    def reduce(self, key, values):
+        for value in values:
+            seen.append(len(told))
+            yield key, value
+
+    segment = write_segment(tmp_path / "m", [(b"k", number) for number in range(3 * MAX_ROWS)])
+    reduce_segments(emitter(reduce), [segment], tmp_path, progress=lambda *done: told.append(done))
+    assert [rows for rows, _ in told[: seen[-1]]] == [MAX_ROWS, 2 * MAX_ROWS]
+    assert told[-1][0] == 3 * MAX_ROWS

@@ -135,7 +135,7 @@ class ReduceRun:
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
         self._key_type = key_type
         self._partition = partition
-        self._rows = 0
+        self._rows = self._written = 0
         self._told = time.monotonic()
         self._user = Instance(job_class, options, _no_record, progress)
         self._job = self._user.job
@@ -156,6 +156,7 @@ class ReduceRun:
         return results.written
 
     def _tell(self, written: int) -> None:
+        self._written = written
         if (now := time.monotonic()) - self._told > PROGRESS_SECONDS:
             self._told = now
             self._user.tell(self._rows, written)
@@ -168,6 +169,8 @@ class ReduceRun:
         for block in rows:
             yield block
             self._rows += block.count
+            # A key with very many values shows progress too.
+            self._tell(self._written)
 
     def _reduce(self, groups: Groups, results: Results) -> None:
         take, now, due = results.take, time.monotonic, 0.0
