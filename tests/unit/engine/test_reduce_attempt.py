@@ -156,8 +156,8 @@ def test_long_keys_are_not_added_up_beyond_memory(tmp_path, reducer):
 
 def test_a_key_with_very_many_values_shows_progress_before_it_is_done(tmp_path, monkeypatch):
     monkeypatch.setattr(reduce_task, "PROGRESS_SECONDS", -1)
-    told = []
-    seen = []
+    told: list[tuple[int, int]] = []
+    seen: list[int] = []
 
     def reduce(self, key, values):
         for value in values:
