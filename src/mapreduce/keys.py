@@ -69,6 +69,11 @@ def plain(key_type: KeyType) -> KeyType:
     return key_type[len(_DESC) : -1] if key_type.startswith(_DESC) else key_type
 
 
+def shown(key_type: KeyType) -> str:
+    """Return a type as people are told of it, without its order; that of values which are sorted stands after `by`."""
+    return " by ".join(map(plain, key_type.split(" by ")))
+
+
 def encode(key: object, key_type: KeyType | None = None) -> bytes:
     """Encode one key; with `key_type` given, a key of another type is refused."""
     actual = type_of(key)

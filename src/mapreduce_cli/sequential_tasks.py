@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 import mapreduce
-from mapreduce import bad_records, boundaries, counters, digests, paths
+from mapreduce import bad_records, boundaries, counters, digests, keys, paths
 from mapreduce.api import Job
 from mapreduce.bad_records import BadRecord
 from mapreduce.errors import MapReduceError
@@ -236,8 +236,8 @@ class SequentialRun:
             return
         if self._key_type:
             message = (
-                f"keys of type {self._key_type} (first at {self._key_at}) and of type {made.key_type} "
-                f"(first at {made.key_at}) in one job"
+                f"keys of type {keys.shown(self._key_type)} (first at {self._key_at}) and of type "
+                f"{keys.shown(made.key_type)} (first at {made.key_at}) in one job"
             )
             self._history.note("Failed", attempt, reason="MixedKeys", message=message)
             raise JobFailed("MixedKeys", message, where=made.key_at)

@@ -12,11 +12,22 @@ from hypothesis import strategies as st
 
 import mapreduce as mr
 from mapreduce.testing import reference
-from mapreduce_worker.engine import batch_sums, batches
+from mapreduce_worker.engine import batch_sums, batches, map_part, ranges
 from mapreduce_worker.engine.failure import RecordRefused, UserTaskError, describe
+from mapreduce_worker.engine.options import TaskOptions
 from tests.support import budget
 from tests.support.batch_jobs import WORDS, lines, mapping, word_keys, words
-from tests.support.engine_runs import add, canonical, collect, map_file, rows_of, run_pairs, write_input
+from tests.support.engine_runs import (
+    add,
+    canonical,
+    collect,
+    map_file,
+    nothing,
+    one_split,
+    rows_of,
+    run_pairs,
+    write_input,
+)
 
 LINES = st.lists(st.text(alphabet="ab \x85\u2028ä", max_size=12), max_size=30)
 SHAPES = st.fixed_dictionaries(
@@ -196,6 +207,46 @@ def test_a_batch_that_fails_says_its_first_and_its_last_record(tmp_path):
         map_file(mapping(lambda _: 1 / 0, reduce=mr.Sum()), tmp_path, write_input(tmp_path, b"a\nb\nc\n"))
     assert told.value.where == "input.txt:0 to input.txt:4"
     assert "ZeroDivisionError" in str(told.value)
+
+
+def third_row(column, dtype, good, bad):
+    """Return what makes a frame of four rows a batch, of which the last column of the third is bad."""
+    other = {"key": "value", "value": "key"}[column]
+    made = pl.DataFrame([pl.Series(column, [good, good, bad, good], dtype=dtype), pl.Series(other, ["x"] * 4)])
+    return lambda _: made.select("key", "value")
+
+
+ROWS = {
+    "a value that is no integer": (third_row("value", pl.Object, 1, "x"), {"reduce": mr.Sum()}, "Sum adds numbers"),
+    "a value of another kind": (third_row("value", pl.Object, 1, "x"), {"reduce": mr.Max()}, "Max compares values"),
+    "a value that cannot be carried": (third_row("value", pl.Object, 1, object()), {"reduce": collect}, "carried"),
+    "a key beyond 64 bits": (third_row("key", pl.UInt64, 1, 2**63), {"reduce": mr.First()}, "fit in 64 bits"),
+    "keys alone": (lambda _: third_row("key", pl.UInt64, 1, 2**63)(_).select("key"), {"reduce": mr.Count()}, "64 bits"),
+    "values in their order": (
+        third_row("value", pl.Object, 1, "x"),
+        {"reduce": collect, "sort_values": True},
+        "is str",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_what_is_wrong_with_one_row_is_told_with_its_number_and_all_records_of_the_batch(what, tmp_path):
+    make, members, message = ROWS[what]
+    file = write_input(tmp_path, b"a\nb\nc\n")
+    with pytest.raises(UserTaskError, match=message) as told:
+        map_file(mapping(make, **members), tmp_path, file)
+    assert told.value.where == "input.txt:0 to input.txt:4, row 2 of what map_batch returned"
+
+
+def test_so_it_is_without_a_reduce(tmp_path):
+    job = mapping(third_row("value", pl.Object, 1, object()))
+    split, source = one_split(write_input(tmp_path, b"a\nb\n")), partial(ranges.read_range, tmp_path)
+    with pytest.raises(UserTaskError, match="carried") as told:
+        map_part.run_map(
+            job, split, lambda part, _: source(part), options=TaskOptions(), out=tmp_path / "out", progress=nothing
+        )
+    assert told.value.where == "input.txt:0 to input.txt:2, row 2 of what map_batch returned"
 
 
 def test_a_batch_may_be_changed_in_place(tmp_path):

@@ -11,7 +11,7 @@ import mapreduce as mr
 from mapreduce import keys
 from mapreduce.testing import reference
 from mapreduce_worker.engine import batch_reduce, merge
-from mapreduce_worker.engine.failure import UserTaskError
+from mapreduce_worker.engine.failure import UserTaskError, describe
 from tests.support import budget
 from tests.support.batch_jobs import add_up, mapping, words
 from tests.support.engine_runs import canonical, emitter, reduce_segments, run_pairs, write_segment
@@ -153,6 +153,7 @@ def test_values_that_no_column_holds_are_refused_with_their_key(values, tmp_path
     with pytest.raises(UserTaskError, match=r"use reduce|of one type") as told:
         reduce_segments(job(lambda frame: frame), [segment], tmp_path, key_type="str")
     assert told.value.where == "key 'a', partition 3"
+    assert describe(told.value).reason == "ValueNotEncodable"
 
 
 def test_a_key_with_more_values_than_a_frame_may_hold_is_refused(monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """Keys are of one type, and a map that runs again must give what it gave before."""
 
 import msgspec
+import pytest
 
 from mapreduce.protocol import MapSucceeded
 from tests.support.master_builder import JobUnderTest
@@ -17,15 +18,22 @@ def finish_with_key_type(job, worker, attempt, key_type, key_at):
     job.settle()
 
 
-def test_keys_of_two_types_fail_the_job_and_both_places_are_named():
+@pytest.mark.parametrize(
+    ("types", "shown"),
+    [
+        (("str", "int"), ("str", "int")),
+        (("desc[str]", "desc[tuple[str,int]]"), ("str", "tuple[str,int]")),
+        (("desc[str] by desc[int]", "desc[str] by desc[float]"), ("str by int", "str by float")),
+    ],
+)
+def test_keys_of_two_types_fail_the_job_and_both_places_are_named_whatever_their_order(types, shown):
     job = JobUnderTest(maps=2).until_mapping()
     (first, one), (second, two) = job.running("map")
-    finish_with_key_type(job, first, one, "str", "a.txt:0")
-    finish_with_key_type(job, second, two, "int", "b.txt:7")
+    finish_with_key_type(job, first, one, types[0], "a.txt:0")
+    finish_with_key_type(job, second, two, types[1], "b.txt:7")
     failed = job.status.conditions[-1]
     assert failed.reason == "MixedKeys"
-    assert "str (at a.txt:0)" in failed.message
-    assert "int (at b.txt:7)" in failed.message
+    assert f"there are {shown[0]} (at a.txt:0) and {shown[1]} (at b.txt:7)" in failed.message
 
 
 def test_a_map_without_rows_has_no_key_type_and_that_is_no_mixture():

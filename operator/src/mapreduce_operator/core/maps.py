@@ -6,6 +6,7 @@ Neighbours: `outputs.py` (the columns), `reports.py` and `adoption.py` (outputs 
 
 from __future__ import annotations
 
+from mapreduce import keys
 from mapreduce.bad_records import BadRecord
 from mapreduce.counters import CounterError
 from mapreduce.keys import KeyType
@@ -38,10 +39,11 @@ def _same_key_type(book: Book, key_type: KeyType, key_at: str) -> bool:
     if not book.key_type:
         book.key_type, book.key_at = key_type, key_at
         return True
-    first = f"{book.key_type} (at {book.key_at})" if book.key_at else book.key_type
+    known = keys.shown(book.key_type)
+    first = f"{known} (at {book.key_at})" if book.key_at else known
     book.fail(
         "MixedKeys",
-        f"keys must all have one type, but there are {first} and {key_type} (at {key_at}); "
+        f"keys must all have one type, but there are {first} and {keys.shown(key_type)} (at {key_at}); "
         f"convert them, for example with str(key)",
     )
     return False

@@ -8,17 +8,21 @@ What the user's code returns is checked (`batch_frames`), and added up as a fram
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import length_hint
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 import polars as pl
 
+from mapreduce import keys
 from mapreduce.api import Job
+from mapreduce.errors import UnsupportedKeyError
 from mapreduce.ids import AttemptId
+from mapreduce.keys import KeyType
 from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
-from mapreduce_worker.engine import batch_frames, batch_sums, columns, failure, key_columns, native
+from mapreduce_worker.engine import batch_frames, batch_sums, columns, emitted, failure, key_columns, native
 from mapreduce_worker.engine.batch_sums import Sums
 from mapreduce_worker.engine.batch_window import Window
 from mapreduce_worker.engine.instance import Instance, Progress
@@ -36,6 +40,9 @@ class _Caller:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self.records = 0
+        self._span = ""
+        self._frame: pl.DataFrame | None = None
+        self._left: Iterator[Any] = iter(())
 
     def progress(self, _: int, size: int) -> None:
         """Tell records where the loop counts windows."""
@@ -55,13 +62,36 @@ class _Caller:
         except BaseException as error:  # noqa: BLE001 - the boundary to user code
             failure.blame(error, window.span(), _METHOD)
         self.records += window.frame.height
+        self._span, self._frame = window.span(), None
         return found
 
+    def rows(self, frame: pl.DataFrame) -> Iterable[Any]:
+        """Return the rows of what `call` returned as Python objects: keys alone, or pairs."""
+        found = key_columns.objects(frame["key"])
+        self._frame, self._left = frame, iter(found)
+        return zip(self._left, frame["value"].to_list(), strict=True) if frame.width > 1 else found
 
-def _pairs(frame: pl.DataFrame) -> Iterable[Any]:
-    """Return the rows as Python objects: keys alone, or pairs."""
-    found = key_columns.objects(frame["key"])
-    return zip(found, frame["value"].to_list(), strict=True) if frame.width > 1 else found
+    def blame(self, error: BaseException, key_type: KeyType) -> NoReturn:
+        """Raise `UserTaskError` for an error at what `call` returned, where the keys before it are of this type."""
+        row = -1 if self._frame is None else self._row(self._frame, key_type)
+        at = f", row {row} of what {_METHOD} returned" if row >= 0 else ""
+        failure.blame(error, f"{self._span}{at}", _METHOD)
+
+    def _row(self, frame: pl.DataFrame, key_type: KeyType) -> int:
+        """Return the row that was taken last, or -1 where that is not known."""
+        if frame.width > 1:
+            return frame.height - length_hint(self._left) - 1
+        # Keys alone are taken many at a time.
+        found = key_columns.objects(frame["key"])
+        return next((at for at, key in enumerate(found) if not _is_key(key, key_type)), -1)
+
+
+def _is_key(key: Any, key_type: KeyType) -> bool:
+    try:
+        keys.encode(key, key_type or None)
+    except UnsupportedKeyError:
+        return False
+    return True
 
 
 class BatchRun(MapRun):
@@ -82,7 +112,7 @@ class BatchRun(MapRun):
         self._sums = Sums(min(options.flush_bytes, options.memory // 6))
 
     def _user_map(self) -> Any:
-        return _pairs
+        return self._caller.rows
 
     def run(self, batches_: Iterator[Any], attempt: AttemptId) -> MapOutput:
         """Map everything, then write the output."""
@@ -91,8 +121,11 @@ class BatchRun(MapRun):
     def _consume(self, part: Iterator[Any]) -> None:
         for window in part:
             frame = self._caller.call(self._user, window)
-            if frame is not None and not self._took(frame):
-                super()._consume(iter((frame,)))
+            try:
+                if frame is not None and not self._took(frame):
+                    super()._consume(iter((frame,)))
+            except BaseException as error:  # noqa: BLE001 - the boundary to user code
+                self._caller.blame(error, self._guard.key_type)
 
     def _took(self, frame: pl.DataFrame) -> bool:
         """Take a frame as it is, if that gives the same rows as looking at one after the other."""
@@ -141,4 +174,10 @@ class BatchPartRun(MapPartRun):
 
     def _rows(self, window: Window) -> Iterable[Any]:
         frame = self._caller.call(self._user, window)
-        return () if frame is None else _pairs(frame)
+        return () if frame is None else self._caller.rows(frame)
+
+    def _consume(self, records: Iterator[Any], collector: emitted.Collector) -> None:
+        try:
+            super()._consume(records, collector)
+        except BaseException as error:  # noqa: BLE001 - the boundary to user code
+            self._caller.blame(error, "")

@@ -16,7 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from mapreduce import keys
-from mapreduce.errors import UnsupportedKeyError
+from mapreduce.errors import UnsupportedKeyError, ValueEncodingError
 from mapreduce.keys import KeyType
 
 _SIGN: Final = 1 << 63
@@ -81,8 +81,18 @@ def decode(encoded: pl.Series, key_type: KeyType) -> pl.Series:
 def series_of(name: str, objects: list[Any]) -> pl.Series:
     """Return a column of objects that are all of one type, or None; tuples become structs.
 
-    Raises `UnsupportedKeyError` for objects of several types, and for those that no column holds.
+    Raises `UnsupportedKeyError`, or `ValueEncodingError` for a column of another name than `key`, for objects of
+    several types, and for those that no column holds.
     """
+    try:
+        return _series(name, objects)
+    except UnsupportedKeyError as error:
+        if name == "key":
+            raise
+        raise ValueEncodingError(str(error)) from error
+
+
+def _series(name: str, objects: list[Any]) -> pl.Series:
     kinds = set(map(type, objects)) - {type(None)}
     if len(kinds) > 1:
         names = " and ".join(sorted(kind.__name__ for kind in kinds))
@@ -120,7 +130,7 @@ def _structs(name: str, tuples: list[Any]) -> pl.Series:
     width = len(tuples[0])
     if not width or any(type(each) is not tuple or len(each) != width for each in tuples):
         raise UnsupportedKeyError(f"the column {name} would hold tuples of several lengths, or empty ones")
-    fields = [series_of(f"field_{at}", [each[at] for each in tuples]) for at in range(width)]
+    fields = [_series(f"field_{at}", [each[at] for each in tuples]) for at in range(width)]
     return pl.DataFrame(fields).to_struct(name)
 
 

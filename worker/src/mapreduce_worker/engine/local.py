@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mapreduce import boundaries, counters
+from mapreduce import boundaries, counters, keys
 from mapreduce.api import Job
 from mapreduce.errors import MixedKeyError
 from mapreduce.ids import AttemptId, TaskId
@@ -178,7 +178,7 @@ def _windows(batch: ListBatch) -> Iterator[Any]:
 def _one_type(outputs: Sequence[MapOutput]) -> str:
     found = {output.key_type: output.key_at for output in reversed(outputs) if output.key_type}
     if len(found) > 1:
-        listed = ", ".join(f"{key_type} at {where}" for key_type, where in found.items())
+        listed = ", ".join(f"{keys.shown(key_type)} at {where}" for key_type, where in found.items())
         raise MixedKeyError(f"keys of different types were emitted: {listed}")
     return next(iter(found), "")
 
