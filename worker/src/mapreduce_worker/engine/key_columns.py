@@ -118,7 +118,7 @@ _COLUMNS: Final[dict[type, Any]] = {
 
 
 def of_dictionaries(given: Sequence[Any]) -> pl.DataFrame:
-    """Return dictionaries with the same names as a frame; raises `UnsupportedKeyError` as `series_of` does."""
+    """Return dictionaries with the same names as a frame; raises as `series_of` does, also for other names."""
     names = list(given[0])
     for each in given:
         if list(each) != names:
