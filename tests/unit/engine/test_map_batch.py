@@ -4,6 +4,7 @@ import math
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pytest
@@ -216,7 +217,7 @@ def third_row(column, dtype, good, bad):
     return lambda _: made.select("key", "value")
 
 
-ROWS = {
+ROWS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a value that is no integer": (third_row("value", pl.Object, 1, "x"), {"reduce": mr.Sum()}, "Sum adds numbers"),
     "a value of another kind": (third_row("value", pl.Object, 1, "x"), {"reduce": mr.Max()}, "Max compares values"),
     "a value that cannot be carried": (third_row("value", pl.Object, 1, object()), {"reduce": collect}, "carried"),
