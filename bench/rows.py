@@ -71,6 +71,17 @@ def _keys(size: int) -> Match:
     )
 
 
+def _batches(size: int) -> Match:
+    text = files.ensure("text", size)
+    truth = _counted(text, size)
+    contenders = (
+        ours("ours", "word_batches.py:Batches", text, truth),
+        theirs("duckdb", peer("duckdb_words.py"), text, truth),
+        theirs("polars", peer("polars_words.py"), text, truth),
+    )
+    return contenders, (Verdict("ours / the better", "ratio", "ours", ("duckdb", "polars"), must=1.3, aim=1.0),)
+
+
 def _counted(text: Path, size: int) -> Truth:
     return Truth(program("words.py:Keys"), text, size, (*peer("duckdb_words.py"), str(text)))
 
@@ -169,6 +180,7 @@ def _against(other: str, script: str, must: float, aim: float, size: int) -> Mat
 ROWS = (
     Row("words-pairs", "word count by a generator of pairs, with Sum", GB, _pairs),
     Row("words-keys", "word count by `return line.split()`, with Count", GB, _keys),
+    Row("words-batch", "word count by `map_batch`, with Count", GB, _batches),
     Row("index", "inverted index of 64 files", GB, _index),
     Row("sort", "records of 100 bytes, total order, against GNU sort", GB, _sort),
     Row("identity", "records of 100 bytes through the shuffle", GB, _identity),
