@@ -66,13 +66,19 @@ class Truths:
 
 def reference(program: str, source: Path) -> bytes:
     """Return what the naive reference makes of the lines below `source`, for a job that may ask for its file."""
+    return run_tsv(_with_file(load(program)), _lines(source))
+
+
+def load(program: str) -> type[Job]:
+    """Return the job `FILE:CLASS`; raises `ValueError` for a file that is not Python's."""
     path, _, name = program.rpartition(":")
     spec = importlib.util.spec_from_file_location("program", path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return run_tsv(_with_file(getattr(module, name)), _lines(source))
+    found: type[Job] = getattr(module, name)
+    return found
 
 
 def _lines(source: Path) -> Iterator[tuple[str, str]]:

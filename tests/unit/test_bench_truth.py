@@ -1,6 +1,5 @@
 """What tells `make bench` the right output of large input says the same as the naive reference says of small input."""
 
-import importlib.util
 import os
 
 import pytest
@@ -8,16 +7,8 @@ import pytest
 from bench.contenders import program
 from bench.data import zipf
 from bench.rows import ROWS
+from bench.truth import load
 from mapreduce_worker.engine.local import run_job
-
-
-def job_of(name):
-    """Return a job of `bench/programs`."""
-    path, _, class_name = program(name).rpartition(":")
-    spec = importlib.util.spec_from_file_location("program", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, class_name)
 
 
 # The other rows ask DuckDB, which only `make bench` installs.
@@ -44,6 +35,6 @@ def test_every_row_judges_contenders_that_it_has(tmp_path, monkeypatch):
 def test_words_by_batches_are_those_by_single_records(monkeypatch):
     monkeypatch.setattr(zipf, "BLOCK_LINES", 1000)
     lines = zipf.block(6, 0).decode("ascii").removesuffix("\n").split("\n")
-    by_batches = run_job(job_of("word_batches.py:Batches"), lines).pairs
-    assert by_batches == run_job(job_of("words.py:Keys"), lines).pairs
+    by_batches = run_job(load(program("word_batches.py:Batches")), lines).pairs
+    assert by_batches == run_job(load(program("words.py:Keys")), lines).pairs
     assert sum(times for _, times in by_batches) == 1000 * zipf.LINE_WORDS

@@ -5,6 +5,7 @@ from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,3 +132,13 @@ def test_every_record_is_in_one_frame_however_the_file_is_divided(given_lines, s
             found += [(offset, value) for _, offset, value in rows(made)]
     starts = accumulate((len(line.encode()) + 1 for line in given_lines), initial=0)
     assert found == [(at, line.removesuffix("\r")) for at, line in zip(starts, given_lines, strict=False)]
+
+
+def test_a_reader_of_lines_that_leaves_some_out_is_not_believed(monkeypatch):
+    def read_lines(raw, name):
+        return pl.DataFrame({name: [line.decode() for line in raw.split(b"\n") if line]})
+
+    monkeypatch.setattr(pl, "read_lines", read_lines)
+    content = b"one\n\ntwo"
+    found = batches.windows(whole(content), in_chunks(content, 3), TaskOptions(), window=100)
+    assert rows(found) == [("f", 0, "one"), ("f", 4, ""), ("f", 5, "two")]

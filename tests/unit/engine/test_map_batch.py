@@ -1,6 +1,7 @@
 """map_batch: its frames become the rows that a map of single records would yield; faults are told with their place."""
 
 import math
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 import mapreduce as mr
 from mapreduce.testing import reference
 from mapreduce_worker.engine import batch_sums, batches, map_part, ranges
+from mapreduce_worker.engine.batch_sums import Sums
 from mapreduce_worker.engine.failure import RecordRefused, UserTaskError, describe
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support import budget
@@ -322,3 +324,15 @@ def test_what_is_added_up_keeps_no_text_of_a_whole_batch():
     assert found is not None
     assert (found.height, found["value"].sum()) == (10, 50_000)
     assert found.estimated_size() < 2000
+
+
+@pytest.mark.parametrize("uncounted", [1, 300, 1 << 20])
+def test_keys_are_counted_alike_however_many_columns_wait_for_it(uncounted):
+    sums, wanted = Sums(1 << 20, uncounted), Counter[str]()
+    for start in range(12):
+        words_of_a_batch = [f"word {number % 7}" for number in range(start, start + 10)]
+        wanted.update(words_of_a_batch)
+        sums.count(pl.Series("key", words_of_a_batch))
+    rows = sums.take()
+    assert dict(zip(rows.keys, rows.values, strict=True)) == {word.encode(): times for word, times in wanted.items()}
+    assert not sums.take().count

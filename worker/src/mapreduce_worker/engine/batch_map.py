@@ -109,7 +109,7 @@ class BatchRun(MapRun):
         # Rows as they are, where nobody looks at them on this side.
         self._passes = ascends and not (self._reducer or self._job.sort_values or self._job.combine)
         # As much as a table of Python objects holds.
-        self._sums = Sums(min(options.flush_bytes, options.memory // 6))
+        self._sums = Sums(min(options.flush_bytes, options.memory // 6), options.memory // 4)
 
     def _user_map(self) -> Any:
         return self._caller.rows
@@ -129,9 +129,10 @@ class BatchRun(MapRun):
 
     def _took(self, frame: pl.DataFrame) -> bool:
         """Take a frame as it is, if that gives the same rows as looking at one after the other."""
-        rows = None
+        counts = frame.width == 1
+        rows: pl.DataFrame | None = None
         if self._adds:
-            rows = batch_sums.counted(frame["key"]) if frame.width == 1 else batch_sums.summed(frame)
+            rows = key_columns.only_keys(frame) if counts else batch_sums.summed(frame)
         elif self._passes:
             rows = key_columns.typed(frame)
         if rows is None:
@@ -145,7 +146,10 @@ class BatchRun(MapRun):
             if self._passes:
                 self._hand_over(columns.Columns(batch_sums.apart(key_columns.encoded(rows))))
             else:
-                self._sums.add(rows)
+                if counts:
+                    self._sums.count(rows["key"])
+                else:
+                    self._sums.add(rows)
                 if self._sums.is_full:
                     self._hand_over(self._sums.take())
         return True

@@ -7,19 +7,22 @@ Neighbours: `batch_map` (takes the Python way else), `native` (adds), `key_colum
 from __future__ import annotations
 
 import io
+from typing import Final
 
 import polars as pl
 
 from mapreduce_worker.engine import blocks, columns, key_columns, native
 from mapreduce_worker.engine.blocks import Block, Rows
 
+_FRAMES: Final = 4
+"""Columns of keys that are held, at most: each may keep the text of a whole batch."""
+_VIEW: Final = 16
+"""Bytes that a row takes in a column of keys, besides its text."""
 
-def counted(keys: pl.Series) -> pl.DataFrame | None:
-    """Return how often each key is there, as columns `key` and `value`; None where keys are not of a native type."""
-    column = key_columns.native(keys)
-    if column is None:
-        return None
-    return apart(native.grouped(column.to_frame(), pl.len().cast(pl.Int64).alias("value")))
+
+def counted(keys: pl.Series) -> pl.DataFrame:
+    """Return how often each key of a column in native form is there, as columns `key` and `value`."""
+    return native.grouped(keys.to_frame(), pl.len().cast(pl.Int64).alias("value"))
 
 
 def summed(frame: pl.DataFrame) -> pl.DataFrame | None:
@@ -30,8 +33,7 @@ def summed(frame: pl.DataFrame) -> pl.DataFrame | None:
         return None
     if kind in (pl.UInt64, pl.Int128, pl.UInt128):
         return None
-    added = native.summed(pl.DataFrame([keys, values.cast(pl.Int64)]))
-    return None if added is None else apart(added)
+    return native.summed(pl.DataFrame([keys, values.cast(pl.Int64)]))
 
 
 def apart(frame: pl.DataFrame) -> pl.DataFrame:
@@ -44,11 +46,12 @@ def apart(frame: pl.DataFrame) -> pl.DataFrame:
 class Sums:
     """Sums of integers by key, of one key type."""
 
-    def __init__(self, limit: int) -> None:
-        """Be full at `limit` bytes."""
-        self._limit = limit
+    def __init__(self, limit: int, uncounted: int = 0) -> None:
+        """Be full at `limit` bytes; hold up to `uncounted` bytes of keys that nobody has counted yet."""
+        self._limit, self._uncounted = limit, uncounted
         self._frames: list[pl.DataFrame] = []
-        self._size = 0
+        self._keys: list[pl.Series] = []
+        self._size = self._keys_size = 0
 
     @property
     def is_full(self) -> bool:
@@ -56,7 +59,7 @@ class Sums:
         return self._size > self._limit // 2
 
     def add(self, sums: pl.DataFrame) -> None:
-        """Add what `counted` or `summed` returned."""
+        """Add what `summed` returned."""
         self._frames.append(sums)
         self._size += int(sums.estimated_size())
         if self._size > self._limit and len(self._frames) > 1:
@@ -64,8 +67,25 @@ class Sums:
             if joined is not None:
                 self._frames, self._size = [joined], int(joined.estimated_size())
 
+    def count(self, keys: pl.Series) -> None:
+        """Add one for each key of a column in native form.
+
+        Columns are counted together, so that what they have in common is looked up once.
+        """
+        size = int(keys.estimated_size()) + _VIEW * len(keys)
+        if len(self._keys) == _FRAMES or (self._keys and self._keys_size + size > self._uncounted):
+            self._count_held()
+        self._keys.append(keys)
+        self._keys_size += size
+
+    def _count_held(self) -> None:
+        keys, self._keys, self._keys_size = self._keys, [], 0
+        if keys:
+            self.add(counted(pl.concat(keys)))
+
     def take(self) -> Rows:
         """Return encoded keys, each once, and their sums; hold nothing any more."""
+        self._count_held()
         frames, self._frames, self._size = self._frames, [], 0
         if not frames:
             return Block([], [])

@@ -38,18 +38,19 @@ class HeavyKeys:
 
     def note(self, partition: int, rows: Rows, size: int) -> None:
         """Take the next block of a partition, which takes `size` bytes."""
+        if not rows.count:
+            return
         step = -(-rows.count // SAMPLES)
-        found = rows.key_series
-        places = range(step // 2, rows.count, step) if rows.count else range(0)
-        for at in places:
-            key = found[at]
-            if self._key_of is not None:
-                key = self._key_of(key)
+        # A list, or a column, of which a few are taken at once.
+        chosen = list(rows.key_series[step // 2 :: step])
+        each_rows, each_size = rows.count / len(chosen), size / len(chosen)
+        for found in chosen:
+            key = found if self._key_of is None else self._key_of(found)
             if key != self._key or partition != self._partition:
                 self._close()
                 self._partition, self._key = partition, key
-            self._rows += rows.count / len(places)
-            self._size += size / len(places)
+            self._rows += each_rows
+            self._size += each_size
 
     def told(self, total: int) -> tuple[HeavyKey, ...]:
         """Return the heavy keys of an output of `total` bytes, the heaviest first."""

@@ -34,6 +34,12 @@ def native(series: pl.Series) -> pl.Series | None:
     return None
 
 
+def only_keys(frame: pl.DataFrame) -> pl.DataFrame | None:
+    """Return the keys in native form, or None for those of another type."""
+    column = native(frame["key"])
+    return None if column is None else column.to_frame()
+
+
 def typed(frame: pl.DataFrame) -> pl.DataFrame | None:
     """Return keys and values in native form, or None where either is of another type, or a value is null."""
     keys_, values = native(frame["key"]), frame["value"]

@@ -72,9 +72,7 @@ class TextCounts:
         if self._texts:
             text = BETWEEN.join(self._texts)
             self._texts, self._size = [], 0
-            found = batch_sums.counted(pl.Series("key", [text]).str.split(BETWEEN).explode())
-            assert found is not None  # noqa: S101 - text is of a native type
-            self._sums.add(found)
+            self._sums.add(batch_sums.counted(pl.Series("key", [text]).str.split(BETWEEN).explode()))
         return self._sums.is_full
 
     def take(self) -> Rows:
