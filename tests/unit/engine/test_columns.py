@@ -1,9 +1,12 @@
 """Rows as columns: values keep their types, and what has no column of its own is packed."""
 
+from unittest import mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapreduce import values
 from mapreduce.errors import ValueEncodingError
 from mapreduce_worker.engine import columns
 from tests.support import budget
@@ -47,6 +50,34 @@ def test_rows_of_different_types_are_joined_as_packed_ones():
     mixed = columns.joined([columns.of_lists(KEYS, [1, 2, 3]), columns.of_lists(KEYS, ["x", "y", "z"])])
     assert mixed.packed
     assert mixed.unpacked() == [1, 2, 3, "x", "y", "z"]
+
+
+def test_packed_rows_among_more_of_one_type_get_its_column():
+    typed = columns.of_lists(KEYS, ["x", "y", "z"])
+    same = columns.of_packed(KEYS[:2], [values.encode("v"), values.encode("w")])
+    other = columns.of_packed(KEYS[:2], [values.encode("v"), values.encode(1)])
+    assert not columns.joined([same, typed]).packed
+    assert columns.joined([same, typed]).unpacked() == ["v", "w", "x", "y", "z"]
+    assert columns.joined([typed, other]).packed
+    assert columns.joined([typed, other]).unpacked() == ["x", "y", "z", "v", 1]
+    assert columns.joined([typed, same, same]).packed
+
+
+@budget.examples(60)
+@given(
+    st.binary(max_size=9),
+    st.lists(
+        st.binary(min_size=8, max_size=8) | st.binary(max_size=10) | st.sampled_from([b"12345678a", b"12345678b"])
+    ),
+)
+def test_keys_that_are_sorted_as_numbers_are_in_the_order_of_bytes(begin, ends):
+    keys = [begin + end for end in ends] or [begin]
+    rows = columns.of_lists(keys, list(range(len(keys))))
+    with mock.patch.object(columns, "BY_NUMBERS", 1):
+        found = columns.in_order(rows)
+    expected = sorted(range(len(keys)), key=keys.__getitem__)
+    assert found.values == expected
+    assert found.keys == [keys[at] for at in expected]
 
 
 @budget.examples(20)

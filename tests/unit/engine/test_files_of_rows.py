@@ -4,6 +4,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from mapreduce import values
 from mapreduce.errors import CorruptionError
-from mapreduce_worker.engine import blocks, durable, map_output, part
+from mapreduce_worker.engine import blocks, columns, durable, map_output, part
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.failure import describe
+from mapreduce_worker.engine.framing import Digest, Framer
 from tests.support import budget
 from tests.support.engine_runs import as_many
 
@@ -85,8 +87,40 @@ def test_a_checksum_tells_rows_and_partitions_apart(tmp_path):
 
 @pytest.mark.usefixtures("body_kind")
 def test_the_checksum_is_the_same_in_every_version(tmp_path):
-    index = write_output(tmp_path / "x", [[(b"a", 1), (b"b", [2.5, "x"])], [(b"c", 2**70)]])
-    assert index.checksum == "xxh3:3aa5de708e02b8a7b79c8335e1f819e6"
+    index = write_output(
+        tmp_path / "x", [[(b"a", 1), (b"b", [2.5, "x"])], [(b"c", 2**70), (b"d", "y" * 99), (b"e", b"")]]
+    )
+    assert index.checksum == "xxh3:02ff395a7941fac79684b4b1c7654ede"
+
+
+@budget.examples(20)
+@given(ROWS.filter(bool))
+def test_the_checksum_is_the_same_however_rows_are_held(rows):
+    keys, objects = [key for key, _ in rows], [value for _, value in rows]
+    packed = [values.encode(value) for value in objects]
+    held = [Block(keys, packed), columns.of_packed(keys, packed), columns.of_lists(keys, objects), block_of(rows)]
+    found = set()
+    for one in held:
+        digest = Digest()
+        digest.update(one)
+        framer = Framer("lz4")
+        framer.frame(one)
+        found |= {digest.hexdigest(), framer.digest.hexdigest()}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("codec", ["lz4", "zstd"])
+def test_rows_that_compress_are_compressed_and_others_stay_as_they_are(tmp_path, codec):
+    draw = Random(6)
+    for name, value in {"random": lambda: draw.randbytes(500), "alike": lambda: b"x" * 500}.items():
+        rows = [(b"%06d" % number, value()) for number in range(9000)]
+        with (tmp_path / name).open("wb") as file:
+            writer = map_output.Writer(file, codec)
+            writer.segment([block_of(rows)])
+            writer.finish("bytes", "")
+        assert read_output(tmp_path / name) == [rows]
+    assert (tmp_path / "random").stat().st_size > 9000 * 506
+    assert (tmp_path / "alike").stat().st_size < 9000 * 100
 
 
 @pytest.fixture(params=["msgpack", "arrow"])

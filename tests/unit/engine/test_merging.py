@@ -35,11 +35,14 @@ def sorted_rows(sources):
 
 @budget.examples(100)
 @given(
-    st.lists(st.tuples(SORTED, st.integers(1, 4)), max_size=5), st.sampled_from([1, 3, 1000]), st.sampled_from([2, 100])
+    st.lists(st.tuples(SORTED, st.integers(1, 4)), max_size=5),
+    st.sampled_from([1, 3, 1000]),
+    st.sampled_from([2, 100]),
+    st.sampled_from([0, 1, 300, 10_000]),
 )
-def test_a_merge_is_a_stable_sort(sources, native_rows, most_rows):
+def test_a_merge_is_a_stable_sort_however_much_it_may_hold(sources, native_rows, most_rows, memory):
     with mock.patch.multiple(blocks, NATIVE_ROWS=native_rows, MAX_ROWS=most_rows):
-        merged = list(merging.merge([blocks_of(n, keys, size) for n, (keys, size) in enumerate(sources)]))
+        merged = list(merging.merge([blocks_of(n, keys, size) for n, (keys, size) in enumerate(sources)], memory))
         assert flat(merged) == sorted_rows([keys for keys, _ in sources])
         again = list(blocks.cut(merged))
     assert flat(again) == flat(merged)
@@ -71,6 +74,21 @@ def test_a_merge_reads_no_further_than_it_must():
     merged = merging.merge([source("x", b"a", b"c", b"e"), source("y", b"b", b"d")])
     assert next(merged).keys == [b"a"]
     assert read == ["xa", "yb", "xc"]
+
+
+def test_a_merge_holds_as_many_blocks_as_its_memory_has_room_for():
+    read = []
+
+    def source(name):
+        for number in range(100):
+            read.append(name)
+            yield blocks.of_packed([b"%03d" % number], [b"x" * 97])
+
+    merged = merging.merge([source("x"), source("y")], 10_000)
+    next(merged)
+    # An eighth of the memory, which is half of that for each; what was taken is read again.
+    assert read.count("x") == 14
+    assert read.count("y") == 7
 
 
 @pytest.mark.parametrize("native_rows", [1, 1000])

@@ -49,6 +49,16 @@ def of(stream: bytes) -> Sizes:
         raise CorruptionError(f"an Arrow stream whose own heads make no sense: {error}") from error
 
 
+def buffers(stream: bytes) -> list[memoryview]:
+    """Return the buffers of a stream of one batch that we have written ourselves, and that is not compressed."""
+    found: list[memoryview] = []
+    for number, (message, body) in enumerate(_messages(stream)):
+        if number:
+            batch = _follow(message, _required(message, _unsigned(message, 0), _HEADER))
+            found += [body[start : start + length] for start, length in _places(message, batch, len(body))]
+    return found
+
+
 def _of(stream: bytes) -> Sizes:
     rows = raw = 0
     for number, (message, body) in enumerate(_messages(stream)):
@@ -63,9 +73,9 @@ def _of(stream: bytes) -> Sizes:
     return Sizes(rows, raw)
 
 
-def _messages(stream: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _messages(stream: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Yield the head and the body of each message."""
-    at = 0
+    at, view = 0, memoryview(stream)
     while at < len(stream):
         marker, length = _PREFIX.unpack_from(stream, at)
         if marker != _CONTINUES:
@@ -79,25 +89,31 @@ def _messages(stream: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += length
         if size < 0 or at + size > len(stream):
             raise CorruptionError(f"a message of an Arrow stream claims a body of {size} bytes")
-        yield head, stream[at : at + size]
+        yield head, view[at : at + size]
         at += size
 
 
-def _buffers(message: bytes, batch: int, body: bytes) -> Iterator[int]:
+def _buffers(message: bytes, batch: int, body: memoryview) -> Iterator[int]:
     """Yield the size of each of the batch's buffers after decompression."""
     codec = _codec(message, batch)
+    for start, length in _places(message, batch, len(body)):
+        raw = _long(body, start) if codec is not None and length else -1
+        if codec == _LZ4 and raw > MAX_RATIO * length + _RATIO_SLACK:
+            raise CorruptionError(f"a buffer of {length} bytes claims to become {raw} bytes")
+        yield raw if raw >= 0 else length
+
+
+def _places(message: bytes, batch: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where each of the batch's buffers begins in the body of `size` bytes, and its length."""
     vector = _follow(message, _required(message, batch, _BUFFERS))
     count = _unsigned(message, vector)
     if count > 3 * _COLUMNS:
         raise CorruptionError(f"a batch of {count} buffers, where two columns have at most six")
     for at in range(vector + 4, vector + 4 + 16 * count, 16):
         start, length = _long(message, at), _long(message, at + 8)
-        if start < 0 or length < 0 or start + length > len(body):
+        if start < 0 or length < 0 or start + length > size:
             raise CorruptionError(f"a buffer of {length} bytes at {start} is not inside its message")
-        raw = _long(body, start) if codec is not None and length else -1
-        if codec == _LZ4 and raw > MAX_RATIO * length + _RATIO_SLACK:
-            raise CorruptionError(f"a buffer of {length} bytes claims to become {raw} bytes")
-        yield raw if raw >= 0 else length
+        yield start, length
 
 
 def _codec(message: bytes, batch: int) -> int | None:
@@ -152,11 +168,11 @@ def _signed(data: bytes, at: int) -> int:
     return _number("<i", data, at)
 
 
-def _long(data: bytes, at: int) -> int:
+def _long(data: bytes | memoryview, at: int) -> int:
     return _number("<q", data, at)
 
 
-def _number(form: str, data: bytes, at: int) -> int:
+def _number(form: str, data: bytes | memoryview, at: int) -> int:
     if at < 0:
         raise IndexError(f"an offset of {at}")
     number: int = struct.unpack_from(form, data, at)[0]

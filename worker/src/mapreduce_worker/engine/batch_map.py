@@ -32,6 +32,8 @@ from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.part import PartResult
 
 _METHOD: Final = "map_batch"
+KEPT: Final = 2
+"""A frame with one byte in so many of its records', or more, may hold the memory of all of them."""
 
 
 class _Caller:
@@ -122,13 +124,16 @@ class BatchRun(MapRun):
         for window in part:
             frame = self._caller.call(self._user, window)
             try:
-                if frame is not None and not self._took(frame):
+                if frame is not None and not self._took(frame, window.size):
                     super()._consume(iter((frame,)))
             except BaseException as error:  # noqa: BLE001 - the boundary to user code
                 self._caller.blame(error, self._guard.key_type)
 
-    def _took(self, frame: pl.DataFrame) -> bool:
-        """Take a frame as it is, if that gives the same rows as looking at one after the other."""
+    def _took(self, frame: pl.DataFrame, size: int) -> bool:
+        """Take a frame as it is, if that gives the same rows as looking at one after the other.
+
+        `size` is that of the records that it was made of, in bytes.
+        """
         counts = frame.width == 1
         rows: pl.DataFrame | None = None
         if self._adds:
@@ -144,7 +149,10 @@ class BatchRun(MapRun):
         self._guard.admit(rows["key"][0])
         with failure.own_work():
             if self._passes:
-                self._hand_over(columns.Columns(batch_sums.apart(key_columns.encoded(rows))))
+                made = key_columns.encoded(rows)
+                # What is most of the batch may as well stay where it is.
+                most = made.estimated_size() * KEPT >= size
+                self._hand_over(columns.Columns(made if most else batch_sums.apart(made)))
             else:
                 if counts:
                     self._sums.count(rows["key"])

@@ -11,22 +11,20 @@ are packed (msgpack, `mapreduce.values`), or of one type for all rows. On disk r
 A frame comes from another machine, where user code runs beside its writer. So what it claims is bounded: its rows, the
 bytes that it becomes when it is decompressed (before that is done, see `arrow_sizes.py`), and their ratio.
 
-A `Digest` is over rows, not over frames. Polars takes half a second to import, so it is imported
+Polars takes half a second to import, so it is imported
 where the first rows are met that are many: a small job, and whoever only reads an index, never waits for it.
+Neighbours: `columns`, `framing` (frames and checksums of whole files).
 """
 
 from __future__ import annotations
 
 import io
 import struct
-import sys
 import zlib
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 import msgspec
-from xxhash import xxh3_128
 
 from mapreduce import values as codec
 from mapreduce.errors import CorruptionError, ValueEncodingError
@@ -59,8 +57,6 @@ _TAIL: Final = struct.Struct(">IB")
 HEAD_BYTES: Final = _HEAD.size + _TAIL.size
 _PLAIN: Final = 0
 _ARROW: Final = 1
-_COUNT: Final = struct.Struct(">I")
-_SECTION: Final = b"\xff\xff\xff\xff"
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack_plain: Final = msgspec.msgpack.Decoder(tuple[list[bytes], list[int | bytes]]).decode
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
@@ -133,6 +129,14 @@ def as_block(rows: Rows) -> Block:
     if rows.packed or type(values[0]) is int:
         return Block(keys, values, rows.packed)
     return Block(keys, codec.encode_all(values))
+
+
+def keys_at(rows: Rows, places: Sequence[int]) -> list[bytes]:
+    """Return the keys at these places."""
+    if isinstance(rows, Block):
+        return [rows.keys[at] for at in places]
+    found: list[bytes] = rows.key_series[list(places)].to_list()
+    return found
 
 
 def joined(rows: Sequence[Rows]) -> Rows:
@@ -222,53 +226,35 @@ def _pieces(rows: Rows, most_bytes: int) -> Iterator[Rows]:
         yield rows.cut(start, rows.count)
 
 
-class Digest:
-    """The checksum of rows in order: over key lengths, keys and packed values, each as one stream.
-
-    So it does not depend on Arrow, on where blocks end, or on how values are held in memory.
-    """
-
-    def __init__(self) -> None:
-        """Start with no row."""
-        self._lengths, self._keys, self._values = xxh3_128(), xxh3_128(), xxh3_128()
-
-    def section(self, number: int) -> None:
-        """Begin a new section, such as a partition."""
-        self._lengths.update(_SECTION + _COUNT.pack(number))
-
-    def update(self, rows: Rows) -> None:
-        """Add rows."""
-        keys, values = rows.keys, rows.values
-        lengths = array("I", map(len, keys))
-        if sys.byteorder == "big":
-            lengths.byteswap()
-        self._lengths.update(lengths.tobytes())
-        self._keys.update(b"".join(keys))
-        self._values.update(b"".join(values) if rows.packed else _pack_all(values))
-
-    def hexdigest(self) -> str:
-        """Return `xxh3:<hex>`."""
-        streams = (self._lengths, self._keys, self._values)
-        return f"xxh3:{xxh3_128(b''.join(stream.digest() for stream in streams)).hexdigest()}"
+def is_small(rows: Rows) -> bool:
+    """Tell whether rows are so few that their frame has no Arrow stream."""
+    return rows.count <= SMALL_ROWS and rows.size() <= SMALL_BYTES
 
 
-def _pack_all(values: list[Any]) -> bytes:
-    """Return the packed values one after the other: a packed list without its head. They are of one plain type."""
-    count = len(values)
-    return _pack(values)[1 if count < 16 else 3 if count < 65536 else 5 :]
+def check(rows: Rows) -> None:
+    """Raise `ValueEncodingError` for rows too large for a frame, and `ValueError` for more of them than fit."""
+    if rows.count > MAX_ROWS:
+        raise ValueError(f"a frame of {rows.count} rows, which no reader takes: see `cut`")
+    if (size := rows.size()) > MAX_RAW:
+        raise ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
 
 
 def write(rows: Rows, codec_name: Codec) -> bytes:
     """Return the frame of at most `MAX_ROWS` rows; raises `ValueEncodingError` for one too large."""
-    count, size = rows.count, rows.size()
-    if count > MAX_ROWS:
-        raise ValueError(f"a frame of {count} rows, which no reader takes: see `cut`")
-    if size > MAX_RAW:
-        raise ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
-    small = count <= SMALL_ROWS and size <= SMALL_BYTES
-    body = _plain(rows) if small else _arrow(as_columns(rows).frame, codec_name)
-    tail = _TAIL.pack(count, _PLAIN if small else _ARROW)
-    return _HEAD.pack(len(body), zlib.crc32(body, zlib.crc32(tail))) + tail + body
+    check(rows)
+    if is_small(rows):
+        return _framed(_plain(rows), rows.count, _PLAIN)
+    return framed(stream(as_columns(rows).frame, codec_name), rows.count)
+
+
+def framed(body: bytes, count: int) -> bytes:
+    """Return the frame of an Arrow stream of so many rows."""
+    return _framed(body, count, _ARROW)
+
+
+def _framed(body: bytes, count: int, kind: int) -> bytes:
+    tail = _TAIL.pack(count, kind)
+    return b"".join((_HEAD.pack(len(body), zlib.crc32(body, zlib.crc32(tail))), tail, body))
 
 
 def _plain(rows: Rows) -> bytes:
@@ -278,7 +264,8 @@ def _plain(rows: Rows) -> bytes:
     return _pack((rows.keys, values))
 
 
-def _arrow(frame: polars.DataFrame, codec_name: Codec) -> bytes:
+def stream(frame: polars.DataFrame, codec_name: Codec = "none") -> bytes:
+    """Return the Arrow stream of the two columns, as one batch."""
     import polars  # noqa: PLC0415 - see the module's docstring
 
     buffer = io.BytesIO()

@@ -12,10 +12,9 @@ Neighbours: `blocks` (few rows, as lists; and the form of both on disk), `sorter
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, repeat
-from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 from mapreduce import values as codec
@@ -33,6 +32,12 @@ _PART: Final = "part"
 _TYPES: Final = {int: "Int64", float: "Float64", str: "String", bool: "Boolean", bytes: "Binary"}
 """The Polars type of a column of values, by their exact type in Python."""
 _SOME: Final = 1 << 14
+_NUMBER: Final = 8
+"""The bytes of a key that are sorted as a number."""
+BY_NUMBERS: Final = 4096
+"""Rows from which on that is worth its beginning."""
+_RARE: Final = 4
+"""Keys may share their numbers with others as long as they are one in so many, at most."""
 _FIXED: Final = {"Int64": 8, "Float64": 8, "Boolean": 1}
 """The bytes of one value, where all have the same."""
 
@@ -148,13 +153,66 @@ def joined(rows: Sequence[Columns]) -> Columns:
     if len(rows) == 1:
         return rows[0]
     if any(one.frame.schema != rows[0].frame.schema for one in rows):
-        rows = [one.as_packed() for one in rows]
+        rows = _typed(rows) or [one.as_packed() for one in rows]
     return Columns(polars.concat([one.frame for one in rows]))
+
+
+def _typed(rows: Sequence[Columns]) -> list[Columns] | None:
+    """Return rows whose values are of one type, where the packed ones are not the most, and turn out to be of it."""
+    typed, packed = [one for one in rows if not one.packed], [one for one in rows if one.packed]
+    if sum(one.count for one in packed) > sum(one.count for one in typed):
+        return None
+    schema = typed[0].frame.schema
+    kind = str(schema[VALUE])
+    # A look at the first of each tells nearly always, and takes no time.
+    if any(_TYPES.get(type(codec.decode(one.value_series[0]))) != kind for one in packed if one.count):
+        return None
+    found = [of_lists(one.keys, one.unpacked()) if one.packed else one for one in rows]
+    return None if any(one.frame.schema != schema for one in found) else found
 
 
 def in_order(rows: Columns) -> Columns:
     """Sort rows by their keys; those with equal keys stay in their order. One thread: every core has its own slot."""
-    return Columns(rows.frame.sort(KEY, multithreaded=False, maintain_order=True))
+    # From columns in many pieces, rows are gathered forty times as slowly.
+    frame = rows.frame.rechunk()
+    order = _order(frame.get_column(KEY)) if rows.count >= BY_NUMBERS else None
+    if order is not None:
+        return Columns(frame[order])
+    return Columns(frame.sort(KEY, multithreaded=False, maintain_order=True))
+
+
+def _order(keys: polars.Series) -> polars.Series | None:
+    """Return the places of keys in their order, or None where there is no faster way to it than comparing them.
+
+    Eight bytes of a key are a number, and numbers are sorted in a fifth of the time; only keys whose numbers are equal
+    are compared. The bytes that all keys begin with are left out.
+    """
+    import polars  # noqa: PLC0415 - see the module's docstring
+
+    sizes = keys.bin.size()
+    least, most = int(sizes.min()), int(sizes.max())  # type: ignore[arg-type] # there are keys
+    if least < _NUMBER:
+        return None
+    first, last = keys.min(), keys.max()
+    common = next((at for at in range(least) if first[at] != last[at]), least)  # type: ignore[index]
+    begin = min(common, least - _NUMBER)
+    numbers = keys.bin.slice(begin, _NUMBER).bin.reinterpret(dtype=polars.UInt64, endianness="big")
+    places = polars.int_range(0, len(keys), dtype=polars.UInt32, eager=True)
+    made = polars.DataFrame([numbers.alias("number"), places.alias("place")])
+    made = made.sort("number", multithreaded=False, maintain_order=True)
+    order = made.get_column("place")
+    if most == begin + _NUMBER:
+        return order
+    numbers = made.get_column("number")
+    equal = (numbers == numbers.shift(1)).fill_null(value=False)
+    at = (equal | equal.shift(-1, fill_value=False)).arg_true()
+    if len(at) * _RARE > len(keys):
+        return None
+    if len(at):
+        some = order.gather(at)
+        rest = polars.DataFrame([keys.gather(some), some]).sort(KEY, multithreaded=False, maintain_order=True)
+        order = order.scatter(at, rest.get_column("place"))
+    return order
 
 
 def divided(rows: Columns, numbers: Sequence[int], count: int, least: int) -> Iterator[Columns]:
@@ -181,23 +239,27 @@ def divided(rows: Columns, numbers: Sequence[int], count: int, least: int) -> It
 
 def pieces(rows: Columns, most_rows: int, most_bytes: int) -> Iterator[Columns]:
     """Divide rows: a piece ends with its row of the number `most_rows`, or where it has `most_bytes`."""
-    start = 0
-    while start < rows.count:
-        piece = rows.cut(start, min(start + most_rows, rows.count))
-        if piece.size() >= most_bytes:
-            while piece.count > 1 and (half := piece.cut(0, (piece.count + 1) // 2)).size() >= most_bytes:
-                piece = half
-            piece = piece.cut(0, _enough(piece, most_bytes))
-        yield piece
-        start += piece.count
-
-
-def _enough(rows: Columns, most_bytes: int) -> int:
-    """Return how many rows it takes until they have so many bytes: all, if they have fewer."""
-    import polars  # noqa: PLC0415 - see the module's docstring
-
+    if rows.count <= most_rows and rows.size() < most_bytes:
+        yield rows
+        return
     values = rows.value_series
     width = _FIXED.get(str(values.dtype))
-    widths: Iterator[int] = repeat(width) if width else map(len, values.cast(polars.Binary).to_list())
-    sizes = accumulate(map(add, map(len, rows.keys), widths))
-    return next((at for at, size in enumerate(sizes, 1) if size >= most_bytes), rows.count)
+    sizes = rows.key_series.bin.size() + (_lengths(values) if width is None else width)
+    ends = sizes.cast(_uint64()).cum_sum()
+    start = before = 0
+    while start < rows.count:
+        most = min(start + most_rows, rows.count)
+        end = min(bisect_left(ends, before + most_bytes, start, most) + 1, most)
+        yield rows.cut(start, end)
+        start, before = end, ends[end - 1]
+
+
+def _lengths(values: polars.Series) -> polars.Series:
+    """Return the bytes of each text, or of each value that is bytes."""
+    return values.str.len_bytes() if str(values.dtype) == "String" else values.bin.size()
+
+
+def _uint64() -> type[polars.UInt64]:
+    import polars  # noqa: PLC0415 - see the module's docstring
+
+    return polars.UInt64

@@ -13,7 +13,7 @@ from typing import Final
 from mapreduce import keys
 from mapreduce.keys import KeyType
 from mapreduce.partition_sizes import KEY_CHARACTERS, MOST_HEAVY, HeavyKey
-from mapreduce_worker.engine import sorted_values
+from mapreduce_worker.engine import blocks, sorted_values
 from mapreduce_worker.engine.blocks import Rows
 
 SAMPLES: Final = 64
@@ -41,8 +41,7 @@ class HeavyKeys:
         if not rows.count:
             return
         step = -(-rows.count // SAMPLES)
-        # A list, or a column, of which a few are taken at once.
-        chosen = list(rows.key_series[step // 2 :: step])
+        chosen = blocks.keys_at(rows, range(step // 2, rows.count, step))
         each_rows, each_size = rows.count / len(chosen), size / len(chosen)
         for found in chosen:
             key = found if self._key_of is None else self._key_of(found)

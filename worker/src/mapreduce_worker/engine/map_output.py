@@ -27,7 +27,8 @@ from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine import blocks, ordered
-from mapreduce_worker.engine.blocks import MAX_BYTES, Codec, Digest, Rows
+from mapreduce_worker.engine.blocks import MAX_BYTES, Codec, Rows
+from mapreduce_worker.engine.framing import Framer
 from mapreduce_worker.engine.ordered import BLOCK_BYTES, Mark, Notes
 
 MAGIC: Final = b"MRMAPOUT"
@@ -111,18 +112,17 @@ class Writer:
         self._watch = watch
         self._codec: Codec = codec
         self._segments: list[Segment] = []
-        self._digest = Digest()
+        self._framer = Framer(codec)
         self._at = file.write(header(codec))
 
     def segment(self, rows: Iterable[Rows]) -> None:
         """Write the next partition's rows, which come in key order."""
         offset, count, crc = self._at, 0, 0
-        self._digest.section(len(self._segments))
+        self._framer.digest.section(len(self._segments))
         for block in blocks.cut(rows, MAX_BYTES if self._notes is None else BLOCK_BYTES):
             if self._notes is not None:
                 self._notes.block(block, self._at - offset, crc)
-            self._digest.update(block)
-            frame = blocks.write(block, self._codec)
+            frame = self._framer.frame(block)
             crc = zlib.crc32(frame, crc)
             if self._watch is not None:
                 self._watch(len(self._segments), block, len(frame))
@@ -137,7 +137,7 @@ class Writer:
             key_type=key_type,
             key_at=key_at,
             rows=sum(segment.rows for segment in self._segments),
-            checksum=self._digest.hexdigest(),
+            checksum=self._framer.digest.hexdigest(),
             marks=tuple(self._notes.marks) if self._notes is not None else None,
         )
         body = msgspec.msgpack.encode(index)

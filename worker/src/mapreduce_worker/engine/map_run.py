@@ -167,7 +167,8 @@ class MapRun:
         self._sorter.add(rows, self._divider.numbers(encoded, self._guard.key_type))
 
     def _hand_over(self, rows: Rows) -> None:
-        self._sorter.add(rows, self._divider.numbers(rows.keys, self._guard.key_type))
+        encoded = rows.keys if self._divider.divides else []
+        self._sorter.add(rows, self._divider.numbers(encoded, self._guard.key_type))
 
     def _spill(self, rows: tables.Rows) -> None:
         """Hand the rows of a table to the sorter, each with its partition."""

@@ -21,6 +21,9 @@ from mapreduce_worker.engine.map_output import SegmentFile
 SOURCE_BYTES: Final = 3 << 20
 """What one open source takes: a block as it was read, and its share of the joined rows, before and after the sort."""
 MAX_FAN_IN: Final = 128
+HELD: Final = 8
+"""The part of the memory, one in so many, that rows may take in `merge` as they were read: joined and sorted they are
+there again."""
 
 
 def fan_in(memory: int) -> int:
@@ -28,16 +31,23 @@ def fan_in(memory: int) -> int:
     return max(2, min(MAX_FAN_IN, memory // 2 // SOURCE_BYTES))
 
 
-def merge(sources: Sequence[Iterable[Rows]]) -> Iterator[Rows]:
-    """Yield the rows of all sources in key order, then in the order of the sources."""
-    cursors = [cursor for cursor in map(_Cursor, sources) if cursor.rows is not None]
+def merge(sources: Sequence[Iterable[Rows]], memory: int = 0) -> Iterator[Rows]:
+    """Yield the rows of all sources in key order, then in the order of the sources.
+
+    Of each source a block is held, or more, where `memory` bytes have room for more blocks of all of them: what fits
+    into it is sorted at once.
+    """
+    share = memory // HELD // max(1, len(sources))
+    cursors = [cursor for cursor in (_Cursor(source, share) for source in sources) if cursor.rows is not None]
     while len(cursors) > 1:
-        cutoff = min(cursor.last for cursor in cursors)
+        # What a source behind which nothing comes ends with keeps nobody waiting.
+        more = [cursor.last for cursor in cursors if not cursor.is_last]
+        cutoff = min(more) if more else max(cursor.last for cursor in cursors)
         taken, inclusive = [], True
         for cursor in cursors:
             # Rows with the cutoff itself may follow in the next block of the first source that
             # ends with it: sources behind that one must hold theirs back.
-            ends_here = cursor.last == cutoff
+            ends_here = cursor.last == cutoff and not cursor.is_last
             rows = cursor.take(cutoff, inclusive=inclusive)
             if rows.count:
                 taken.append(rows)
@@ -51,14 +61,26 @@ def merge(sources: Sequence[Iterable[Rows]]) -> Iterator[Rows]:
 class _Cursor:
     """One source: its current rows, of which those from `_at` on are not taken yet."""
 
-    def __init__(self, source: Iterable[Rows]) -> None:
-        self._source = iter(source)
+    def __init__(self, source: Iterable[Rows], share: int) -> None:
+        self._source = (rows for rows in source if rows.count)
+        self._share = share
         self.rows: Rows | None = None
+        self.is_last = False
+        """No rows come after the current ones."""
         self.last = b""
         self._advance()
 
     def _advance(self) -> None:
-        self.rows = next((rows for rows in self._source if rows.count), None)
+        held: list[Rows] = []
+        size = 0
+        while not held or size < self._share:
+            rows = next(self._source, None)
+            if rows is None:
+                self.is_last = True
+                break
+            held.append(rows)
+            size += rows.size() if self._share else 0
+        self.rows = blocks.joined(held) if held else None
         if self.rows is not None:
             self._keys, self._at = self.rows.key_series, 0
             self.last = self._keys[self.rows.count - 1]

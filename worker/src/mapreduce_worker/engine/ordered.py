@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from mapreduce.boundaries import KEY_BYTES, KeyRange
+from mapreduce_worker.engine import blocks
 from mapreduce_worker.engine.blocks import Rows
 
 BLOCK_BYTES: Final = 1 << 18
@@ -50,18 +51,19 @@ class Notes:
 
     def block(self, rows: Rows, offset: int, crc: int) -> None:
         """Note a block before it is written: where it begins in the segment, and the CRC-32 of all before it."""
-        keys = rows.key_series
-        self.marks.append(Mark(offset, rows.count, crc, self._short(keys[0])))
-        while self._most and self._next < self._rows + rows.count:
+        self.marks.append(Mark(offset, rows.count, crc, self._short(rows.key_series[0])))
+        end = self._rows + rows.count
+        while self._most and self._next < end:
             if len(self._sample) == self._most:
                 # Too many: every second goes, and so do those to come.
                 self._sample = self._sample[::2]
                 self._step *= 2
                 self._next = len(self._sample) * self._step
                 continue
-            self._sample.append(self._short(keys[self._next - self._rows]))
-            self._next += self._step
-        self._rows += rows.count
+            places = range(self._next, end, self._step)[: self._most - len(self._sample)]
+            self._sample += map(self._short, blocks.keys_at(rows, [at - self._rows for at in places]))
+            self._next += len(places) * self._step
+        self._rows = end
 
     @property
     def sample(self) -> tuple[bytes, ...]:

@@ -28,7 +28,8 @@ from mapreduce.bad_records import BadRecord
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine import blocks
-from mapreduce_worker.engine.blocks import Digest, Rows
+from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.framing import Digest, Framer
 
 MAGIC: Final = b"MRPART\r\n"
 END: Final = b"MREND\r\n\0"
@@ -79,14 +80,13 @@ class Writer:
         self._file = file
         self._key_type = key_type
         self._own = own
-        self._digest = Digest()
+        self._framer = Framer("lz4")
         self._rows = self._length = self._crc = 0
         file.write(HEAD)
 
     def add(self, block: Rows) -> None:
         """Write one block; its group keys do not come before those of the last."""
-        self._digest.update(block)
-        frame = blocks.write(block, "lz4")
+        frame = self._framer.frame(block)
         self._crc = zlib.crc32(frame, self._crc)
         self._length += self._file.write(frame)
         self._rows += block.count
@@ -114,7 +114,7 @@ class Writer:
             rows=self._rows,
             length=self._length,
             crc=self._crc,
-            checksum=self._digest.hexdigest(),
+            checksum=self._framer.digest.hexdigest(),
             own=self._own,
         )
         body = msgspec.msgpack.encode(summary)

@@ -28,9 +28,14 @@ class Divider:
         self._partition: Callable[[Any, int], Any] | None = user.job.partition
         self._sorts = bool(user.job.sort_values)
 
+    @property
+    def divides(self) -> bool:
+        """Tell whether `numbers` looks at keys."""
+        return self._count > 1 or self._partition is not None
+
     def numbers(self, encoded: list[bytes], key_type: KeyType) -> list[int]:
         """Return the partition of each encoded key; with `sort_values` they are pairs. Nothing, if there is but one."""
-        if not encoded or (self._count == 1 and self._partition is None):
+        if not (encoded and self.divides):
             return []
         if self._sorts:
             encoded = list(map(sorted_values.key_of(key_type), encoded))

@@ -123,7 +123,7 @@ class Sources:
         """
         runs = [[segment] for segment in self._segments]
         narrowed = merging.narrow(runs, merging.fan_in(self.memory), self.scratch, combine)
-        return merging.merge([map_output.read(run[0]) for run in narrowed])
+        return merging.merge([map_output.read(run[0]) for run in narrowed], self.memory)
 
 
 class ReduceRun:
