@@ -134,11 +134,15 @@ def test_every_record_is_in_one_frame_however_the_file_is_divided(given_lines, s
     assert found == [(at, line.removesuffix("\r")) for at, line in zip(starts, given_lines, strict=False)]
 
 
-def test_a_reader_of_lines_that_leaves_some_out_is_not_believed(monkeypatch):
+@pytest.mark.parametrize(
+    "read",
+    [lambda raw: [line for line in raw.split(b"\n") if line], lambda raw: raw.replace(b"\f", b"\n").split(b"\n")],
+)
+def test_a_reader_of_lines_that_leaves_some_out_or_divides_them_is_not_believed(read, monkeypatch):
     def read_lines(raw, name):
-        return pl.DataFrame({name: [line.decode() for line in raw.split(b"\n") if line]})
+        return pl.DataFrame({name: [line.decode() for line in read(raw)]})
 
     monkeypatch.setattr(pl, "read_lines", read_lines)
-    content = b"one\n\ntwo"
+    content = b"one\n\nt\fwo"
     found = batches.windows(whole(content), in_chunks(content, 3), TaskOptions(), window=100)
-    assert rows(found) == [("f", 0, "one"), ("f", 4, ""), ("f", 5, "two")]
+    assert rows(found) == [("f", 0, "one"), ("f", 4, ""), ("f", 5, "t\fwo")]
