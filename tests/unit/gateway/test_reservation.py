@@ -192,6 +192,30 @@ def test_a_lock_that_names_no_job_is_swept(content):
     assert reservation.holder(store, PATH) == "next"
 
 
+def test_a_deleted_job_leaves_no_lock_that_its_gateway_crashed_in_the_middle_of():
+    store = CrashStore(Disk())
+    durable.make_directories(store, "results")
+    store.append(LOCK, b"mi")
+    make_output(store, uid="mine").clean_deleted()
+    assert store.kind(LOCK) is None
+
+
+def test_who_takes_the_name_while_an_unfinished_lock_goes_keeps_it():
+    kept = 0
+    for step in itertools.count(1):
+        disk = Disk()
+        store = CrashStore(disk)
+        durable.make_directories(store, "results")
+        store.append(LOCK, b"")
+        store.between[store.steps + step] = partial(reservation.reserve, CrashStore(disk), PATH, "other")
+        reservation.release(store, PATH, "mine")
+        if store.between:
+            break
+        assert reservation.holder(CrashStore(disk), PATH) == "other"
+        kept += 1
+    assert kept
+
+
 @pytest.mark.parametrize("uid", ["", "a/b", "..", "a.b", "a\n"])
 def test_a_uid_that_is_no_file_name_is_refused(uid):
     with pytest.raises(OutputError):

@@ -1,5 +1,6 @@
 """The operator dies and comes back: nothing that finished runs again, and no budget is refilled."""
 
+import msgspec
 import pytest
 
 from mapreduce import history
@@ -215,3 +216,28 @@ def test_a_part_that_its_worker_has_no_more_is_made_again_after_a_restart():
     job.held.clear()
     assert job.run_to_the_end() == "Succeeded"
     assert str(job.store.staged[0].source) == "map-0.e2.0"
+
+
+def test_what_a_worker_holds_of_another_attempt_once_the_output_is_being_published_does_not_count():
+    """The history is closed by then: it says whose counters are those of the output."""
+    job = JobUnderTest(maps=1, workers=2)
+    job.held.add("publish")
+    job.until_reducing()
+    job.work(rounds=4)
+    assert job.phase == "Publishing"
+    (holder,) = (worker for worker in job.workers if worker.outputs)
+    (other,) = (worker for worker in job.workers if worker is not holder)
+    (output,) = holder.outputs.values()
+    slower = msgspec.structs.replace(output.attempt, number=output.attempt.number + 1)
+    other.outputs[slower] = msgspec.structs.replace(output, attempt=slower, counters={"tries": 7})
+    counted = job.master.book.tally.totals()
+    holder.alive, other.mute = False, True
+    job.restart_master()
+    job.settle()
+    assert job.phase == "Publishing"
+    other.mute = False
+    job.settle()
+    assert job.master.book.tally.totals() == counted
+    job.held.clear()
+    assert job.run_to_the_end() == "Succeeded"
+    assert slower in other.discarded

@@ -102,7 +102,9 @@ def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:
     index = attempt_id.task.index
     if outputs.is_current(attempt_id, worker.number) or attempt_id in worker.attempts:
         return
-    wanted = not book.map_only and attempt_id.task.kind == "map" and credible.attempt(book, attempt_id)
+    # Once the output is being published the history is closed: another attempt's counters would be none of it.
+    wanted = not book.map_only and attempt_id.task.kind == "map" and not book.journal.closed
+    wanted = wanted and credible.attempt(book, attempt_id)
     if wanted and book.tasks["map"].is_in(index, TaskState.SUCCEEDED) and index not in outputs.orphans:
         wanted = False
     if wanted and book.tasks["map"].is_in(index, TaskState.FAILED):
@@ -131,6 +133,8 @@ def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:
 def _take_attempt(book: Book, worker: Worker, attempt_id: AttemptId) -> None:
     kind, index = attempt_id.task.kind, attempt_id.task.index
     if attempt_id in worker.attempts or attempt_id.epoch >= book.epoch or kind not in ("map", "reduce"):
+        return
+    if book.journal.closed:
         return
     table = book.tasks[kind]
     if not 0 <= index < table.count or attempt_id.task.step != table.step:

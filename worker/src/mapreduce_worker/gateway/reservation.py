@@ -140,13 +140,17 @@ def holder(store: Store, output: str) -> str | None:
 def release(store: Store, output: str, uid: str) -> None:
     """Give the name back if the job holds it; doing it twice is harmless.
 
-    The directories that were made for the output go too, if nothing is left in them.
+    The directories that were made for the output go too, if nothing is left in them. A lock that was never
+    finished may be this job's, whose gateway crashed while it made it: it is swept, as whoever comes next would.
     """
     lock = paths.lock(output)
     durable.discard(store, _aside(output, uid))
     made = made_by(store, output, uid)
-    if holder(store, output) == uid:
+    owner = holder(store, output)
+    if owner == uid:
         durable.discard(store, lock)
+    elif owner == "":
+        _sweep(store, output, uid, NOBODY)
     if store.kind(posixpath.dirname(lock)) == "directory":
         store.sync(posixpath.dirname(lock))
     remove_made(store, output, made)
