@@ -1,4 +1,4 @@
-"""Inverted index: each word with the files that it is in."""
+"""Inverted index: each word with the files that it is in, by lines and by whole files."""
 
 import mapreduce as mr
 
@@ -9,6 +9,17 @@ class Index(mr.Job):
     def map(self, line):
         file = self.input.file
         for word in line.split():
+            yield word, file
+
+    reduce = mr.Unique()
+
+
+class OfFiles(mr.Job):
+    """The same where a record is the text of a file, so that each word is yielded once: with `--format wholefile`."""
+
+    def map(self, text):
+        file = self.input.file
+        for word in set(text.split()):
             yield word, file
 
     reduce = mr.Unique()

@@ -1,6 +1,7 @@
 """`mr.Unique()` in the engine: folded where the values come from, and still what the reference gives."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from unittest import mock
 
 import hypothesis.strategies as st
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 import mapreduce as mr
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.testing import reference
+from mapreduce_worker.engine import blocks, distinct_table
 from mapreduce_worker.engine.failure import UserTaskError, describe
 from mapreduce_worker.engine.local import ListBatch
 from mapreduce_worker.engine.map_run import MapRun
@@ -33,6 +35,66 @@ shapes = st.fixed_dictionaries(
 def test_distinct_values_are_those_of_the_reference(given, shape):
     job = emitter(mr.Unique())
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
+
+
+some_keys = st.lists(st.text("abcä", max_size=1) | st.just("k" * 70), max_size=8)
+runs = st.lists(st.tuples(some_keys, values).map(lambda run: [(key, run[1]) for key in run[0]]), max_size=10)
+
+
+@budget.examples(60)
+@given(runs, shapes, st.sampled_from([0, 3]), st.sampled_from([0, 2, 99]), st.sampled_from([1, 1000]))
+def test_keys_that_share_a_value_are_those_of_the_reference(given, shape, few, patience, native_rows):
+    """However many keys are worth a set of their own, and whether Polars merges them."""
+    job = emitter(mr.Unique())
+    with (
+        mock.patch.multiple(distinct_table, FEW=few, PATIENCE=patience),
+        mock.patch.object(blocks, "NATIVE_ROWS", native_rows),
+    ):
+        found = run_pairs(job, given, **shape)
+    assert canonical(found) == canonical(reference.run(job, given).pairs)
+
+
+def test_a_value_that_comes_again_stays_where_it_came_first():
+    keys = [f"{number}" for number in range(distinct_table.FEW)]
+    given = [[(key, value) for key in keys] for value in ("b", "a", "b", "c", "a")]
+    assert run_pairs(emitter(mr.Unique()), given, splits=1) == [(key, ["b", "a", "c"]) for key in sorted(keys)]
+
+
+def test_objects_that_are_equal_are_one_value(tmp_path):
+    spilled = []
+
+    class Watched(MapRun):
+        def _spill_rows(self, encoded, rows):
+            spilled.append(len(encoded))
+            super()._spill_rows(encoded, rows)
+
+    run = Watched(emitter(mr.Unique()), TaskOptions(), tmp_path / "out", nothing)
+    records = [[(f"{record}", "".join(["na", "me"]))] for record in range(300)]
+    run.run(iter([ListBatch(records, 0)]), AttemptId(TaskId(0, "map", 0), 1, 0))
+    assert spilled == [300]
+
+
+def test_keys_of_one_value_are_counted_as_memory(tmp_path):
+    spilled = []
+
+    class Watched(MapRun):
+        def _spill_rows(self, encoded, rows):
+            spilled.append(len(encoded))
+            super()._spill_rows(encoded, rows)
+
+    memory = 3 * 100 * distinct_table.PLACE
+    run = Watched(emitter(mr.Unique()), TaskOptions(memory=memory), tmp_path / "out", nothing)
+    run.run(iter([ListBatch([[(f"{n:03}", 1)] for n in range(350)], 0)]), AttemptId(TaskId(0, "map", 0), 1, 0))
+    assert spilled == [100, 100, 100, 50]
+    assert sorted(key for part in rows_of(tmp_path / "out") for key, _ in part) == [b"%03d" % n for n in range(350)]
+
+
+@pytest.mark.parametrize("key", ["\ud800", 7, None])
+def test_a_key_that_cannot_be_carried_is_told_with_its_record_in_a_run(key):
+    given = [[("k", "v")], [("l", "v"), (key, "v")], [("m", "v")]]
+    with pytest.raises(UserTaskError) as caught:
+        run_pairs(emitter(mr.Unique()), given, splits=1)
+    assert describe(caught.value).where == "record:1"
 
 
 def test_each_of_the_values_that_are_nearly_alike_is_told_apart():
@@ -86,9 +148,9 @@ def test_long_values_are_counted_as_memory(tmp_path):
     spills = []
 
     class Watched(MapRun):
-        def _spill(self, rows):
-            spills.append(sum(map(len, rows[1])))
-            super()._spill(rows)
+        def _spill_rows(self, encoded, rows):
+            spills.append(sum(map(len, rows.unpacked())))
+            super()._spill_rows(encoded, rows)
 
     run = Watched(emitter(mr.Unique()), TaskOptions(memory=6 << 20), tmp_path / "out", nothing)
     records = [[("k", f"{number}" + "x" * 300_000), ("k", "y")] for number in range(40)]

@@ -19,13 +19,14 @@ TEXTS = st.text(alphabet='ab\t\n\r\\"\x00\x1f\x7f\x85\u2028äé\U0001f600', max_
 BYTES = st.binary(max_size=4)
 SCALARS = [INTS, FLOATS, TEXTS, BYTES, st.booleans()]
 OTHERS = st.none() | INTS | TEXTS | st.lists(FLOATS, max_size=2) | st.integers(2**64, 2**66)
+LISTS = st.lists(TEXTS, max_size=4) | st.lists(TEXTS | st.none() | BYTES | st.lists(TEXTS, max_size=1), max_size=2)
 TUPLES = st.tuples(TEXTS, st.tuples(INTS, FLOATS))
 
 
 @st.composite
 def rows(draw):
     key = draw(st.sampled_from([*SCALARS, TUPLES]))
-    value = draw(st.sampled_from([*SCALARS, OTHERS, st.dictionaries(TEXTS, BYTES, max_size=2)]))
+    value = draw(st.sampled_from([*SCALARS, OTHERS, LISTS, st.dictionaries(TEXTS, BYTES, max_size=2)]))
     return draw(st.lists(st.tuples(key, value), min_size=1, max_size=8))
 
 
@@ -44,6 +45,16 @@ def test_lines_of_columns_are_those_of_single_records(given, style):
     assert render.text(few, style, key_type, own=True) == expected
     pairs = columns.of_packed(encoded, [values.encode(pair) for pair in arrived])
     assert render.text(pairs, style, key_type, own=False) == expected
+
+
+@pytest.mark.parametrize("style", ["tsv", "jsonl"])
+def test_each_character_in_a_list_is_what_single_records_make_of_it(style):
+    """All but halves of surrogate pairs, which no value holds; some thousands of lists, so that they come in pieces."""
+    points = [point for point in range(0x110000) if not 0xD800 <= point < 0xE000]
+    lists = [["".join(map(chr, points[at : at + 512])), ""] for at in range(0, len(points), 512)]
+    lists += [[chr(point)] for point in range(0x3000)]
+    made = columns.of_lists([b"k"] * len(lists), lists)
+    assert render.text(made, style, "str", own=True) == b"".join(LINE[style]("k", each) for each in lists)
 
 
 @pytest.mark.parametrize(("key", "key_type"), [(b"\xff", "str"), (b"abc", "int"), (b"a", "")])

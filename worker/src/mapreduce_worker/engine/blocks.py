@@ -114,6 +114,11 @@ def of_packed(keys: list[bytes], packed: list[bytes]) -> Rows:
     return columns.of_packed(keys, packed) if len(keys) >= NATIVE_ROWS else Block(keys, packed)
 
 
+def of_one(keys: list[bytes], packed: bytes) -> Rows:
+    """Return rows that all have the same packed value."""
+    return columns.of_one(keys, packed) if len(keys) >= NATIVE_ROWS else Block(keys, [packed] * len(keys))
+
+
 def as_columns(rows: Rows) -> Columns:
     """Return the same rows as columns."""
     if isinstance(rows, Columns):

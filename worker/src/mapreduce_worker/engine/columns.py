@@ -38,6 +38,8 @@ BY_NUMBERS: Final = 4096
 """Rows from which on that is worth its beginning."""
 _RARE: Final = 4
 """Keys may share their numbers with others as long as they are one in so many, at most."""
+_SHORT: Final = 64
+"""Bytes of a value that rows may have in common."""
 _FIXED: Final = {"Int64": 8, "Float64": 8, "Boolean": 1}
 """The bytes of one value, where all have the same."""
 
@@ -117,6 +119,17 @@ def of_lists(keys: list[bytes], objects: list[Any]) -> Columns:
 def of_packed(keys: list[bytes], packed: list[bytes]) -> Columns:
     """Return rows of packed values."""
     return _of(keys, PACKED, packed, "Binary")
+
+
+def of_one(keys: list[bytes], packed: bytes) -> Columns:
+    """Return rows that all have the same packed value."""
+    if len(packed) > _SHORT:
+        # As many copies, so that they are counted: a frame has its bounds.
+        return of_packed(keys, [packed] * len(keys))
+    import polars  # noqa: PLC0415 - see the module's docstring
+
+    values = polars.Series(PACKED, [packed], dtype=polars.Binary).new_from_index(0, len(keys))
+    return Columns(polars.DataFrame([polars.Series(KEY, keys, dtype=polars.Binary), values]))
 
 
 def of_integers(keys: list[bytes], numbers: list[int]) -> Columns:

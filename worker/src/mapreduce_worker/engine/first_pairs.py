@@ -7,9 +7,13 @@ but who yields words yields them from the beginning. Neighbours: `map_run`, `map
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from itertools import chain, islice
+from typing import Any, Final
 
 from mapreduce.pairs import refuse_text
+
+FIRST: Final = 64
+"""Pairs of a record that are looked at, at most: a record may be a whole file."""
 
 
 class FirstPairs:
@@ -26,7 +30,10 @@ class FirstPairs:
     def __call__(self, record: Any) -> Any:
         """Return what the mapper does for a record."""
         found = self._mapper(record)
-        return self._checked(found) if not self.seen and isinstance(found, Iterable) else found
+        if self.seen or not isinstance(found, Iterable):
+            return found
+        pairs = iter(found)
+        return chain(self._checked(islice(pairs, FIRST)), pairs)
 
     def _checked(self, found: Iterable[Any]) -> Iterator[Any]:
         for pair in found:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 from mapreduce.errors import UserError
-from mapreduce_worker.engine import blocks, emitted, failure, folding, merging, native, part
+from mapreduce.selection import Unique
+from mapreduce_worker.engine import blocks, emitted, failure, folding, merging, native, part, text_lists
 from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.columns import Columns
 from mapreduce_worker.engine.reduce_task import ReduceRun, Sources
 
 SHARE: Final = 2
@@ -58,6 +60,8 @@ class FoldReduceRun(ReduceRun):
         # Refuses rows whose keys nobody can read.
         self._decoder()
         if not rows.packed and type(self._job.reduce) in native.PLAIN:
+            return rows
+        if type(self._job.reduce) is Unique and isinstance(rows, Columns) and text_lists.are_all(rows):
             return rows
         encoded = rows.keys
         results = self._each(self._job.reduce.finish, encoded, rows.unpacked())

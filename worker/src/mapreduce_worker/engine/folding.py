@@ -116,13 +116,13 @@ class Folding:
     def add(self, rows: Rows) -> bool:
         """Take rows; tell whether more may come. If not, what is held must be merged: folding it gains too little."""
         self._held.append(rows)
-        self._size += _weigh(rows)
+        self._size += self._weigh(rows)
         if self._size <= self._limit:
             return True
         found = self._folded()
         if found is None:
             return False
-        self._held, self._size = [found], _weigh(found)
+        self._held, self._size = [found], self._weigh(found)
         return self._size <= self._limit // 2
 
     def _folded(self) -> Rows | None:
@@ -148,9 +148,8 @@ class Folding:
         else:
             yield found
 
-
-def _weigh(rows: Rows) -> int:
-    """Return about how many bytes rows take while they are folded."""
-    if isinstance(rows, Columns) and not rows.packed:
-        return rows.size() + NATIVE_MEMORY * rows.count
-    return KEY_COPIES * rows.size() + ROW_MEMORY * rows.count
+    def _weigh(self, rows: Rows) -> int:
+        """Return about how many bytes rows take while they are folded."""
+        if isinstance(rows, Columns) and (not rows.packed or native.has_few_lists(rows.frame, self._reducer)):
+            return rows.size() + NATIVE_MEMORY * rows.count
+        return KEY_COPIES * rows.size() + ROW_MEMORY * rows.count

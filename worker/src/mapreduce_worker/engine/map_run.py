@@ -100,13 +100,13 @@ class MapRun:
 
     def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | DistinctTable | PairTable | tables.GroupTable:
         if isinstance(self._reducer, Unique):
-            return DistinctTable(self._guard, memory // 3, self._spill)
+            return DistinctTable(self._guard, memory // 3, self._spill_rows)
         if self._reducer is not None:
             # An accumulator takes about three times what it counts for, and sorting again as much.
             limit = min(flush_bytes, memory // 6)
             return FoldTable(self._reducer, self._guard, limit, self._spill, self._hand_over, self._records.look_back)
         if not self._combines:
-            return PairTable(self._guard, memory // 3, self._spill_pairs)
+            return PairTable(self._guard, memory // 3, self._spill_rows)
         return tables.GroupTable(self._guard, flush_bytes, memory // 3, self._spill, self._flush)
 
     def run(self, batches_: Iterator[Batch], attempt: AttemptId) -> MapOutput:
@@ -156,14 +156,14 @@ class MapRun:
 
     def _empty(self) -> None:
         """Hand over all that is held."""
-        if isinstance(self._table, PairTable):
+        if isinstance(self._table, (PairTable, DistinctTable)):
             self._table.empty()
         else:
             if isinstance(self._table, FoldTable):
                 self._table.take_text()
             self._spill(self._table.take())
 
-    def _spill_pairs(self, encoded: list[bytes], rows: Rows) -> None:
+    def _spill_rows(self, encoded: list[bytes], rows: Rows) -> None:
         self._sorter.add(rows, self._divider.numbers(encoded, self._guard.key_type))
 
     def _hand_over(self, rows: Rows) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from itertools import chain
+from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from mapreduce import values as codec
@@ -24,14 +24,17 @@ LARGEST: Final = 2**63 - 1
 """What no sum of 64 bits may go beyond."""
 _ORDERED: Final = ("Int64", "String", "Binary", "Boolean")
 """Types of values that Polars orders as `mapreduce.ordering` does, and of which those that are equal are one."""
-_MARKED: Final = {str: "String", bytes: "Binary", int: "Int64"}
-"""Types of values of which those that are equal are encoded alike, with the types of their columns."""
-_LIST: Final = struct.Struct(">BI")
-_LIST_OF_MANY: Final = 0xDD
-"""How msgpack begins a list, before the number of its elements."""
+_MARKED: Final = frozenset({str, bytes, int})
+"""Types of values of which those that are equal are encoded alike."""
+_SHORT: Final = struct.Struct(">BH")
+_LONG: Final = struct.Struct(">BI")
+_FEW, _LIST_OF_SOME, _LIST_OF_MANY = 0x90, 0xDC, 0xDD
+"""How msgpack begins a list: with the number of its elements in the same byte, in two more, in four more."""
 _SOME: Final = 512
 """Accumulators that are lists in Python at once: fewer than wake the garbage collector (700), which would go through
 all of them again and again."""
+_MANY: Final = 8
+"""So many rows with the same list, in the mean, are many."""
 SUMS: Final = (Sum, Count, IntegerSum)
 """Reducers, by their exact types, that add accumulators where these are integers."""
 PLAIN: Final = (Sum, Count, Min, Max, First)
@@ -96,7 +99,7 @@ def _first(frame: polars.DataFrame) -> polars.DataFrame:
 def _mean(frame: polars.DataFrame) -> polars.DataFrame | None:
     import polars  # noqa: PLC0415 - see `columns`
 
-    sizes, numbers = _lists(frame) or ([], [])
+    sizes, numbers = _lists(frame.to_series(1)) or ([], [])
     if set(sizes) != {2} or set(map(type, numbers)) != {int} or max(map(abs, numbers)) > LARGEST:
         return None
     counts = polars.Series("count", numbers[::2], dtype=polars.Int64)
@@ -106,36 +109,62 @@ def _mean(frame: polars.DataFrame) -> polars.DataFrame | None:
     rows = polars.DataFrame([frame.get_column(KEY), counts, totals])
     found = rows.group_by(KEY).agg(polars.col("count").sum(), polars.col(VALUE).sum())
     accs = zip(found["count"].to_list(), found[VALUE].to_list(), strict=True)
-    return _packed(found.get_column(KEY), [list(accs)])
+    return _packed(found.get_column(KEY), codec.encode_all(list(accs)))
 
 
 def _distinct(frame: polars.DataFrame) -> polars.DataFrame | None:
+    """Merge lists of values: each value is a number while that is done, and different lists are decoded once."""
     import polars  # noqa: PLC0415 - see `columns`
 
-    lengths, objects = _lists(frame) or ([], [])
-    kinds = set(map(type, objects))
-    name = _MARKED.get(kinds.pop()) if len(kinds) == 1 else None
-    if name is None or (name == "Int64" and not -LARGEST <= min(objects) <= max(objects) <= LARGEST):
+    packed = frame.to_series(1)
+    if packed.name != PACKED:
         return None
-    values = polars.Series(VALUE, objects, dtype=getattr(polars, name))
-    sizes = polars.Series("size", lengths)
-    repeated = frame.select(polars.col(KEY).repeat_by(sizes)).explode(KEY).get_column(KEY)
-    rows = polars.DataFrame([repeated, values]).unique(keep="first", maintain_order=True)
+    different = packed.unique(maintain_order=True)
+    lengths, objects = _lists(different) or ([], [])
+    kinds = set(map(type, objects))
+    if len(kinds) != 1 or not _MARKED.issuperset(kinds):
+        return None
+    numbers = dict(zip(dict.fromkeys(objects), count(), strict=False))
+    members = polars.DataFrame(
+        [
+            different.gather(list(chain.from_iterable(map(repeat, range(len(lengths)), lengths)))),
+            polars.Series(VALUE, list(map(numbers.__getitem__, objects)), dtype=polars.UInt32),
+        ]
+    )
+    rows = frame.join(members, on=PACKED, maintain_order="left_right").select(KEY, VALUE)
     found = rows.group_by(KEY, maintain_order=True).agg(VALUE)
     lists = found.get_column(VALUE)
-    return _packed(found.get_column(KEY), (lists.slice(at, _SOME).to_list() for at in range(0, len(lists), _SOME)))
+    if not (lists.list.n_unique() == lists.list.len()).all():
+        lists = lists.list.unique(maintain_order=True)
+    encoded = list(map(codec.encode, numbers))
+    some = (lists.slice(at, _SOME).to_list() for at in range(0, len(lists), _SOME))
+    return _packed(found.get_column(KEY), (_pack_list(each, encoded) for numbered in some for each in numbered))
 
 
-def _lists(frame: polars.DataFrame) -> tuple[list[int], list[Any]] | None:
+def has_few_lists(frame: polars.DataFrame, reducer: Reducer) -> bool:
+    """Tell whether `folded` makes no Python objects of most rows: their accumulators are lists, and the same ones."""
+    return type(reducer) is Unique and frame.height >= _MANY * frame.to_series(1).n_unique()
+
+
+def _pack_list(numbers: list[int], encoded: list[bytes]) -> bytes:
+    """Return the packed list of values that have these numbers, each of which is `encoded` already."""
+    size = len(numbers)
+    if size < 16:
+        head = bytes((_FEW | size,))
+    else:
+        head = _SHORT.pack(_LIST_OF_SOME, size) if size < 1 << 16 else _LONG.pack(_LIST_OF_MANY, size)
+    return head + b"".join(map(encoded.__getitem__, numbers))
+
+
+def _lists(packed: polars.Series) -> tuple[list[int], list[Any]] | None:
     """Return the lengths of packed accumulators that are lists, and their elements, all in one list."""
-    packed = frame.to_series(1)
     if packed.name != PACKED:
         return None
     sizes: list[int] = []
     elements: list[Any] = []
-    for at in range(0, frame.height, _SOME):
+    for at in range(0, len(packed), _SOME):
         some = packed.slice(at, _SOME).to_list()
-        accs = codec.decode(_LIST.pack(_LIST_OF_MANY, len(some)) + b"".join(some))
+        accs = codec.decode(_LONG.pack(_LIST_OF_MANY, len(some)) + b"".join(some))
         if set(map(type, accs)) != {list} or not all(accs):
             return None
         sizes.extend(map(len, accs))
@@ -143,11 +172,10 @@ def _lists(frame: polars.DataFrame) -> tuple[list[int], list[Any]] | None:
     return sizes, elements
 
 
-def _packed(encoded: polars.Series, accs: Iterable[list[Any]]) -> polars.DataFrame:
+def _packed(encoded: polars.Series, accs: Iterable[bytes]) -> polars.DataFrame:
     import polars  # noqa: PLC0415 - see `columns`
 
-    packed = [one for some in accs for one in codec.encode_all(some)]
-    return polars.DataFrame([encoded, polars.Series(PACKED, packed, dtype=polars.Binary)])
+    return polars.DataFrame([encoded, polars.Series(PACKED, list(accs), dtype=polars.Binary)])
 
 
 _FOLDS: Final[dict[type, Callable[[polars.DataFrame], polars.DataFrame | None]]] = {

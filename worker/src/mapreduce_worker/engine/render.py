@@ -18,6 +18,7 @@ from mapreduce import jsonl, keys, tsv, values
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
 from mapreduce.spec import OutputFormat
+from mapreduce_worker.engine import text_lists
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.columns import Columns
 
@@ -101,7 +102,10 @@ def _keys(rows: Columns, style: OutputFormat, key_type: KeyType) -> polars.Serie
 
 
 def _values(rows: Columns, style: OutputFormat) -> polars.Series:
-    return _one_by_one(rows.unpacked(), style) if rows.packed else _texts(rows.value_series, style)
+    if not rows.packed:
+        return _texts(rows.value_series, style)
+    lists = text_lists.as_json(rows)
+    return _one_by_one(rows.unpacked(), style) if lists is None else _series(lists)
 
 
 def _texts(column: polars.Series, style: OutputFormat) -> polars.Series:
@@ -127,9 +131,13 @@ def _quoted(column: polars.Series) -> polars.Series:
 
 
 def _one_by_one(objects: list[Any], style: OutputFormat) -> polars.Series:
+    return _series([_field(each, style) for each in objects])
+
+
+def _series(texts: list[str]) -> polars.Series:
     import polars  # noqa: PLC0415 - see `columns`
 
-    return polars.Series([_field(each, style) for each in objects], dtype=polars.String)
+    return polars.Series(texts, dtype=polars.String)
 
 
 def _field(value: Any, style: OutputFormat) -> str:
