@@ -55,6 +55,17 @@ class Bad(msgspec.Struct, frozen=True, kw_only=True):
 
 GZ = gzip.compress(b"one line\n" * 2000, mtime=0)
 ZST = zstandard.compress(b"one line\n" * 2000)
+BOMB = gzip.compress(b"short\n" + b"x" * (64 << 20), mtime=0)
+TYPED = """
+import mapreduce as mr
+import polars as pl
+
+class Lines(mr.Job):
+    def map_batch(self, batch):
+        return batch.select(key="value", value="value")
+
+    reduce = mr.Sum()
+"""
 BATCHES = """
 import mapreduce as mr
 import polars as pl
@@ -149,6 +160,38 @@ BAD = [
         source=BATCHES,
         options=("--max-record", "1000"),
         says=(r"a\.txt:6|byte 6 of a\.txt", "1000", "max-record"),
+    ),
+    Bad(
+        name="value of another type in a batch",
+        files={"a.txt": b"a\nb\n"},
+        source=TYPED,
+        says=(r"a\.txt:0 to a\.txt:2, row 0 of what map_batch returned", "Sum adds numbers, not str"),
+    ),
+    Bad(
+        name="line that a small file expands to",
+        files={"a.txt.gz": BOMB},
+        options=("--max-record", "1Mi"),
+        says=(r"a\.txt\.gz:6|byte 6 of a\.txt\.gz", "1048576", "max-record"),
+    ),
+    Bad(
+        name="line that a small file expands to in a batch",
+        files={"a.txt.gz": BOMB},
+        source=TYPED,
+        options=("--max-record", "1Mi"),
+        says=(r"a\.txt\.gz:6|byte 6 of a\.txt\.gz", "1048576", "max-record"),
+    ),
+    Bad(
+        name="half a pair of surrogates in json",
+        files={"a.jsonl": b'{"k": "a"}\n{"k": "\\ud800"}\n'},
+        source=LINES.replace("line, 1", "line['k'], 1"),
+        options=("--format", "jsonl"),
+        says=(r"a\.jsonl:11", "pair of surrogates", "column 8"),
+    ),
+    Bad(
+        name="half a pair of surrogates in a batch",
+        files={"a.txt": b"a\nb\xed\xa0\x80\n"},
+        source=TYPED,
+        says=(r"a\.txt:2", "byte 0xed at offset 3", "not valid UTF-8"),
     ),
     Bad(
         name="no parquet at all",

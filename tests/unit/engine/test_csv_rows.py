@@ -11,7 +11,7 @@ from hypothesis import given
 from mapreduce.bad_records import BadRecord
 from mapreduce.plan import FileRange, ListedFile, split_files
 from mapreduce_worker.engine import csv_bounds, cuts, formats, ranges
-from mapreduce_worker.engine.failure import InputDamaged, RecordRefused
+from mapreduce_worker.engine.failure import RecordRefused, RecordTooLong
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.quarantine import Quarantine
 from tests.support import budget
@@ -149,7 +149,7 @@ def test_a_record_that_would_end_the_job_is_refused_before_it_is_sent_anywhere(t
     monkeypatch.setattr(ranges, "CHUNK", 7)
     file = write_input(tmp_path, b"column,b\n" + quoted + b'"' + b"\nx" * 200)
     with pytest.raises(
-        InputDamaged, match=f"the record at byte {9 + len(quoted)} of {file.name} is longer than 100"
+        RecordTooLong, match=f"the record at byte {9 + len(quoted)} of {file.name} is longer than 100"
     ) as caught:
         list(split_files([file], 160, "csv", cuts.finder(tmp_path, "csv", 100, skips=False)))
     assert caught.value.where == f"{file.name}:{9 + len(quoted)}"

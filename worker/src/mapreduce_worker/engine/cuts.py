@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 from mapreduce.plan import Cut, Cuts, ListedFile
 from mapreduce.spec import InputFormat
 from mapreduce_worker.engine import csv_bounds, long_lines, parquet_footer, ranges, records
-from mapreduce_worker.engine.failure import InputDamaged
+from mapreduce_worker.engine.failure import RecordTooLong
 
 MAX_HEADER: Final = 64 << 10
 """Bytes of the header of a CSV file that is divided: each of its ranges carries it."""
@@ -33,8 +33,9 @@ def finder(root: Path, input_format: InputFormat, max_record: int, *, skips: boo
     """Return what divides files below `root`; None for a format whose records end at line ends, or never.
 
     `max_record` are the bytes that a record may have, `skips` whether the job skips bad records. What is returned
-    raises `InputChanged` for a file that is not the listed one, `InputUnreadable`, and `InputDamaged` for a parquet
-    file without a footer, or a CSV file with a record that is so long that reading it would end the job.
+    raises `InputChanged` for a file that is not the listed one, `InputUnreadable`, `InputDamaged` for a
+    parquet file without a footer, and `RecordTooLong` for a record of CSV that is so long that reading it would end the
+    job.
     """
     if input_format == "parquet":
         return partial(_of_parquet, root)
@@ -53,12 +54,12 @@ def finder(root: Path, input_format: InputFormat, max_record: int, *, skips: boo
     return cut
 
 
-def _too_long(file: ListedFile, offset: int, reach: int) -> InputDamaged:
+def _too_long(file: ListedFile, offset: int, reach: int) -> RecordTooLong:
     message = (
         f"the record at byte {offset} of {file.name} is longer than {reach} bytes, the most that is read of one "
         "(maxRecordBytes): is a quote in it not closed?"
     )
-    return InputDamaged(message, f"{file.name}:{offset}")
+    return RecordTooLong(message, f"{file.name}:{offset}")
 
 
 def _of_csv(file: BinaryIO, listed: ListedFile, split_size: int, reach: int) -> Cuts:

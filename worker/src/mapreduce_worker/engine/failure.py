@@ -99,6 +99,10 @@ class InputDamaged(_InputFault):
     """An input file is damaged, or cut short: a compressed or parquet one, or a record without an end."""
 
 
+class RecordTooLong(_InputFault):
+    """A record of the input is too long; found where its file is divided, before any task reads it."""
+
+
 class InputChanged(_InputFault):
     """An input file is not the one that was planned."""
 
