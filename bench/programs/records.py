@@ -1,7 +1,5 @@
 """Jobs over records `KEY TAB VALUE`."""
 
-import polars as pl
-
 import mapreduce as mr
 
 
@@ -23,17 +21,6 @@ class Sort(mr.Job):
     def map(self, line):
         key, _, value = line.partition("\t")
         yield key, value
-
-    reduce = mr.Each()
-
-
-class SortBatch(mr.Job):
-    """The same, many records at a time."""
-
-    def map_batch(self, batch):
-        # Two fields at most: what stands behind the second tabulator is of the value.
-        fields = pl.col("value").str.splitn("\t", 2).struct
-        return batch.select(fields[0].alias("key"), fields[1].alias("value"))
 
     reduce = mr.Each()
 
