@@ -43,7 +43,7 @@ REASONS: Final[dict[str, str]] = {
     "ProgramInvalid": "The program cannot be loaded: syntax error, no job, or more than one job.",
     "InputNotFound": "No file matches the input's patterns.",
     "InputUnreadable": "An input file cannot be read.",
-    "InputDamaged": "A compressed, parquet or csv input file is damaged or cut short.",
+    "InputDamaged": "A compressed or parquet input file is damaged or cut short.",
     "InputChanged": "An input file changed while the job ran.",
     "OutputExists": "Something stands under the output's name already.",
     "OutputReserved": "Another job is writing to the same output.",

@@ -96,7 +96,7 @@ class InputUnreadable(_InputFault):
 
 
 class InputDamaged(_InputFault):
-    """An input file is damaged, or cut short: a compressed or parquet one, or a record without an end."""
+    """A compressed or parquet input file is damaged, or cut short."""
 
 
 class RecordTooLong(_InputFault):

@@ -22,7 +22,7 @@ _decode: Final = msgspec.msgpack.Decoder(list[list[str]]).decode
 _encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
-def found(rows: Columns) -> Iterator[list[list[str]]]:
+def decoded(rows: Columns) -> Iterator[list[list[str]]]:
     """Yield the packed values of rows, some at a time; raises `msgspec.MsgspecError` where one is no list of text."""
     packed = rows.value_series
     for at in range(0, rows.count, _SOME):
@@ -33,7 +33,7 @@ def found(rows: Columns) -> Iterator[list[list[str]]]:
 def are_all(rows: Columns) -> bool:
     """Tell whether each packed value of rows is a list of text."""
     try:
-        for _ in found(rows):
+        for _ in decoded(rows):
             pass
     except msgspec.MsgspecError:
         return False
@@ -44,7 +44,7 @@ def as_json(rows: Columns) -> list[str] | None:
     """Return each packed value of rows as JSON, as both output formats write it; None if one is no list of text."""
     texts: list[str] = []
     try:
-        for lists in found(rows):
+        for lists in decoded(rows):
             # No line of JSON holds another end of line.
             texts += _encode_lines(lists).decode().split("\n")[:-1]
     except msgspec.MsgspecError:
