@@ -174,10 +174,12 @@ def test_a_link_put_in_place_after_the_look_is_not_followed(tmp_path, monkeypatc
     for folder in (outside, root / "folder"):
         folder.mkdir(parents=True)
         (folder / "a.txt").write_bytes(b"text\n")
-    files = InputFiles(root, ["folder"])
+    # Only where there is a link already does anybody look.
+    (root / "link").symlink_to("folder")
+    files = InputFiles(root, ["link"])
     files.list(by_content=False)
     asked = whole(outside, "a.txt")
-    asked = FileRange(ListedFile("folder/a.txt", "a.txt", 5, asked.file.identity), 0, 5)
+    asked = FileRange(ListedFile("link/a.txt", "a.txt", 5, asked.file.identity), 0, 5)
     look = os.path.realpath
 
     def looked_at_then_swapped(path, **options):
@@ -189,6 +191,14 @@ def test_a_link_put_in_place_after_the_look_is_not_followed(tmp_path, monkeypatc
 
     monkeypatch.setattr(os.path, "realpath", looked_at_then_swapped)
     assert refused(answer(files, asked)) == "InputUnreadable"
+
+
+def test_a_file_below_no_link_is_opened_without_a_look_at_each_folder_above_it(tmp_path, monkeypatch):
+    (tmp_path / "deep/down").mkdir(parents=True)
+    planned = listed(tmp_path, "deep/down/a.txt", b"one\n")
+    monkeypatch.setattr(os.path, "realpath", None)
+    with ranges.opened(tmp_path, planned) as file:
+        assert file.read() == b"one\n"
 
 
 def test_a_pipe_in_the_place_of_a_file_does_not_hold_the_gateway(tmp_path):

@@ -7,6 +7,7 @@ planning, and to serve `/v1/input`), slots that share its disk, and `--sequentia
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -27,6 +28,10 @@ CHUNK: Final = 1 << 20
 ANY_DEPTH: Final = "**"
 _FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 """A folder that is only walked through: it need not be readable."""
+_LINKED: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EMLINK})
+"""How the systems say that a name was a link, or that a folder was."""
+_NOT_WALKED: Final = frozenset({"", ".", ".."})
+"""Names in a path that do not name what is below."""
 
 
 def list_files(root: Path, patterns: Sequence[str], *, by_content: bool = False) -> list[ListedFile]:
@@ -45,11 +50,16 @@ def list_files(root: Path, patterns: Sequence[str], *, by_content: bool = False)
     real_root = os.path.realpath(root)
     seen: set[str] = set()
     listing: list[ListedFile] = []
+    folders: dict[str, str] = {}
     for pattern in patterns:
         base, paths = _match(root, pattern)
         if not paths:
             raise InputNotFound(f"no file matches {pattern!r}")
-        found = [_listed(root, real_root, path, _name(path, base), by_content) for path in paths if path not in seen]
+        found = [
+            _listed(path, _name(path, base), (real_root, _resolved(root, path, folders)), by_content)
+            for path in paths
+            if path not in seen
+        ]
         seen |= paths
         listing += sorted(found, key=lambda file: file.name.encode())
     return listing
@@ -134,9 +144,19 @@ def _name(path: str, base: str) -> str:
     return os.path.basename(path) if path == base else path.removeprefix(f"{base}/" if base else "")
 
 
-def _listed(root: Path, real_root: str, path: str, name: str, by_content: bool) -> ListedFile:
-    full = root / path
-    real = os.path.realpath(full)
+def _resolved(root: Path, path: str, folders: dict[str, str]) -> str:
+    """Return the path of a file without links; `folders` remembers those of folders."""
+    folder, name = os.path.split(path)
+    real = folders.get(folder)
+    if real is None:
+        real = folders[folder] = os.path.realpath(root / folder)
+    full = os.path.join(real, name)
+    return os.path.realpath(full) if os.path.islink(full) else full
+
+
+def _listed(path: str, name: str, resolved: tuple[str, str], by_content: bool) -> ListedFile:
+    """Return a file for the listing; `resolved`: the root and the file, without links."""
+    real_root, real = resolved
     if os.path.commonpath((real_root, real)) != real_root:
         raise InputUnreadable(f"{path} is a link that leaves the input's root")
     try:
@@ -146,7 +166,9 @@ def _listed(root: Path, real_root: str, path: str, name: str, by_content: bool) 
             raise InputUnreadable(f"{path} is no regular file")
         if status.st_size == 0 and _has_content(real):
             raise InputUnreadable(f"{path} does not tell its size, as files of /proc do: copy it, and read the copy")
-        return ListedFile(path, name, status.st_size, identity(full, by_content=by_content))
+        # What changes when the content may have changed.
+        mark = _content(real) if by_content else f"mtime:{status.st_mtime_ns}"
+        return ListedFile(path, name, status.st_size, mark)
     except UnicodeEncodeError:
         raise InputUnreadable(f"the name {os.fsencode(path)!r} is not valid UTF-8: rename the file") from None
     except OSError as error:
@@ -159,12 +181,10 @@ def _has_content(path: str) -> bool:
         return bool(file.read(1))
 
 
-def identity(path: Path, *, by_content: bool = False) -> str:
-    """Return what changes when the file's content may have changed: `mtime:<ns>`, or `sha256:<hex>`."""
-    if by_content:
-        with path.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    return f"mtime:{path.stat().st_mtime_ns}"
+def _content(path: str) -> str:
+    """Return the identity of a file that has the same content at other times: `sha256:<hex>`."""
+    with open(path, "rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def read_range(
@@ -220,26 +240,43 @@ def opened(root: Path, listed: ListedFile, at: int = 0) -> BinaryIO:
 def _open(root: Path, listed: ListedFile) -> BinaryIO:
     """Open a file below `root`; a link is followed as long as what it points to is below `root` too.
 
-    The resolved path is walked name by name without following anything, so that a link put in place
-    between the look and the opening is refused by the kernel. Raises `InputUnreadable` and `OSError`.
+    A path is walked name by name without following anything. Only where that meets a link is the path
+    resolved, and walked again: a link put in place between the look and the opening is refused by the
+    kernel. Raises `InputUnreadable` and `OSError`.
     """
     if "\0" in listed.path:
         raise InputUnreadable(f"{listed.path!r} is no path")
+    names = listed.path.split("/")
+    if not _NOT_WALKED.intersection(names):
+        try:
+            return _regular(_walked(root, names), listed)
+        except OSError as error:
+            if error.errno not in _LINKED:
+                raise
     real_root = os.path.realpath(root)
     real = os.path.realpath(root / listed.path)
     if os.path.commonpath((real_root, real)) != real_root:
         raise InputUnreadable(f"{listed.name} is not inside the input's volume")
-    *folders, name = os.path.relpath(real, real_root).split(os.sep)
-    at = os.open(real_root, _FOLDER)
+    return _regular(_walked(real_root, os.path.relpath(real, real_root).split(os.sep)), listed)
+
+
+def _walked(root: str | Path, names: Sequence[str]) -> int:
+    """Open what is at the end of these names below `root`, none of which may be a link."""
+    *folders, name = names
+    at = os.open(root, _FOLDER)
     try:
         for folder in folders:
             below = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=at)
             os.close(at)
             at = below
         # Without O_NONBLOCK, a pipe put in the place of a file would hold the reader for ever.
-        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+        return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
     finally:
         os.close(at)
+
+
+def _regular(fd: int, listed: ListedFile) -> BinaryIO:
+    """Return an open file, if it is a regular one."""
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise InputUnreadable(f"{listed.name} is no regular file")
