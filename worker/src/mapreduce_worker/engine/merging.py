@@ -98,16 +98,16 @@ class _Cursor:
     def rest(self) -> Iterator[Rows]:
         """Yield everything that is left."""
         if self.rows is not None:
-            yield self.rows.cut(self._at, self.rows.count)
+            yield from _cut(self.rows.cut(self._at, self.rows.count))
         yield from self._source
 
 
 def _in_order(taken: list[Rows]) -> Iterator[Rows]:
     """Yield the joined rows in key order, by pieces of which a list may be made."""
-    if len(taken) == 1:
-        yield taken[0]
-        return
-    rows = blocks.sorted_rows(blocks.joined(taken))
+    yield from _cut(taken[0] if len(taken) == 1 else blocks.sorted_rows(blocks.joined(taken)))
+
+
+def _cut(rows: Rows) -> Iterator[Rows]:
     for start in range(0, rows.count, blocks.MAX_ROWS):
         yield rows.cut(start, min(start + blocks.MAX_ROWS, rows.count))
 

@@ -98,7 +98,7 @@ class Writer:
         left = self._length
         self._file.seek(len(HEAD))
         self._file.truncate()
-        self._own, self._digest = False, Digest()
+        self._own, self._framer = False, Framer("lz4")
         self._rows = self._length = self._crc = 0
         with copy.open("rb") as file:
             file.seek(len(HEAD))
