@@ -112,10 +112,15 @@ def _sort(size: int) -> Match:
     records = files.ensure("records", size)
     truth = _in_order(records, size)
     contenders = (
-        ours("ours", "records.py:Sort", records, truth, "--order", "total"),
+        ours("ours", "record_batches.py:Sort", records, truth, "--order", "total"),
         gnu_sort("sort", records, truth),
+        ours("per record", "records.py:Sort", records, truth, "--order", "total"),
     )
-    return contenders, (Verdict("ours / sort", "ratio", "ours", ("sort",), must=1.0, aim=0.5),)
+    # The job by batches is held against the target; a generator a record stands beside it.
+    return contenders, (
+        Verdict("ours / sort", "ratio", "ours", ("sort",), must=1.0, aim=0.5),
+        Verdict("per record / sort", "ratio", "per record", ("sort",)),
+    )
 
 
 def _in_order(records: Path, size: int) -> Truth:
@@ -187,7 +192,7 @@ ROWS = (
     Row("words-keys", "word count by `return line.split()`, with Count", GB, _keys),
     Row("words-batch", "word count by `map_batch`, with Count", GB, _batches),
     Row("index", "inverted index of 64 files", GB, _index),
-    Row("sort", "records of 100 bytes, total order, against GNU sort", GB, _sort),
+    Row("sort", "records of 100 bytes by `map_batch`, total order, against GNU sort", GB, _sort),
     Row("identity", "records of 100 bytes through the shuffle", GB, _identity),
     Row("memory", "the same, with eight times as much input as a slot has memory", 4 * GB, _memory),
     Row("skew-sum", "a key with 30 % of the records, Sum", GB, partial(_skew, "records.py:Total", "total")),
