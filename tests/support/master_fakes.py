@@ -308,11 +308,11 @@ class FakeWorker(FakeProcess):
                 counters=self.counts(attempt),
                 bad=self.spoiled.get(str(attempt.task), ()),
                 sample=self.keys_of(index)[: assignment.samples],
+                heavy=self.heavy.get(index, ()),
             )
             # What is held tells no sizes again.
             self.outputs[attempt] = output
-            told = {"sizes": pack(self.sizes.get(index, ())), "heavy": self.heavy.get(index, ())}
-            output = msgspec.structs.replace(output, **told)
+            output = msgspec.structs.replace(output, sizes=pack(self.sizes.get(index, ())))
             self.report(MapSucceeded(output=output, records=10))
         elif isinstance(assignment, RunReduce):
             assert self._complete(assignment), "a reduce without all its segments cannot finish"

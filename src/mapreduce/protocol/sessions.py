@@ -43,7 +43,7 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
     sizes: PackedSizes = b""
     """Bytes for each partition, see `partition_sizes`; empty where it was told before."""
     heavy: HeavyKeys = ()
-    """Keys that have a large part of these bytes."""
+    """Keys that have a large part of these bytes; told again with a held output."""
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):

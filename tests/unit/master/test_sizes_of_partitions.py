@@ -127,6 +127,29 @@ def test_after_a_restart_the_maps_that_tell_stand_for_those_that_told_before():
     assert told(job) == (150, 120, [])
 
 
+def test_heavy_keys_are_those_of_all_maps_after_a_restart_too():
+    heavy = [(HeavyKey(1, "'a'", 5, 400), HeavyKey(7, "'no such partition'", 1, 9000))] * 3
+    job = job_with([(30, 500)] * 3, heavy, workers=1).until_mapping()
+    job.finish(*job.running("map")[0])
+    job.pass_time(2)
+    for _ in range(2):
+        job.restart_master()
+        job.pass_time(1)
+    assert job.run_to_the_end() == "Succeeded"
+    assert [(key.key, key.rows, key.size) for key in job.status.skew.heavy] == [("'a'", 15, 1200)]
+
+
+def test_keys_of_a_map_are_added_once_whether_its_sizes_come_before_or_after():
+    keys = [HeavyKey(0, "'a'", 1, 100)]
+    sums = PartitionSums()
+    sums.name(0, keys)
+    assert not sums.has(0)
+    sums.add(0, [100], keys)
+    sums.add(1, [200], keys)
+    sums.name(1, keys)
+    assert (sums.heavy(), sums.maps, list(sums.of)) == ([HeavyKey(0, "'a'", 2, 200)], 2, [300])
+
+
 def test_only_the_heaviest_of_many_keys_are_kept_and_told():
     sums = PartitionSums()
     for number in range(5 * KEPT):

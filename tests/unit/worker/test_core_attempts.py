@@ -8,6 +8,7 @@ import pytest
 
 from mapreduce.digests import consumed
 from mapreduce.errors import InvalidTransition
+from mapreduce.partition_sizes import HeavyKey
 from mapreduce.protocol import (
     AttemptCancelled,
     AttemptFailed,
@@ -89,6 +90,18 @@ def test_a_map_fetches_its_input_then_runs_then_its_output_is_held():
     assert worker.tell(MapDone(attempt, map_output(attempt), 20)) == [ClearScratch(attempt)]
     assert _reports(worker) == [MapSucceeded(output=map_output(attempt), records=20)]
     assert worker.core.held.outputs == (map_output(attempt),)
+
+
+def test_a_held_output_keeps_its_heavy_keys_and_not_its_sizes():
+    worker = _opened()
+    attempt = map_attempt(3)
+    worker.answer(run_map(3))
+    worker.tell(InputArrived(attempt, INPUT))
+    heavy = (HeavyKey(1, "'a'", 5, 400),)
+    made = msgspec.structs.replace(map_output(attempt), sizes=b"abcd", heavy=heavy)
+    worker.tell(MapDone(attempt, made, 20))
+    assert _reports(worker) == [MapSucceeded(output=made, records=20)]
+    assert [(output.sizes, output.heavy) for output in worker.core.held.outputs] == [(b"", heavy)]
 
 
 def test_a_map_opens_its_input_by_path_where_the_job_allows_it():

@@ -12,7 +12,7 @@ import msgspec
 
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import Exchange, MapOutput, Register
-from mapreduce_operator.core import attempts, credible, maps, parts, shape
+from mapreduce_operator.core import attempts, credible, maps, parts, shape, skew
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.states import TaskState
 from mapreduce_operator.core.workers import Worker
@@ -127,6 +127,7 @@ def _take_output(book: Book, worker: Worker, output: MapOutput) -> None:
     )
     if maps.accepts(book, output):
         maps.note(book, index, output.records, output.counters, output.bad)
+        skew.note_keys(book, output)
         maps.keep(book, output, worker)
 
 

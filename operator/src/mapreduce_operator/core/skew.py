@@ -1,9 +1,10 @@
 """How much the maps have for each partition: summed, told to people once all is known; the largest are reduced first.
 
 Each map counts once, by the first attempt of it that succeeded: one that runs again has the same rows. An output that
-is announced again after a restart tells no sizes; then the maps that do tell stand for the others too, until the
-journal has the sums of all. Neighbours: `partition_sums.py` (the sums), `reports.py` (outputs come), `phases.py` (every
-map has succeeded), `frames.py` and `rebuild.py` (what the journal tells), `tasks.py` (the order).
+is announced again after a restart tells its heavy keys, and no sizes; then the maps that do tell stand for the others
+too, until the journal has the sums of all. Neighbours: `partition_sums.py` (the sums), `reports.py` and `adoption.py`
+(outputs come), `phases.py` (every map has succeeded), `frames.py` and `rebuild.py` (what the journal tells),
+`tasks.py` (the order).
 """
 
 from __future__ import annotations
@@ -28,7 +29,18 @@ def note(book: Book, output: MapOutput) -> None:
     """Add what a map that succeeded has for each partition, if it is the first time that it tells."""
     sums, index = book.sizes, output.attempt.task.index
     if sums.told is None and len(output.sizes) == 2 * book.tasks["reduce"].count > 0 and not sums.has(index):
-        sums.add(index, partition_sizes.unpack(output.sizes), output.heavy)
+        sums.add(index, partition_sizes.unpack(output.sizes), _keys(book, output))
+
+
+def note_keys(book: Book, output: MapOutput) -> None:
+    """Add the heavy keys of a map output that is announced again, if it is the first time that the map names them."""
+    sums = book.sizes
+    if sums.told is None:
+        sums.name(output.attempt.task.index, _keys(book, output))
+
+
+def _keys(book: Book, output: MapOutput) -> list[HeavyKey]:
+    return [key for key in output.heavy if key.partition < book.tasks["reduce"].count]
 
 
 def prefer_the_largest(book: Book) -> None:

@@ -34,8 +34,11 @@ class HeldOutputs:
         return tuple(self._held.values())
 
     def keep(self, output: MapOutput) -> None:
-        """Note a finished output. Its sizes are told once, with its report: here there may be very many of them."""
-        self._held[output.attempt] = msgspec.structs.replace(output, sizes=b"", heavy=())
+        """Note a finished output. Its sizes are told once, with its report: here there may be very many of them.
+
+        Heavy keys are few, and most outputs have none.
+        """
+        self._held[output.attempt] = msgspec.structs.replace(output, sizes=b"")
 
     def drop(self, attempt: AttemptId) -> None:
         """Note that an output is deleted, if it was there."""
