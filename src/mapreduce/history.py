@@ -83,6 +83,8 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """What the attempt's user code counted (Finished, Held, Staged)."""
     seconds: float = 0.0
     """How long the attempt took by the clock of the master that gave it (Finished); 0 where that is not known."""
+    spills: int = 0
+    """How often an attempt wrote rows to a file of its own on the way, for want of memory (Finished)."""
     bad: BadRecords = ()
     """Records that a map left out (Finished, Held; Staged where a map makes a part); `render` tells how many."""
     key_type: str = ""

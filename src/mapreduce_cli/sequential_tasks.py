@@ -218,6 +218,7 @@ class SequentialRun:
             records=made.records,
             counters=made.counters,
             bad=made.bad,
+            spills=made.spills,
         )
         self._leave_out_records(made.bad)
 

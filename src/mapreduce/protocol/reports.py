@@ -62,6 +62,8 @@ class ReduceSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Digest over the (map index, checksum) pairs it read: see `digests.consumed`."""
     counters: Counted = {}
     """What the user's code counted."""
+    spills: Amount = 0
+    """Merges that went to files, as the rest of them did not fit into memory."""
 
 
 class MapPartSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):

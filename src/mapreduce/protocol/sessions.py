@@ -44,6 +44,8 @@ class MapOutput(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes for each partition, see `partition_sizes`; empty where it was told before."""
     heavy: HeavyKeys = ()
     """Keys that have a large part of these bytes; told again with a held output."""
+    spills: Amount = 0
+    """Runs of rows that went to files before they were merged to this output."""
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):

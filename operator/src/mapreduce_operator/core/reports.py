@@ -92,6 +92,7 @@ def _note_finished(
         records=records,
         counters=made.counters,
         seconds=seconds,
+        spills=0 if isinstance(made, MapPartSucceeded) else made.spills,
         bad=() if isinstance(made, ReduceSucceeded) else made.bad,
         message=message,
     )

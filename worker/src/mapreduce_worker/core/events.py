@@ -166,6 +166,7 @@ class ReduceDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     rows: int
     size: int
     counters: dict[str, int] = {}
+    spills: int = 0
 
 
 class Broke(msgspec.Struct, frozen=True, tag=True):

@@ -218,6 +218,7 @@ class WorkerCore:
             size=event.size,
             consumed=attempt.gathering.digest(),
             counters=event.counters,
+            spills=event.spills,
         )
         self._finish(event.attempt, outcome)
 

@@ -139,6 +139,7 @@ class MapRun:
             sample=notes.sample if notes is not None else (),
             sizes=partition_sizes.pack(sizes),
             heavy=heavy.told(sum(sizes)),
+            spills=self._sorter.spills,
         )
 
     def _make_notes(self) -> Notes | None:

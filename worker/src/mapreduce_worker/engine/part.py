@@ -60,8 +60,8 @@ _summary_of: Final = msgspec.msgpack.Decoder(Summary).decode
 class PartResult(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt reports of its part; `size` is that of the file, in bytes.
 
-    records: what a map read for it. counters: what user code counted. bad: records that a map left out. A file tells
-    none of these.
+    records: what a map read for it. counters: what user code counted. bad: records that a map left out. spills: merges
+    of a reduce that went to files. A file tells none of these.
     """
 
     checksum: str
@@ -70,6 +70,7 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True):
     records: int = 0
     counters: dict[str, int] = {}
     bad: tuple[BadRecord, ...] = ()
+    spills: int = 0
 
 
 class Writer:
@@ -91,21 +92,25 @@ class Writer:
         self._length += self._file.write(frame)
         self._rows += block.count
 
-    def become_pairs(self, copy: Path) -> None:
-        """Write all rows, which are values so far, once more as pairs; the file `copy` is left behind."""
+    def become_pairs(self) -> None:
+        """Write all rows, which are values so far, once more as pairs; for a while there is a copy beside the file."""
         self._file.flush()
-        shutil.copyfile(self._file.name, copy)
-        left = self._length
-        self._file.seek(len(HEAD))
-        self._file.truncate()
-        self._own, self._framer = False, Framer("lz4")
-        self._rows = self._length = self._crc = 0
-        with copy.open("rb") as file:
-            file.seek(len(HEAD))
-            while left:
-                block, data = blocks.read(file, left)
-                left -= len(data)
-                self.add(paired(block, self._key_type))
+        copy = Path(f"{self._file.name}.values")
+        try:
+            shutil.copyfile(self._file.name, copy)
+            left = self._length
+            self._file.seek(len(HEAD))
+            self._file.truncate()
+            self._own, self._framer = False, Framer("lz4")
+            self._rows = self._length = self._crc = 0
+            with copy.open("rb") as file:
+                file.seek(len(HEAD))
+                while left:
+                    block, data = blocks.read(file, left)
+                    left -= len(data)
+                    self.add(paired(block, self._key_type))
+        finally:
+            copy.unlink(missing_ok=True)
 
     def finish(self) -> PartResult:
         """Write summary and footer."""

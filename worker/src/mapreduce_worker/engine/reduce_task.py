@@ -59,7 +59,7 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
             writer = part.Writer(file, sorted_values.split(key_type)[0], own=True)
             counters = run.run(sources, writer)
             made = writer.finish()
-        return msgspec.structs.replace(made, counters=counters)
+        return msgspec.structs.replace(made, counters=counters, spills=merges.count)
     finally:
         merges.remove()
 
@@ -93,6 +93,10 @@ class _Scratch:
         self._paths.append(self._folder / f"{self._prefix}{len(self._paths)}")
         return self._paths[-1]
 
+    @property
+    def count(self) -> int:
+        return len(self._paths)
+
     def remove(self) -> None:
         for path in self._paths:
             path.unlink(missing_ok=True)
@@ -104,8 +108,8 @@ class Sources:
     def __init__(self, segments: Sequence[SegmentFile], memory: int, path: Callable[[], Path]) -> None:
         """Take the memory of the attempt, in bytes, and what names scratch files."""
         self.memory = memory
-        self.scratch = path
         self._segments = [segment for segment in segments if segment.rows or segment.length]
+        self._path = path
 
     def each(self) -> Iterator[Iterator[Rows]]:
         """Yield the rows of one segment after the other."""
@@ -113,7 +117,7 @@ class Sources:
 
     def replace(self, count: int, rows: Iterable[Rows]) -> None:
         """Write rows to a scratch file, and let it stand for the first `count` segments."""
-        path = self.scratch()
+        path = self._path()
         self._segments[:count] = merging.write_run([rows], path)
 
     def merged(self, combine: Callable[[Iterable[Rows]], Iterable[Rows]]) -> Iterator[Rows]:
@@ -122,7 +126,7 @@ class Sources:
         Where there are too many segments to be open at once, neighbours are merged to files, by way of `combine`.
         """
         runs = [[segment] for segment in self._segments]
-        narrowed = merging.narrow(runs, merging.fan_in(self.memory), self.scratch, combine)
+        narrowed = merging.narrow(runs, merging.fan_in(self.memory), self._path, combine)
         return merging.merge([map_output.read(run[0]) for run in narrowed], self.memory)
 
 
@@ -151,7 +155,7 @@ class ReduceRun:
         return counters
 
     def _run(self, sources: Sources, writer: part.Writer) -> int:
-        results = Results(writer, sorted_values.split(self._key_type)[0], sources.scratch)
+        results = Results(writer)
         self._reduce(self._groups(sources.merged(lambda rows: rows)), results)
         return results.written
 

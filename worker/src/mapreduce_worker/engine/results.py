@@ -8,13 +8,11 @@ Neighbours: `reduce_task` (the caller), `part` (both forms), `emitted` (pairs; s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
-from pathlib import Path
 from typing import Any, Final
 
 from mapreduce import values
-from mapreduce.keys import KeyType
 from mapreduce_worker.engine import blocks, emitted, failure, part
 from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS
 
@@ -29,11 +27,9 @@ _COMPARED: Final = (str, int, bytes)
 class Results:
     """Collects what is yielded into blocks for a part; `written` counts bytes."""
 
-    def __init__(self, writer: part.Writer, key_type: KeyType, scratch: Callable[[], Path]) -> None:
-        """Write to `writer`, which has values so far. `scratch` names a file that may be needed for a while."""
+    def __init__(self, writer: part.Writer) -> None:
+        """Write to `writer`, which has values so far."""
         self._writer = writer
-        self._key_type = key_type
-        self._scratch = scratch
         self._pairs: emitted.Collector | None = None
         self._keys: list[bytes] = []
         self._values: list[Any] = []
@@ -108,6 +104,6 @@ class Results:
     def _become_pairs(self) -> emitted.Collector:
         with failure.own_work():
             self._write()
-            self._writer.become_pairs(self._scratch())
+            self._writer.become_pairs()
         self._pairs = emitted.Collector(self._writer)
         return self._pairs

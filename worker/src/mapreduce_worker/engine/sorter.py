@@ -107,6 +107,11 @@ class Sorter:
                 writer.segment(part)
             return writer.finish(key_type, key_at)
 
+    @property
+    def spills(self) -> int:
+        """How many sorted runs went to files: for want of memory, or to be combined."""
+        return len(self._scratch)
+
     def close(self) -> None:
         """Remove the scratch files."""
         for path in self._scratch:

@@ -197,6 +197,7 @@ class Runner:
             rows=result.rows,
             size=result.size,
             counters=result.counters,
+            spills=result.spills,
         )
 
     def _run_reduce(
