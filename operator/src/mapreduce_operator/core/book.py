@@ -313,6 +313,9 @@ class Book:
             sizes=sizes,
             heavy=heavy,
         )
+        return self._journal(entry, awaited=awaited)
+
+    def _journal(self, entry: HistoryEvent, *, awaited: bool) -> int:
         if awaited and (gateway := self.output_gateway) is not None:
             self.news.add(gateway.number)
         return self.journal.append(entry, self.now, awaited=awaited)
