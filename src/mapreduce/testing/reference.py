@@ -145,7 +145,7 @@ def _reduce(job: Job, groups: dict[bytes, list[bytes]], key_type: str) -> list[P
     output: list[Pair] = []
     for encoded in sorted(groups, reverse=job.descending):
         key = keys.decode(encoded, key_type)
-        output += _checked(job.reduce(key, (values.decode(value) for value in groups[encoded])) or ())
+        output += _checked(job.reduce(key, map(values.decode, groups[encoded])) or ())
     return output
 
 

@@ -105,6 +105,24 @@ def test_some_values_of_a_key_in_many_blocks_may_be_read(tmp_path):
     assert [count for _, count in merge.pairs([tmp_path / "part.out"])] == list(range(10))
 
 
+def test_values_that_are_handed_on_by_a_generator_which_ends_early_are_not_lost(tmp_path):
+    rows = [(b"%03d" % (number // 100), number) for number in range(1000)]
+    segments = [write_segment(tmp_path / f"m{at}", rows[at::7]) for at in range(7)]
+
+    def after_first(self, key, group):
+        def handed_on():
+            yield from group
+
+        for _ in handed_on():
+            break
+        yield key, len(list(group))
+
+    reduce_segments(emitter(after_first), segments, tmp_path, memory=1)
+    expected = [(b"%03d" % number, 99) for number in range(10)]
+    assert list(merge.pairs([tmp_path / "part.out"])) == expected
+    assert reference.run(emitter(after_first), [rows]).pairs == expected
+
+
 BAD = ["\ud800", [{"a": "\ud800"}], object(), 1 << 20_000]
 
 

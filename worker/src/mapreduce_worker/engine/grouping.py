@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from itertools import compress, islice
+from itertools import chain, compress, islice
 from operator import ne
 from typing import Any
 
@@ -47,22 +47,23 @@ class Groups:
                 yield first, key, group
                 for _ in group:
                     pass
-            # The last one may go on in the next block.
-            group = self._on(starts[-1])
+            # The last one may go on in the next block. A chain, as a generator could be closed by whoever hands it on
+            # (`yield from`), and then nobody would know that there are more values.
+            group = chain.from_iterable(self._on(starts[-1]))
             yield firsts[-1], decoded[-1], group
             for _ in group:
                 pass
 
-    def _on(self, start: int) -> Iterator[Any]:
-        """Yield the values from a place in this block on, and those of the same key in the blocks behind it."""
+    def _on(self, start: int) -> Iterator[list[Any]]:
+        """Yield the values from a place in this block on, then those of the same key in the blocks behind it."""
         key = self._keys[start]
-        yield from self._values[start:]
+        yield self._values[start:]
         while self._advance():
             end = bisect_right(self._keys, key)
             values = self._values[:end]
             if end < len(self._keys):
                 self._keys, self._values, self._pending = self._keys[end:], self._values[end:], True
-            yield from values
+            yield values
             if self._pending:
                 return
 
