@@ -127,6 +127,17 @@ def test_what_map_raises_is_told_as_it_is(error):
     assert type(error).__name__ in info.message or type(error).__name__ in str(info)
 
 
+@pytest.mark.parametrize("method", ["__iter__", "__len__"])
+def test_a_stop_of_what_map_gave_ends_nothing_but_the_attempt(method):
+    def stop(self):
+        raise StopIteration("stop")
+
+    stopping = type("Stopping", (), {"__iter__": lambda self: iter(()), method: stop})
+    info = fault_of(yielding(lambda n: stopping() if n == 20 else [(f"{n}", 1)], mr.Sum()), range(30))
+    assert info.where == "record:20"
+    assert "StopIteration" in info.message or "StopIteration" in str(info)
+
+
 def test_a_list_that_map_changes_while_it_yields_it_counts_as_it_was():
     def give(record):
         pair = ["", 1]

@@ -132,18 +132,18 @@ class _Flow:
         self.ended = False
         """No record is left."""
         self.stopped: StopIteration | None = None
-        """What `map` raised, which would not come through a generator as it is. There `ended` is true."""
+        """What `map` raised, or what it gave where it was asked for pairs: as it is, that comes through no generator
+        and no chain. There `ended` is true."""
 
-    def run(self, records: Iterable[Any]) -> Iterator[Iterable[Any]]:
+    def run(self, records: Iterable[Any]) -> Iterator[Iterator[Any]]:
         mapper, keys, ends = self._mapper, self._keys, self._ends
         for record in records:
             try:
-                found = mapper(record)
+                found = iter(mapper(record) or ())
             except StopIteration as error:
                 ends.append(len(keys))
                 self.stopped = error
                 break
-            if found:
-                yield found
+            yield found
             ends.append(len(keys))
         self.ended = True
