@@ -1,9 +1,12 @@
 """Processes that a run forks instead of starting them: as good as started ones, and watched as well."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
+import socket
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -204,3 +207,56 @@ def test_what_is_asked_and_told_arrives_as_it_was() -> None:
     assert nursery.variables(nursery.request(variables)) == variables
     told = nursery.Told(nursery.ENDED, 77, -9)
     assert nursery.Told.unpack(told.pack()) == told
+
+
+def some_process() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["/bin/true"])
+
+
+@asynccontextmanager
+async def asked_in_vain() -> AsyncIterator[tuple[Nursery, socket.socket]]:
+    """A driver's side whose first request was taken in, and cancelled; and the nursery's end of the channel."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    client = Nursery(nursery.Begun(some_process(), ours))
+    try:
+        with theirs:
+            asked = asyncio.create_task(client.bear({"MAPREDUCE_ROLE": "worker"}, 0, 1, 2))
+            await asyncio.sleep(0)
+            assert theirs.recv(nursery.MAX_REQUEST)
+            asked.cancel()
+            await asyncio.wait([asked])
+            yield client, theirs
+    finally:
+        client.close()
+
+
+def test_a_process_that_was_not_born_for_one_who_is_gone_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+
+    async def scene() -> None:
+        async with asked_in_vain() as (client, channel):
+            channel.send(nursery.Told(nursery.UNBORN, 0, errno.EAGAIN).pack())
+            channel.send(nursery.Told(nursery.UNBORN, 0, errno.ENOMEM).pack())
+            with pytest.raises(OSError, match="allocate memory"):
+                await client.bear({"MAPREDUCE_ROLE": "gateway"}, 0, 1, 2)
+
+    # Zero is the process group of this process.
+    monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
+    asyncio.run(scene())
+    assert 0 not in killed
+
+
+def test_a_process_that_was_born_for_one_who_is_gone_is_given_to_nobody_and_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    killed: list[int] = []
+
+    async def scene() -> None:
+        async with asked_in_vain() as (client, channel):
+            channel.send(nursery.Told(nursery.BORN, 77, 0).pack())
+            channel.send(nursery.Told(nursery.BORN, 78, 0).pack())
+            born = await client.bear({"MAPREDUCE_ROLE": "gateway"}, 0, 1, 2)
+            assert (born.pid, killed) == (78, [77])
+
+    monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
+    asyncio.run(scene())

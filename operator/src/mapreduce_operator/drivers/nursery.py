@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import socket
+from collections import deque
 from collections.abc import Mapping
 
 from mapreduce import nursery
@@ -46,7 +47,8 @@ class Nursery:
         self._begun = begun
         self._channel: socket.socket | None = begun.channel
         self._one = asyncio.Lock()
-        self._answer: asyncio.Future[Born] | None = None
+        self._asked: deque[asyncio.Future[Born]] = deque()
+        """Who waits for a process, or has ceased to: the answers come in the order of the requests."""
         self._living: dict[int, Born] = {}
         begun.channel.setblocking(False)
         asyncio.get_running_loop().add_reader(begun.channel, self._hear)
@@ -59,14 +61,15 @@ class Nursery:
         async with self._one:
             if self._channel is None:
                 raise NurseryGoneError
-            self._answer = asyncio.get_running_loop().create_future()
+            asked: asyncio.Future[Born] = asyncio.get_running_loop().create_future()
             try:
                 # One request at a time: there is always room for it.
                 socket.send_fds(self._channel, [nursery.request(variables)], [printed, token, parent])
             except OSError as error:
                 self._gone()
                 raise NurseryGoneError from error
-            return await self._answer
+            self._asked.append(asked)
+            return await asked
 
     def close(self) -> None:
         """End the nursery; its processes, which were told to end before, are not heard of any more."""
@@ -91,14 +94,22 @@ class Nursery:
         if told.kind == nursery.ENDED:
             if (born := self._living.pop(told.pid, None)) is not None:
                 born.end(told.number)
-        elif self._answer is None or self._answer.done():
-            # Who asked was cancelled: nobody else knows the process.
-            _end(told.pid)
-        elif told.kind == nursery.BORN:
+            return
+        asked = self._asker()
+        if told.kind == nursery.BORN:
+            if asked is None:
+                # Who asked was cancelled: nobody else knows the process.
+                _end(told.pid)
+                return
             born = self._living[told.pid] = Born(told.pid)
-            self._answer.set_result(born)
-        else:
-            self._answer.set_exception(OSError(told.number, os.strerror(told.number)))
+            asked.set_result(born)
+        elif asked is not None:
+            asked.set_exception(OSError(told.number, os.strerror(told.number)))
+
+    def _asker(self) -> asyncio.Future[Born] | None:
+        """Return who asked first of those without an answer; None if that one does not wait any more."""
+        asked = self._asked.popleft() if self._asked else None
+        return None if asked is None or asked.done() else asked
 
     def _gone(self) -> None:
         """It has ended: who is to say how its processes end? They end now."""
@@ -106,8 +117,9 @@ class Nursery:
             return
         asyncio.get_running_loop().remove_reader(self._channel)
         self._channel = None
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(NurseryGoneError())
+        while self._asked:
+            if (asked := self._asker()) is not None:
+                asked.set_exception(NurseryGoneError())
         for born in self._living.values():
             _end(born.pid)
             born.end(-signal.SIGKILL)
