@@ -260,3 +260,32 @@ def test_a_process_that_was_born_for_one_who_is_gone_is_given_to_nobody_and_ende
 
     monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
     asyncio.run(scene())
+
+
+THREAD = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+NO_PIDFD = """
+import os
+
+
+def refused(*_):
+    raise PermissionError(1, "not here")
+
+
+os.pidfd_open = refused
+"""
+
+
+@pytest.mark.parametrize("site", [THREAD, NO_PIDFD], ids=["a thread", "no pidfd"])
+def test_a_nursery_whose_copies_would_be_worse_than_new_processes_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(site)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    begun = nursery.begin()
+    assert begun is not None
+    try:
+        begun.channel.settimeout(60)
+        assert begun.channel.recv(nursery.TOLD_BYTES) == b""
+        assert begun.process.wait(60) == 0
+    finally:
+        begun.end()

@@ -24,15 +24,16 @@ NAMES: Final = {"worker": "mr-worker", "gateway": "mr-gateway", "slot": "mr-slot
 def possible() -> bool:
     """Tell whether a copy of this process is as good as a new one, and can be watched.
 
-    User code needs the fixed hash seed, and the path of modules without the working directory.
+    User code needs the fixed hash seed, and the path of modules without the working directory. A thread, which the
+    interpreter's own site may have begun, may hold a lock that no copy would ever release.
     """
     if not hasattr(os, "pidfd_open") or sys.flags.hash_randomization or not sys.flags.safe_path:
         return False
     try:
         os.close(os.pidfd_open(os.getpid()))
+        return len(os.listdir("/proc/self/task")) == 1
     except OSError:
         return False
-    return True
 
 
 def begin(role: str, environment: Mapping[str, str], printed: int, keep: Collection[int]) -> None:

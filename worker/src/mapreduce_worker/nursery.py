@@ -9,9 +9,11 @@ process would. It ends when its channel FD closes; what it has forked ends with 
 from __future__ import annotations
 
 import array
+import errno
 import gc
 import os
 import selectors
+import signal
 import socket
 import sys
 import traceback
@@ -31,7 +33,9 @@ HELD: Final = (agent, client, shell, process, warm)
 
 
 def main(fd: int) -> None:
-    """Serve the channel until it closes."""
+    """Serve the channel until it closes; not at all where processes are better started one by one."""
+    if not newborn.possible():
+        return
     os.set_inheritable(fd, False)
     gc.freeze()
     with socket.socket(fileno=fd) as channel, selectors.DefaultSelector() as selector:
@@ -55,18 +59,31 @@ def _serve(channel: socket.socket, selector: selectors.BaseSelector) -> bool:
     for _, _, data in parts:
         descriptors.frombytes(data[:room])
     try:
+        if len(descriptors) < nursery.DESCRIPTORS:
+            # The kernel drops those for which this process may have no more.
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         pid = os.fork()
         if pid == 0:
             _be(nursery.variables(message), *descriptors)
+        _watch(selector, pid)
     except OSError as error:
         channel.send(nursery.Told(nursery.UNBORN, 0, error.errno or 0).pack())
         return True
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
-    selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
     channel.send(nursery.Told(nursery.BORN, pid, 0).pack())
     return True
+
+
+def _watch(selector: selectors.BaseSelector, pid: int) -> None:
+    """Await the end of a copy; one that cannot be watched ends now. Raises `OSError` for that."""
+    try:
+        selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 def _be(variables: dict[str, str], printed: int, token: int, parent: int) -> None:
