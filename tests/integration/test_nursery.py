@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,6 +34,8 @@ def kind(place):
 
 
 def facts():
+    import aiohttp.connector
+
     return {
         "arguments": len(sys.argv),
         "asks nothing of": [name for name in os.environ if name.startswith("MAPREDUCE_")],
@@ -50,6 +53,7 @@ def facts():
                     for stream in (sys.stdin, sys.stdout, sys.stderr)[1:]],
         "threads": threading.active_count(),
         "threads of Polars": os.environ["POLARS_MAX_THREADS"],
+        "trusts": aiohttp.connector._SSL_CONTEXT_VERIFIED.cert_store_stats(),
         "wakes": signal.set_wakeup_fd(-1),
     }
 
@@ -77,6 +81,7 @@ def test_user_code_sees_no_difference_between_a_slot_that_was_forked_and_one_tha
     (forked, once, first), (then, other, second) = (json.loads(json.loads(row)["value"]) for row in rows)
     assert (forked, then) == (True, False)
     assert first == second
+    assert first["trusts"] == ssl.create_default_context().cert_store_stats()
     assert once != other
 
 

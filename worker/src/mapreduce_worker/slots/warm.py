@@ -55,9 +55,16 @@ def _be(agent: int, channel: int, printed: int, stacks: Path, environment: Mappi
     """Be a slot; never returns."""
     try:
         newborn.begin("slot", environment, printed, {channel})
+        _forget_network()
         sys.argv = [PROCESS, str(channel), str(agent), str(stacks.absolute())]
         process.main(sys.argv[1:])
     except BaseException:  # noqa: BLE001 - the end of a process, as the interpreter's own
         traceback.print_exc()
     finally:
         os._exit(1)
+
+
+def _forget_network() -> None:
+    """Let user code that imports aiohttp have its own: ours was imported without authorities, see `starting`."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "aiohttp"]:
+        del sys.modules[name]
