@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapreduce.plan import FileRange, ListedFile, Split, split_files
-from mapreduce_worker.engine import batches, map_task, ranges
+from mapreduce_worker.engine import batch_window, batches, map_task, ranges
 from mapreduce_worker.engine.failure import InputDamaged, RecordRefused
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.quarantine import Quarantine
@@ -69,6 +69,32 @@ def test_where_a_frame_ends_does_not_depend_on_chunks(content, chunk, other, win
         for size in (chunk, other)
     ]
     assert made[0] == made[1]
+
+
+@budget.examples(100)
+@given(BYTES, st.sampled_from(ERRORS), st.integers(1, 9), st.integers(1, 9), st.integers(1, 60), st.integers(1, 12))
+def test_a_frame_has_no_more_records_than_it_may_wherever_chunks_end(content, errors, chunk, other, window, fields):
+    options = TaskOptions(encoding_errors=errors, max_record_bytes=6, skip_bad_records=100)
+    split = whole(content)
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_window, "FIELDS", fields)
+        for size in (chunk, other):
+            found = batches.windows(split, in_chunks(content, size), options, Quarantine(100).refuse, window)
+            made.append([each.frame for each in found])
+    assert [frame.rows() for frame in made[0]] == [frame.rows() for frame in made[1]]
+    assert all(0 < frame.height <= max(1, fields // 3) for frame in made[0])
+    wanted = expected(split, in_chunks(content, chunk), options, Quarantine(100).refuse)
+    assert [row for frame in made[0] for row in frame.select("file", "offset", "value").rows()] == wanted
+
+
+@pytest.mark.parametrize(("form", "header"), [("text", b""), ("csv", b"a\n")])
+def test_very_short_records_make_frames_of_less_than_a_window(form, header):
+    content = header + b"1\n" * 3_000_000
+    found = batches.windows(whole(content), in_chunks(content, 1 << 20), TaskOptions(format=form))
+    # Three fields a record, each of 16 bytes.
+    most = (64 << 20) // 16 // 3
+    assert [window.frame.height for window in found] == [most, most, 3_000_000 - 2 * most]
 
 
 def test_a_frame_holds_the_records_that_begin_in_its_window_of_the_splits_bytes():

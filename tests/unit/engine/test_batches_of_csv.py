@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from mapreduce.plan import FileRange, Split, split_files
-from mapreduce_worker.engine import batch_csv, batches, csv_frames, csv_rows, cuts, map_task, ranges
+from mapreduce_worker.engine import batch_csv, batch_window, batches, csv_frames, csv_rows, cuts, map_task, ranges
 from mapreduce_worker.engine.failure import RecordRefused
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.quarantine import Quarantine
@@ -118,6 +118,22 @@ def test_where_a_frame_ends_does_not_depend_on_chunks(content, chunk, other, win
         found = batches.windows(whole(content), in_chunks(content, size), options, Quarantine(100).refuse, window)
         made.append([each.frame.rows() for each in found])
     assert made[0] == made[1]
+
+
+@budget.examples(100)
+@given(_header, _content, st.integers(1, 9), st.integers(1, 9), st.integers(1, 60), st.integers(1, 16))
+def test_a_frame_has_no_more_fields_than_it_may_wherever_chunks_end(header, content, chunk, other, window, fields):
+    options = TaskOptions(format="csv", max_record_bytes=LIMIT, skip_bad_records=100)
+    split = whole(header + content)
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_window, "FIELDS", fields)
+        for size in (chunk, other):
+            found = batches.windows(split, in_chunks(header + content, size), options, Quarantine(100).refuse, window)
+            made.append(list(found))
+    assert [each.frame.rows() for each in made[0]] == [each.frame.rows() for each in made[1]]
+    assert all(0 < each.frame.height <= max(1, fields // each.frame.width) for each in made[0])
+    assert rows(made[0]) == one_by_one(split, in_chunks(header + content, chunk), options, Quarantine(100).refuse)
 
 
 @budget.examples(100)

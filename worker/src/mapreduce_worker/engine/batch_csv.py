@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from mapreduce.plan import FileRange
-from mapreduce_worker.engine import csv_bounds, csv_frames, csv_rows
+from mapreduce_worker.engine import batch_window, csv_bounds, csv_frames, csv_rows
 from mapreduce_worker.engine.batch_window import Window, places
 from mapreduce_worker.engine.csv_bounds import QUOTE
 from mapreduce_worker.engine.long_lines import Chunk
@@ -29,7 +29,7 @@ class Rows:
         self._done: list[Window] = []
         self._frames: list[pl.DataFrame] = []
         self._places: list[pl.DataFrame] = []
-        self._size = 0
+        self._size = self._height = 0
 
     def pieces(self, part: FileRange, offset: int, chunks: Iterator[Chunk]) -> Iterator[tuple[int, bytes]]:
         """Yield whole rows, many at a time, with the offset of the first."""
@@ -59,20 +59,31 @@ class Rows:
             self._push(name, found, pl.Series(offsets, dtype=pl.Int64))
 
     def _push(self, name: str, rows: pl.DataFrame, offsets: pl.Series) -> None:
-        if rows.height:
-            self._frames.append(rows)
-            self._places.append(places(pl.Series([name]).new_from_index(0, rows.height), offsets))
+        most = batch_window.most_rows(rows.width)
+        done = 0
+        while done < rows.height:
+            some = rows.slice(done, most - self._height)
+            self._frames.append(some)
+            names = pl.Series([name]).new_from_index(0, some.height)
+            self._places.append(places(names, offsets.slice(done, some.height)))
+            done += some.height
+            self._height += some.height
+            if self._height == most:
+                self._end()
 
     def _end(self) -> None:
         self._done.append(Window.of_columns(pl.concat(self._frames), pl.concat(self._places), self._size))
-        self._frames, self._places, self._size = [], [], 0
+        self._frames, self._places, self._size, self._height = [], [], 0, 0
+
+    def full(self) -> Iterator[Window]:
+        """Yield what will not grow, and hold it no more."""
+        while self._done:
+            # Before user code works with the next.
+            yield self._done.pop(0)
 
     def taken(self) -> Iterator[Window]:
         """Yield what is held, if that is anything, and hold it no more."""
         if self._frames:
             self._end()
         self._size = 0
-        done, self._done = self._done, []
-        while done:
-            # Before user code works with the next.
-            yield done.pop(0)
+        return self.full()

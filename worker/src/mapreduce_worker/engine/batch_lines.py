@@ -13,7 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from mapreduce.plan import FileRange
-from mapreduce_worker.engine import records
+from mapreduce_worker.engine import batch_window, records
 from mapreduce_worker.engine.batch_window import FILE, OFFSET, Window
 from mapreduce_worker.engine.long_lines import Chunk
 from mapreduce_worker.engine.options import TaskOptions
@@ -32,7 +32,8 @@ class Lines:
         self._options, self._refuse = options, refuse
         self._as_bytes = options.encoding_errors == "bytes"
         self._held: list[_Lines] = []
-        self._size = 0
+        self._size = self._height = 0
+        self._done: list[tuple[list[_Lines], int]] = []
 
     def pieces(self, part: FileRange, offset: int, chunks: Iterator[Chunk]) -> Iterator[tuple[int, bytes]]:
         """Yield whole lines, many at a time, with the offset of the first."""
@@ -59,25 +60,56 @@ class Lines:
         self._push(name, offset, lines)
 
     def _push(self, name: str, offset: int, raw: bytes) -> None:
-        if not raw:
-            return
+        most = batch_window.most_rows(1)
+        while raw:
+            count = raw.count(b"\n") + (not raw.endswith(b"\n"))
+            room = most - self._height
+            end = _end_of(raw, room) if count > room else len(raw)
+            self._hold(name, offset, raw[:end])
+            offset, raw = offset + end, raw[end:]
+            self._height += min(count, room)
+            if self._height == most:
+                self._end()
+
+    def _hold(self, name: str, offset: int, raw: bytes) -> None:
         last = self._held[-1] if self._held else None
         if last is None or last.name != name or last.end != offset:
             last = _Lines(name, offset)
             self._held.append(last)
         last.add(raw)
 
+    def _end(self) -> None:
+        self._done.append((self._held, self._size))
+        self._held, self._size, self._height = [], 0, 0
+
+    def full(self) -> Iterator[Window]:
+        """Yield what will not grow, and hold it no more."""
+        while self._done:
+            held, size = self._done.pop(0)
+            found = _of_bytes(held) if self._as_bytes else _of_text(held)
+            # Before user code works with them.
+            held.clear()
+            yield Window(found, size)
+
     def taken(self) -> Iterator[Window]:
         """Yield what is held, if that is anything, and hold it no more."""
-        if not self._held:
-            self._size = 0
-            return
-        held, size = self._held, self._size
-        # Before user code works with them.
-        self._held, self._size = [], 0
-        found = _of_bytes(held) if self._as_bytes else _of_text(held)
-        held.clear()
-        yield Window(found, size)
+        if self._held:
+            self._end()
+        self._size = 0
+        return self.full()
+
+
+def _end_of(raw: bytes, number: int) -> int:
+    """Return where the line of this number ends, from one on, of lines that are more."""
+    low, high = 0, len(raw)
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = raw.count(b"\n", low, middle)
+        if found >= number:
+            high = middle
+        else:
+            low, number = middle, number - found
+    return high
 
 
 class _Lines:

@@ -15,6 +15,14 @@ FILE: Final = "file"
 OFFSET: Final = "offset"
 """The column that says where in its file each record begins, in bytes; of parquet the number of the row."""
 
+FIELDS: Final = 4 << 20
+"""Fields of one frame of text or CSV, the two above among them: each takes 16 bytes, however short its text."""
+
+
+def most_rows(columns: int) -> int:
+    """Return how many rows a frame has at most that has so many columns of its own."""
+    return max(1, FIELDS // (columns + 2))
+
 
 class Window:
     """Some consecutive records as a frame: to the loop of records a batch with one record."""

@@ -1,9 +1,9 @@
 """Bytes to the frames that `map_batch` is called with: the records of a split, many at a time.
 
 A frame of text or CSV holds the records that begin in one window of the split's bytes, of which those of all its ranges
-count on; one of parquet a group of rows, or a piece of it. So its boundaries depend on the split alone: not on how
-bytes come in chunks, nor on memory. Neighbours: `batch_lines`, `batch_csv`, `parquet_frames` (bytes to columns),
-`batch_map` (the caller).
+count on, or as many of them as `batch_window` lets a frame have; one of parquet a group of rows, or a piece of it. So
+its boundaries depend on the split alone: not on how bytes come in chunks, nor on memory. Neighbours: `batch_lines`,
+`batch_csv`, `parquet_frames` (bytes to columns), `batch_map` (the caller).
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ class Held(Protocol):
 
     def add(self, name: str, offset: int, raw: bytes, size: int) -> None:
         """Add whole records that begin at `offset` of a file, in which they take `size` bytes."""
+
+    def full(self) -> Iterator[Window]:
+        """Yield what has as many rows as a frame may have, and hold it no more."""
 
     def taken(self) -> Iterator[Window]:
         """Yield what is held, if that is anything, and hold it no more."""
@@ -104,6 +107,7 @@ def _by_bytes(split: Split, source: Source, held: Held, window: int) -> Iterator
                     cut = held.end(raw, done, done + end - begin - 1) or len(raw)
                     held.add(name, start + done, raw[done:cut], stream.taken() if stream is not None else cut - done)
                     done = cut
+                    yield from held.full()
                 reached = start - at + done
             base += reached
         finally:
