@@ -23,7 +23,7 @@ class Result(NamedTuple):
 
 
 def of_run(who: str, measured: Measured, verdicts: Sequence[Verdict], round_so_far: Rounds) -> Line:
-    """Return the line of one run, with the verdict of its round where it completes one.
+    """Return the line of one run, with the verdict of its round where it completes one whose side of ours has run.
 
     round_so_far: what each contender took in this round, this one included.
     """
@@ -35,6 +35,8 @@ def of_run(who: str, measured: Measured, verdicts: Sequence[Verdict], round_so_f
         "ok": True,
     }
     for verdict in verdicts:
+        if verdict.ours not in round_so_far:
+            continue
         alone = verdict._replace(peers=(who,)) if who in verdict.peers else verdict
         if (who == verdict.ours and not verdict.peers) or who in verdict.peers:
             line["verdict"] = verdict.name

@@ -69,6 +69,13 @@ def test_the_line_of_a_peer_has_the_ratio_of_its_round_with_must_and_aim():
     assert "ratio" not in report.of_run("ours", ours, (RATIO,), {"ours": [ours]})
 
 
+def test_a_verdict_about_a_side_that_has_not_run_yet_is_none_of_the_peers_line():
+    (ours,), (theirs,) = runs(8), runs(2)
+    later = RATIO._replace(name="later / theirs", ours="later")
+    line = report.of_run("theirs", theirs, (RATIO, later), {"ours": [ours], "theirs": [theirs]})
+    assert (line["verdict"], line["ratio"]) == ("ours / theirs", 4.0)
+
+
 def test_the_line_of_a_verdict_without_a_peer_is_that_of_our_run():
     [ours] = runs(3)
     line = report.of_run("ours", ours, (Verdict("s", "seconds", "ours", must=1.5),), {"ours": [ours]})
