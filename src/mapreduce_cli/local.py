@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mapreduce
-from mapreduce import nursery, paths
+from mapreduce import paths
 from mapreduce.errors import MapReduceError
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import JobSpec
@@ -25,6 +25,7 @@ from mapreduce_cli.failures import FAILED, JobFailed
 from mapreduce_cli.progress import Display, Snapshot, display
 from mapreduce_operator.core.events import Announce, Event, FindJobs, JobsFound, JobStatus, WorkersListed
 from mapreduce_operator.core.master import Master, MasterContext
+from mapreduce_operator.drivers.beginning import Begun
 from mapreduce_operator.drivers.local import HOST, LocalAuthenticator, LocalDriver, LocalSettings
 from mapreduce_operator.drivers.nursery import Nursery
 from mapreduce_operator.drivers.orphans import Orphans
@@ -43,7 +44,7 @@ LOGS_TELL_MORE = frozenset({"InternalError", "StorageFailed", "WorkerLost", "Dis
 """Reasons for which the logs of the worker processes are kept and named."""
 
 
-def run(spec: JobSpec, root: Path, show: Display | None = None, begun: nursery.Begun | None = None) -> OutputSummary:
+def run(spec: JobSpec, root: Path, show: Display | None = None, begun: Begun | None = None) -> OutputSummary:
     """Run the job to its end; raises `JobFailed`, or `KeyboardInterrupt` for SIGINT and SIGTERM.
 
     `begun`: the nursery that its processes come from.
@@ -85,7 +86,7 @@ def _notes(spec: JobSpec, root: Path, logs: Path | None) -> tuple[str, ...]:
 
 
 async def _until_interrupted(
-    spec: JobSpec, root: Path, folder: Path, show: Display, begun: nursery.Begun | None
+    spec: JobSpec, root: Path, folder: Path, show: Display, begun: Begun | None
 ) -> OutputSummary:
     """Run the job; SIGTERM and SIGHUP end it as SIGINT does."""
     loop = asyncio.get_running_loop()
@@ -103,7 +104,7 @@ async def _until_interrupted(
         raise KeyboardInterrupt from error
 
 
-async def _job(spec: JobSpec, root: Path, folder: Path, show: Display, begun: nursery.Begun | None) -> OutputSummary:
+async def _job(spec: JobSpec, root: Path, folder: Path, show: Display, begun: Begun | None) -> OutputSummary:
     registry, authenticator = Registry(), LocalAuthenticator()
     watcher = _Watcher(show, lambda event: runtime.post(event))  # noqa: PLW0108 - bound below
     server = await serve(make_app(registry, authenticator), HOST)

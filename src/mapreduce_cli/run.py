@@ -26,7 +26,7 @@ from mapreduce_cli import failures, localjobs, options, programs, results
 from mapreduce_cli.progress import Display, Silent
 
 if TYPE_CHECKING:
-    from mapreduce.nursery import Begun
+    from mapreduce_operator.drivers.beginning import Begun
 
 ROOT = Path("/")
 """What inputs and outputs are relative to: on this machine the whole file system is the store."""
@@ -107,10 +107,10 @@ def _run(spec: JobSpec, sequential: bool, show: Display | None) -> OutputSummary
         from mapreduce_cli import sequential as mode  # noqa: PLC0415 - see above
 
         return mode.run(spec, ROOT, show)
-    from mapreduce import nursery  # noqa: PLC0415 - see above
+    from mapreduce_operator.drivers import beginning  # noqa: PLC0415 - see above
 
     # It imports for the workers while this process imports for the master.
-    begun = nursery.begin()
+    begun = beginning.begin()
     try:
         return _run_with_workers(spec, show, begun)
     finally:

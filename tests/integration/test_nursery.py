@@ -16,6 +16,7 @@ import pytest
 
 from mapreduce import nursery
 from mapreduce_operator.core.events import Event, StartWorker, StopWorker, WorkerChanged, WorkerClosed
+from mapreduce_operator.drivers import beginning
 from mapreduce_operator.drivers.local import LocalAuthenticator, LocalDriver, LocalSettings
 from mapreduce_operator.drivers.nursery import Nursery, NurseryGoneError
 from tests.support.apiserver import free_port
@@ -89,7 +90,7 @@ class World:
     """A driver with a nursery, and what it has posted; its workers have nobody to register with."""
 
     def __init__(self, folder: Path) -> None:
-        begun = nursery.begin()
+        begun = beginning.begin()
         assert begun is not None
         self.nursery = begun
         self.posted: asyncio.Queue[Event] = asyncio.Queue()
@@ -222,7 +223,7 @@ def some_process() -> subprocess.Popen[bytes]:
 async def asked_in_vain() -> AsyncIterator[tuple[Nursery, socket.socket]]:
     """A driver's side whose first request was taken in, and cancelled; and the nursery's end of the channel."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    client = Nursery(nursery.Begun(some_process(), ours))
+    client = Nursery(beginning.Begun(some_process(), ours))
     try:
         with theirs:
             asked = asyncio.create_task(client.bear({"MAPREDUCE_ROLE": "worker"}, 0, 1, 2))
@@ -286,7 +287,7 @@ def test_a_nursery_whose_copies_would_be_worse_than_new_processes_has_none(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(site)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    begun = nursery.begin()
+    begun = beginning.begin()
     assert begun is not None
     try:
         begun.channel.settimeout(60)

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import msgspec
 
-from mapreduce.nursery import inherited
 from mapreduce_operator.core.events import Event, StartWorker, StopWorker, WorkerChanged, WorkerClosed, WorkerSeen
+from mapreduce_operator.drivers.beginning import inherited
 from mapreduce_operator.drivers.nursery import Born, Nursery, NurseryGoneError
 from mapreduce_operator.drivers.orphans import Orphans
 from mapreduce_operator.rpc.authentication import Identity, TokenRejected

@@ -1,7 +1,8 @@
 """Asks the nursery of a run for worker and gateway processes, and hears how they end.
 
 Where there is no nursery, or it has ended, processes are started one by one: `Nursery.bear` says so.
-Neighbours: `mapreduce.nursery` (what is said), `local.py` (asks), `mapreduce_worker.nursery` (forks).
+Neighbours: `mapreduce.nursery` (what is said), `beginning.py` (starts it), `local.py` (asks),
+`mapreduce_worker.nursery` (forks).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from mapreduce import nursery
+from mapreduce_operator.drivers.beginning import Begun
 
 
 class NurseryGoneError(Exception):
@@ -43,7 +45,7 @@ class Born:
 class Nursery:
     """The driver's side of a nursery. Made, used and closed on one event loop."""
 
-    def __init__(self, begun: nursery.Begun) -> None:
+    def __init__(self, begun: Begun) -> None:
         self._begun = begun
         self._channel: socket.socket | None = begun.channel
         self._one = asyncio.Lock()
