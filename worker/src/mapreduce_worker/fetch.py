@@ -8,13 +8,13 @@ What arrives is written to the attempt's scratch directory and checked at once. 
 from __future__ import annotations
 
 import asyncio
-import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 import aiohttp
 import msgspec
+from isal.isal_zlib import crc32
 
 from mapreduce import protocol, tickets
 from mapreduce.errors import ProtocolError, SystemFault
@@ -253,4 +253,4 @@ async def _copy(stream: aiohttp.StreamReader, length: int, file: BinaryIO) -> in
 
 def _write(file: BinaryIO, block: bytes, crc: int) -> int:
     file.write(block)
-    return zlib.crc32(block, crc)
+    return crc32(block, crc)

@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 import msgspec
+from isal.isal_zlib import crc32
 
 from mapreduce import values as codec
 from mapreduce.errors import CorruptionError, ValueEncodingError
@@ -259,7 +259,7 @@ def framed(body: bytes, count: int) -> bytes:
 
 def _framed(body: bytes, count: int, kind: int) -> bytes:
     tail = _TAIL.pack(count, kind)
-    return b"".join((_HEAD.pack(len(body), zlib.crc32(body, zlib.crc32(tail))), tail, body))
+    return b"".join((_HEAD.pack(len(body), crc32(body, crc32(tail))), tail, body))
 
 
 def _plain(rows: Rows) -> bytes:
@@ -295,7 +295,7 @@ def read(file: BinaryIO, left: int) -> tuple[Rows, bytes]:
     body = file.read(length)
     if len(body) < length:
         raise CorruptionError(f"a block is cut short: {len(body)} bytes of {length}")
-    if zlib.crc32(body, zlib.crc32(head[_HEAD.size :])) != crc:
+    if crc32(body, crc32(head[_HEAD.size :])) != crc:
         raise CorruptionError("a block's CRC does not match")
     return _parse(body, kind, rows), head + body
 

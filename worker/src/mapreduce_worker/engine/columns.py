@@ -257,7 +257,7 @@ def pieces(rows: Columns, most_rows: int, most_bytes: int) -> Iterator[Columns]:
         return
     values = rows.value_series
     width = _FIXED.get(str(values.dtype))
-    sizes = rows.key_series.bin.size() + (_lengths(values) if width is None else width)
+    sizes = lengths(rows.key_series) + (lengths(values) if width is None else width)
     ends = sizes.cast(_uint64()).cum_sum()
     start = before = 0
     while start < rows.count:
@@ -267,8 +267,8 @@ def pieces(rows: Columns, most_rows: int, most_bytes: int) -> Iterator[Columns]:
         start, before = end, ends[end - 1]
 
 
-def _lengths(values: polars.Series) -> polars.Series:
-    """Return the bytes of each text, or of each value that is bytes."""
+def lengths(values: polars.Series) -> polars.Series:
+    """Return the bytes of each text, or of each value that is bytes; 32 bits without a sign."""
     return values.str.len_bytes() if str(values.dtype) == "String" else values.bin.size()
 
 

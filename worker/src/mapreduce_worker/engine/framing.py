@@ -12,13 +12,12 @@ import sys
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from operator import sub
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from xxhash import xxh3_128
 
-from mapreduce_worker.engine import arrow_sizes, blocks
+from mapreduce_worker.engine import arrow_sizes, blocks, columns
 from mapreduce_worker.engine.blocks import Codec, Rows
 from mapreduce_worker.engine.columns import Columns
 
@@ -76,12 +75,12 @@ class Digest:
     def update_columns(self, rows: Columns, stream: bytes) -> None:
         """Add rows, of which there are some, and which an Arrow stream holds as they are."""
         buffers = arrow_sizes.buffers(stream)
-        self._lengths.update(_lengths(buffers[1], 0))
+        self._lengths.update(_lengths(buffers[1], rows.key_series, 0))
         self._keys.update(buffers[2])
         values = rows.value_series
         kind = str(values.dtype)
         if not rows.packed and kind in ("String", "Binary"):
-            self._heads.update(_lengths(buffers[4], _TEXT if kind == "String" else _BYTES))
+            self._heads.update(_lengths(buffers[4], values, _TEXT if kind == "String" else _BYTES))
             self._bodies.update(buffers[5])
         elif rows.packed and not _has_heads(values):
             self._heads.update(bytes(_HEAD.size * rows.count))
@@ -105,13 +104,14 @@ class Digest:
         return f"xxh3:{xxh3_128(b''.join(stream.digest() for stream in streams)).hexdigest()}"
 
 
-def _lengths(offsets: memoryview, kind: int) -> bytes:
+def _lengths(offsets: memoryview, column: polars.Series, kind: int) -> bytes | memoryview:
     """Return the head of each text of a kind, of which a column's offsets tell the lengths."""
     count, first = len(offsets) // 8 - 1, int.from_bytes(offsets[8:16], "little")
-    if offsets == _equally_long(count, first):
+    # As bytes: views are compared one element after the other.
+    if offsets.tobytes() == _equally_long(count, first):
         return _HEAD.pack(kind | first) * count
-    found = offsets.cast("q").tolist()
-    return _numbers([kind | length for length in map(sub, found[1:], found)])
+    heads = columns.lengths(column) | kind
+    return arrow_sizes.buffers(blocks.stream(heads.to_frame()))[1]
 
 
 @lru_cache(maxsize=8)

@@ -15,13 +15,13 @@ kind. Callers: `sorter` writes, the agent serves by `read_index`, `reduce_task` 
 from __future__ import annotations
 
 import struct
-import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
+from isal.isal_zlib import crc32
 
 from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.errors import CorruptionError
@@ -123,7 +123,7 @@ class Writer:
             if self._notes is not None:
                 self._notes.block(block, self._at - offset, crc)
             frame = self._framer.frame(block)
-            crc = zlib.crc32(frame, crc)
+            crc = crc32(frame, crc)
             if self._watch is not None:
                 self._watch(len(self._segments), block, len(frame))
             self._at += self._file.write(frame)
@@ -152,7 +152,7 @@ class Writer:
 
 
 def _index_crc(head: bytes, body: bytes) -> int:
-    return zlib.crc32(struct.pack(">I", len(body)), zlib.crc32(body, zlib.crc32(head)))
+    return crc32(struct.pack(">I", len(body)), crc32(body, crc32(head)))
 
 
 def read_index(path: Path) -> Index:
@@ -221,7 +221,7 @@ def _read(segment: SegmentFile) -> Iterator[Rows]:
             file.seek(segment.offset)
             while left:
                 block, data = blocks.read(file, left)
-                crc = zlib.crc32(data, crc)
+                crc = crc32(data, crc)
                 left -= len(data)
                 rows += block.count
                 if not left and (crc != segment.crc or rows != segment.rows):

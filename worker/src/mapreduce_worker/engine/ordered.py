@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
+from isal.isal_zlib import crc32_combine
 
 from mapreduce.boundaries import KEY_BYTES, KeyRange
 from mapreduce_worker.engine import blocks
@@ -21,10 +22,6 @@ from mapreduce_worker.engine.blocks import Rows
 
 BLOCK_BYTES: Final = 1 << 18
 """A block is closed when it has so many bytes: half of one, as a mean, is read in vain at each end of a range."""
-
-_POLYNOMIAL: Final = 0xEDB88320
-"""Of CRC-32 as zlib has it: the lowest bit is the highest power."""
-_ONE: Final = 1 << 31
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -107,31 +104,5 @@ def _end(keys: Sequence[bytes], high: bytes) -> int:
 
 
 def _crc_of_end(before: int, whole: int, length: int) -> int:
-    """Return the CRC-32 of the last `length` bytes of something, from that of all of it and that of what is before.
-
-    As zlib's `crc32_combine`: appending bytes multiplies a CRC by a power of x, in polynomials over GF(2).
-    """
-    return whole ^ _times(_power(8 * length), before)
-
-
-def _times(one: int, other: int) -> int:
-    """Multiply two polynomials modulo that of CRC-32."""
-    product, bit = 0, _ONE
-    while one:
-        if one & bit:
-            product ^= other
-            one ^= bit
-        bit >>= 1
-        other = (other >> 1) ^ (_POLYNOMIAL if other & 1 else 0)
-    return product
-
-
-def _power(exponent: int) -> int:
-    """Return x to this power, modulo the polynomial of CRC-32."""
-    power, square = _ONE, _ONE >> 1
-    while exponent:
-        if exponent & 1:
-            power = _times(square, power)
-        square = _times(square, square)
-        exponent >>= 1
-    return power
+    """Return the CRC-32 of the last `length` bytes of something, from that of all of it and that of what is before."""
+    return whole ^ crc32_combine(before, 0, length)

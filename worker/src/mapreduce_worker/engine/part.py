@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import shutil
 import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
+from isal.isal_zlib import crc32
 
 from mapreduce import keys, values
 from mapreduce.bad_records import BadRecord
@@ -88,7 +88,7 @@ class Writer:
     def add(self, block: Rows) -> None:
         """Write one block; its group keys do not come before those of the last."""
         frame = self._framer.frame(block)
-        self._crc = zlib.crc32(frame, self._crc)
+        self._crc = crc32(frame, self._crc)
         self._length += self._file.write(frame)
         self._rows += block.count
 
@@ -135,7 +135,7 @@ def paired(rows: Rows, key_type: KeyType) -> Rows:
 
 
 def _summary_crc(head: bytes, body: bytes) -> int:
-    return zlib.crc32(struct.pack(">I", len(body)), zlib.crc32(body, zlib.crc32(head)))
+    return crc32(struct.pack(">I", len(body)), crc32(body, crc32(head)))
 
 
 def read_summary(path: Path) -> Summary:
@@ -178,7 +178,7 @@ def read(path: Path) -> Iterator[Rows]:
         except CorruptionError as error:
             raise CorruptionError(f"{path.name}, {left} bytes before the end of its blocks: {error}") from error
         left -= len(data)
-        crc = zlib.crc32(data, crc)
+        crc = crc32(data, crc)
         rows += block.count
         yield block
     if crc != summary.crc or rows != summary.rows:
@@ -207,7 +207,7 @@ def _crc_of_blocks(path: Path, left: int) -> int:
             data = file.read(min(left, _PIECE))
             if not data:
                 raise CorruptionError(f"{path.name} ends {left} bytes before the end of its blocks")
-            crc = zlib.crc32(data, crc)
+            crc = crc32(data, crc)
             left -= len(data)
     return crc
 
