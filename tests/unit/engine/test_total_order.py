@@ -116,8 +116,8 @@ def test_little_or_no_input_leaves_empty_parts(tmp_path, records):
 # --- blocks -------------------------------------------------------------------------------------
 
 
-def written(path, rows, most_bytes=40, samples=0):
-    notes = ordered.Notes(samples, lambda key: key)
+def written(path, rows, most_bytes=40, samples=0, number=0):
+    notes = ordered.Notes(samples, lambda key: key, number)
     with mock.patch.object(map_output, "BLOCK_BYTES", most_bytes), path.open("wb") as file:
         writer = map_output.Writer(file, notes=notes)
         writer.segment([Block([key for key, _ in rows], [packed for _, packed in rows])])
@@ -154,13 +154,28 @@ def test_few_blocks_beside_the_range_are_read(tmp_path):
 
 def test_the_sample_stands_at_equal_distances_and_is_bounded(tmp_path):
     rows = [(b"%04d" % number, b"\x01") for number in range(1000)]
-    for most in (1, 7, 64, 1000, 2000):
-        _, sample = written(tmp_path / "out", rows, samples=most)
+    for most, number in itertools.product((1, 7, 64, 1000, 2000), (0, 1, 2, 31)):
+        _, sample = written(tmp_path / "out", rows, samples=most, number=number)
         places = [int(key) for key in sample]
         steps = {after - before for before, after in itertools.pairwise(places)}
         assert most >= len(places) > min(most, 1000) // 2
         assert len(steps) <= 1
     assert written(tmp_path / "out", [(b"k" * 100, b"\x01")], samples=1)[1] == (b"k" * 64,)
+
+
+@pytest.mark.parametrize("maps", [4, 32, 64])
+def test_ranges_are_nearly_alike_where_all_maps_have_as_many_rows(tmp_path, maps):
+    partitions, count = 8, 3000
+    rows = [(b"%04d" % number, b"\x01") for number in range(count)]
+    told = []
+    for number in range(maps):
+        most = boundaries.samples(maps, partitions, number)
+        _, sample = written(tmp_path / "out", rows, most_bytes=4000, samples=most, number=number)
+        told.append((count, sample))
+    starts = [0, *map(int, boundaries.choose(told, partitions)), count]
+    sizes = [end - start for start, end in itertools.pairwise(starts)]
+    assert len(sizes) == partitions
+    assert max(sizes) <= 1.1 * count / partitions
 
 
 def test_a_damaged_block_is_found_where_only_a_range_is_read(tmp_path):

@@ -116,7 +116,7 @@ class MapRun:
             count = self._records.run(batches_, self._consume, self._user.tell)
             with failure.own_work():
                 self._empty()
-                notes = self._make_notes()
+                notes = self._make_notes(attempt.task.index)
                 heavy = HeavyKeys(self._guard.key_type, by_value=bool(self._job.sort_values))
                 index = self._sorter.finish(self._guard.key_type, self._guard.key_at, notes, heavy.note)
                 sizes = [segment.length for segment in index.segments]
@@ -142,11 +142,11 @@ class MapRun:
             spills=self._sorter.spills,
         )
 
-    def _make_notes(self) -> Notes | None:
+    def _make_notes(self, number: int) -> Notes | None:
         if self._options.order != "total":
             return None
         sorts, key_type = bool(self._job.sort_values), self._guard.key_type
-        return Notes(self._options.samples, sorted_values.key_in(key_type) if sorts else sorter.unchanged)
+        return Notes(self._options.samples, sorted_values.key_in(key_type) if sorts else sorter.unchanged, number)
 
     def _consume(self, part: Iterator[Any]) -> None:
         self._table.consume(self._mapper, part)

@@ -22,6 +22,8 @@ from mapreduce_worker.engine.blocks import Rows
 
 BLOCK_BYTES: Final = 1 << 18
 """A block is closed when it has so many bytes: half of one, as a mean, is read in vain at each end of a range."""
+_SPREAD: Final = 0x9E3779B1
+"""The golden part of 32 bits: the lower bits of its multiples are spread evenly."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -36,10 +38,16 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 class Notes:
     """What is kept of a segment while it is written."""
 
-    def __init__(self, most: int, key_of: Callable[[bytes], bytes]) -> None:
-        """Take at most `most` keys as a sample; `key_of` finds in an encoded key what rows are divided by."""
+    def __init__(self, most: int, key_of: Callable[[bytes], bytes], number: int = 0) -> None:
+        """Take at most `most` keys as a sample; `key_of` finds in an encoded key what rows are divided by.
+
+        `number` is that of the map: maps with equally many rows begin their samples at different ones, so that all keys
+        that are told together stand closer than those of one map.
+        """
         self._most = most
         self._key_of = key_of
+        self._bits = number * _SPREAD
+        self._phase = 0
         self.marks: list[Mark] = []
         self._sample: list[bytes] = []
         self._step = 1
@@ -52,15 +60,21 @@ class Notes:
         end = self._rows + rows.count
         while self._most and self._next < end:
             if len(self._sample) == self._most:
-                # Too many: every second goes, and so do those to come.
-                self._sample = self._sample[::2]
-                self._step *= 2
-                self._next = len(self._sample) * self._step
+                self._halve()
                 continue
             places = range(self._next, end, self._step)[: self._most - len(self._sample)]
             self._sample += map(self._short, blocks.keys_at(rows, [at - self._rows for at in places]))
             self._next += len(places) * self._step
         self._rows = end
+
+    def _halve(self) -> None:
+        """Let every second key of the sample go, and of those to come."""
+        first = self._bits & 1 if self._most > 1 else 0
+        self._bits >>= 1
+        self._sample = self._sample[first::2]
+        self._phase += first * self._step
+        self._step *= 2
+        self._next = self._phase + len(self._sample) * self._step
 
     @property
     def sample(self) -> tuple[bytes, ...]:
