@@ -1,9 +1,8 @@
 """What a map attempt holds in memory where nobody folds or combines: pairs as they come, in two lists.
 
-A dictionary of keys would only gain where keys come again, and costs more than the lists where they do not. A value of
-a scalar type is held as it is, so that many of one type become a column; as soon as one is something else, which user
-code may change later, all of them are packed. What cannot be carried is found at its own record.
-Neighbours: `tables` (the other tables), `map_run`.
+A dictionary of keys would only gain where keys come again, and costs more than the lists where they do not. What cannot
+be carried is found at its own record.
+Neighbours: `tables` (the other tables), `map_run`, `value_list` (the values).
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from mapreduce import values
-from mapreduce_worker.engine import blocks, failure
+from mapreduce_worker.engine import failure
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.tables import KeyGuard, Mapper, Pairs
+from mapreduce_worker.engine.value_list import ValueList
 
 PAIR_MEMORY: Final = 140
 """About what a pair takes in Python's memory, besides the bytes of key and value: two objects, two places in lists."""
-_NUMBER: Final = 8
-_SMALL: Final = 1 << 62
 
 
 class PairTable:
@@ -31,9 +29,7 @@ class PairTable:
         self._memory = memory
         self._spill = spill
         self._keys: list[Any] = []
-        self._values: list[Any] = []
-        self._packs = False
-        """Values are packed, all of them."""
+        self._values = ValueList(values.encode)
         self._held = 0
 
     def consume(self, mapper: Mapper, records: Iterable[Any]) -> None:
@@ -44,7 +40,7 @@ class PairTable:
                 self._keep(pairs)
 
     def _keep(self, pairs: Pairs) -> None:
-        guard, limit = self._guard, self._memory
+        guard, limit, found = self._guard, self._memory, self._values
         kind = guard.fast
         for key, value in pairs:
             held = key
@@ -52,37 +48,22 @@ class PairTable:
                 held = guard.admit(key)
                 kind = guard.fast
             carried = value
-            if type(value) is str and not self._packs and value.isascii():
+            if type(value) is str and not found.packs and value.isascii():
                 size = len(value)
             else:
-                carried, size = self._carried(value)
+                carried, size = found.carried(value)
             size += len(held) if kind is str and held.isascii() else guard.weigh_one(held)
             self._keys.append(held)
-            self._values.append(carried)
+            found.found.append(carried)
             self._held += size + PAIR_MEMORY
             if self._held >= limit:
                 with failure.own_work():
                     self.empty()
 
-    def _carried(self, value: Any) -> tuple[Any, int]:
-        """Return a value as it is held, and its bytes; raises for one that cannot be carried."""
-        kind = type(value)
-        if not self._packs:
-            if kind is float or (kind is int and -_SMALL <= value < _SMALL):
-                return value, _NUMBER
-            if kind in values.SCALARS:
-                return value, len(values.encode(value))
-            packed = values.encode(value)
-            self._values[:] = values.encode_all(self._values)
-            self._packs = True
-            return packed, len(packed)
-        packed = values.encode(value)
-        return packed, len(packed)
-
     def empty(self) -> None:
         """Hand over all pairs."""
         if not self._keys:
             return
-        encoded, found, packs = self._guard.encoded(self._keys), self._values, self._packs
-        self._keys, self._values, self._packs, self._held = [], [], False, 0
-        self._spill(encoded, (blocks.of_packed if packs else blocks.of_objects)(encoded, found))
+        encoded = self._guard.encoded(self._keys)
+        self._keys, self._held = [], 0
+        self._spill(encoded, self._values.taken(encoded))
