@@ -58,8 +58,7 @@ def run(spec: JobSpec, root: Path, show: Display | None = None, begun: Begun | N
         logs = localjobs.keep_logs(folder) if failure.reason in LOGS_TELL_MORE else None
         failure.notes += _notes(spec, root, logs)
         raise
-    except BaseException:
-        # Interrupted, or a defect: nothing of the job stays.
+    except BaseException:  # interrupted, or a defect: nothing of the job stays
         _tidy(spec, root, keep_history=False)
         raise
     finally:

@@ -57,8 +57,7 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
     except UsageError as error:
         _tidy(output.clean_deleted)
         raise _refused(error) from error
-    except BaseException:
-        # Interrupted, or a defect: nothing of the job stays.
+    except BaseException:  # interrupted, or a defect: nothing of the job stays
         _tidy(output.clean_deleted)
         raise
     finally:

@@ -78,7 +78,7 @@ class Groups:
                 return False
             self._keys = rows.keys if self._key_of is None else list(map(self._key_of, rows.keys))
             self._values = rows.unpacked()
-        except BaseException as error:
+        except BaseException as error:  # interrupted too: user code may swallow it, not who called it
             self.fault = error
             raise
         return True

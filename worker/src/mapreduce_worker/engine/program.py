@@ -87,7 +87,7 @@ def _import_file(program: Program, scratch: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException as error:  # as above
+    except BaseException as error:  # a user's file may raise anything, SystemExit too
         del sys.modules[name]
         if isinstance(error, Interrupted):
             raise

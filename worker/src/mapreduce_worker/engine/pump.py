@@ -54,7 +54,7 @@ class Pump:
                 ends.append(len(keys))
                 if len(keys) >= self._enough:
                     self._hand_on()
-        except (Exception, SystemExit):
+        except (Exception, SystemExit):  # user code may raise anything
             # A key that came before this, and is a fault too, is the first one.
             self.hand_on()
             raise
@@ -77,7 +77,7 @@ class Pump:
                 if not flow.ended:
                     self._ends.append(len(self._keys))
                 self._hand_on()
-        except (Exception, SystemExit):
+        except (Exception, SystemExit):  # user code may raise anything
             # As in `run`.
             self.hand_on()
             raise

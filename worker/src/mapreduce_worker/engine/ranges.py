@@ -230,7 +230,7 @@ def opened(root: Path, listed: ListedFile, at: int = 0) -> BinaryIO:
         raise InputUnreadable(f"{listed.name} cannot be read: {error.strerror}", where) from error
     try:
         _check(file, listed, at)
-    except BaseException:
+    except BaseException:  # interrupted too: who is given no file closes none
         file.close()
         raise
     file.seek(0)
