@@ -27,7 +27,7 @@ def rank(value: Any) -> tuple[Any, ...]:
     """Return what compares as the value does; raises `TypeError` for a dictionary, which has no order."""
     kind = KINDS.get(type(value))
     if kind is None:
-        raise TypeError(f"a {type(value).__name__} has no order: {value!r:.80}")
+        raise TypeError(f"a {type(value).__name__} has no order: {value!r:.80}; yield what has one, such as a list")
     if type(value) is list:
         return kind[0], [rank(element) for element in value]
     if type(value) is float and value != value:
@@ -40,5 +40,5 @@ def same_kind(one: Any, other: Any, who: str) -> None:
     if KINDS[type(one)][0] != KINDS[type(other)][0]:
         raise TypeError(
             f"{who} compares values of one kind, not {KINDS[type(one)][1]} and {KINDS[type(other)][1]}: "
-            f"{one!r:.80} and {other!r:.80}"
+            f"{one!r:.80} and {other!r:.80}; let all values of a key be of one kind"
         )

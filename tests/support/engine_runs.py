@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest import mock
 
 import mapreduce as mr
@@ -27,6 +27,11 @@ Pair = tuple[Any, Any]
 
 def nothing(records: int, size: int) -> None:
     """Take progress, and show none."""
+
+
+def unblamed(_: bytes, error: BaseException) -> NoReturn:
+    """Raise what a reducer has raised as it is."""
+    raise error
 
 
 def emitter(

@@ -16,7 +16,7 @@ from mapreduce_worker.engine.local import ListBatch
 from mapreduce_worker.engine.map_run import MapRun
 from mapreduce_worker.engine.options import TaskOptions
 from tests.support import budget
-from tests.support.engine_runs import canonical, emitter, map_file, nothing, rows_of, run_pairs, write_input
+from tests.support.engine_runs import canonical, collect, emitter, map_file, nothing, rows_of, run_pairs, write_input
 from tests.support.kinds_of_keys import FEW
 
 REDUCERS = {
@@ -157,13 +157,36 @@ def test_what_is_no_list_of_keys_is_refused(given):
     assert caught.value.where == "record:1"
 
 
-@pytest.mark.parametrize("splits", [1, 2])
-def test_values_that_cannot_be_compared_are_told_with_their_key(splits):
-    with pytest.raises(
-        UserTaskError, match="Max compares values of one kind, not a number and str: 1 and 'x'"
-    ) as caught:
-        run_pairs(emitter(mr.Max()), [[("k", 1)], [("k", "x")]], splits=splits)
-    assert caught.value.where == ("record:1" if splits == 1 else f"key 'k', partition {caught.value.where[-1]}")
+MIXTURE = [[("k", 1)], *([(f"{number}", 0)] for number in range(20)), [("k", "x")]]
+"""Between two values that cannot be compared, records that fill a table of little memory."""
+NOT_COMPARED = (
+    "key 'k': {} compares values of one kind, not a number and str: 1 and 'x'; let all values of a key be of one kind"
+)
+MEETINGS = {
+    "in a table": ({"splits": 1}, "record:21"),
+    "in spills": ({"splits": 1, "memory": 3000}, "key 'k', map"),
+    "in a reduce": ({"splits": 2}, "key 'k', partition 0"),
+    "in a reduce with little memory": ({"splits": 2, "memory": 3000}, "key 'k', partition 0"),
+}
+
+
+@pytest.mark.parametrize("frames", [False, True], ids=["rows", "frames"])
+@pytest.mark.parametrize("meeting", MEETINGS)
+@pytest.mark.parametrize("reducer", [mr.Min(), mr.Max(), mr.Top(3)], ids=lambda reducer: type(reducer).__name__)
+def test_values_that_cannot_be_compared_are_told_with_their_key_wherever_they_meet(reducer, meeting, frames):
+    shape, where = MEETINGS[meeting]
+    with pytest.raises(UserTaskError) as caught:
+        run_pairs(emitter(reducer), MIXTURE, frames=frames, partitions=1, **shape)
+    assert str(caught.value) == NOT_COMPARED.format(type(reducer).__name__)
+    assert caught.value.where == where
+
+
+@pytest.mark.parametrize("memory", [3000, 512 << 20])
+@pytest.mark.parametrize("reducer", [mr.Min(), mr.Max()], ids=lambda reducer: type(reducer).__name__)
+def test_values_that_a_combiner_cannot_compare_end_its_map_whatever_memory_it_has(reducer, memory):
+    with pytest.raises(UserTaskError) as caught:
+        run_pairs(emitter(collect, combine=reducer), MIXTURE, splits=1, memory=memory)
+    assert str(caught.value) == NOT_COMPARED.format(type(reducer).__name__)
 
 
 @pytest.mark.parametrize("reducer", [mr.First(), mr.Max(), mr.Top(3)])

@@ -17,6 +17,7 @@ from mapreduce import values as codec
 from mapreduce_worker.engine import blocks, columns, folding, native
 from mapreduce_worker.engine.columns import Columns
 from tests.support import budget
+from tests.support.engine_runs import unblamed
 
 EDGES = [-(2**63), 2**63 - 1, 2**62, -(2**62), 0, 1, -1]
 INTS = st.sampled_from(EDGES) | st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3)
@@ -82,12 +83,12 @@ def test_rows_are_folded_however_they_come(given, step, limit, native_rows):
     with mock.patch.object(blocks, "NATIVE_ROWS", native_rows):
         pieces = [rows[at : at + step] for at in range(0, len(rows), step)]
         made = [blocks.of_objects([key for key, _ in piece], [acc for _, acc in piece]) for piece in pieces]
-        assert packed(folding.fold(blocks.joined(made), reducer)) == expected(reducer, rows)
+        assert packed(folding.fold(blocks.joined(made), reducer, unblamed)) == expected(reducer, rows)
         in_order = blocks.sorted_rows(blocks.joined(made))
         cuts = [in_order.cut(at, min(at + step, len(rows))) for at in range(0, len(rows), step)]
-        folded = [row for some in folding.folded(cuts, reducer) for row in packed(some)]
+        folded = [row for some in folding.folded(cuts, reducer, unblamed) for row in packed(some)]
         assert folded == expected(reducer, rows)
-        held = folding.Folding(reducer, limit, folding.no_blame)
+        held = folding.Folding(reducer, limit, unblamed)
         assert [row for some in through(held, made, reducer) for row in packed(some)] == expected(reducer, rows)
 
 
@@ -96,7 +97,7 @@ def through(held, made, reducer):
     for at, rows in enumerate(made):
         if not held.add(rows):
             rest = blocks.sorted_rows(blocks.joined([held.take(), *made[at + 1 :]]))
-            return list(folding.folded([rest], reducer))
+            return list(folding.folded([rest], reducer, unblamed))
     return list(held.finish())
 
 
@@ -119,7 +120,7 @@ def test_sums_that_might_leave_64_bits_are_not_for_polars(numbers, exact):
     found = native.folded(frame, mr.Sum())
     # The bound is the largest number times the rows, whatever their sum is.
     assert (found is not None) == exact
-    assert packed(folding.fold(Columns(frame), mr.Sum())) == [(b"k", codec.encode(sum(numbers)))]
+    assert packed(folding.fold(Columns(frame), mr.Sum(), unblamed)) == [(b"k", codec.encode(sum(numbers)))]
 
 
 @pytest.mark.parametrize("reducer", [mr.Top(2), mr.Collect()])
@@ -134,4 +135,4 @@ def test_a_class_that_derives_from_a_reducer_merges_by_its_own_code():
 
     rows = columns_of([(b"k", 1), (b"k", 2)])
     assert native.folded(rows.frame, Odd()) is None
-    assert packed(folding.fold(rows, Odd())) == [(b"k", codec.encode(4))]
+    assert packed(folding.fold(rows, Odd(), unblamed)) == [(b"k", codec.encode(4))]

@@ -13,7 +13,7 @@ import mapreduce as mr
 from mapreduce_worker.engine import blocks, folding, map_output
 from mapreduce_worker.engine.sorter import Sorter
 from tests.support import budget
-from tests.support.engine_runs import as_many, rows_of
+from tests.support.engine_runs import as_many, rows_of, unblamed
 
 PARTITIONS = 3
 ROWS = st.lists(st.tuples(st.sampled_from([b"", b"a", b"ab", b"b"]), st.integers(0, 2), st.integers(-3, 3)), max_size=6)
@@ -50,7 +50,7 @@ def test_rows_come_sorted_by_partition_and_key_then_as_they_were_added(added, me
 
 @pytest.mark.parametrize("memory", [1, 1 << 20])
 def test_rows_that_fold_are_folded_wherever_they_meet(memory, tmp_path):
-    fold = partial(folding.folded, reducer=mr.Sum())
+    fold = partial(folding.folded, reducer=mr.Sum(), blame=unblamed)
     sorter = Sorter(tmp_path / "out", partitions=PARTITIONS, memory=memory, fold=fold)
     add(sorter, [(b"a", 0, 1), (b"b", 0, 2)])
     add(sorter, [(b"c", 1, 3), (b"a", 0, 2**63 - 1)])

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
-from mapreduce.errors import UserError
 from mapreduce.selection import Unique
 from mapreduce_worker.engine import blocks, emitted, failure, folding, merging, native, part, text_lists
 from mapreduce_worker.engine.blocks import Rows
@@ -78,8 +77,5 @@ class FoldReduceRun(ReduceRun):
         return found
 
     def _blame(self, encoded: bytes, error: BaseException) -> NoReturn:
-        if isinstance(error, TypeError):
-            fault = UserError(str(error))
-            fault.__cause__ = error
-            error = fault
-        failure.blame(error, f"key {self._decoder()(encoded)!r:.80}, partition {self._partition}", "reduce")
+        key = self._decoder()(encoded)
+        failure.blame(folding.told(key, error), f"key {key!r:.80}, partition {self._partition}", "reduce")

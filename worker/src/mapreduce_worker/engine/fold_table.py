@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from mapreduce.errors import UnsupportedKeyError, UserError
+from mapreduce.errors import UnsupportedKeyError
 from mapreduce.reducers import Count, IntegerSum, Reducer, Sum
-from mapreduce_worker.engine import blocks, failure, pump
+from mapreduce_worker.engine import blocks, failure, folding, pump
 from mapreduce_worker.engine.pump import Pump
-from mapreduce_worker.engine.tables import PAIR_BYTES, KeyGuard, Mapper, Rows, short
+from mapreduce_worker.engine.tables import PAIR_BYTES, KeyGuard, Mapper, Rows
 
 if TYPE_CHECKING:
     from mapreduce_worker.engine.text_counts import TextCounts
@@ -206,7 +206,7 @@ class FoldTable:
                 try:
                     new = add(acc, value)
                 except TypeError as error:
-                    raise UserError(f"key {short(key)}: {error}") from error
+                    raise folding.told(key, error) from error
                 if new is not acc:
                     accs[key] = new
                     if not few:
@@ -224,7 +224,7 @@ class FoldTable:
             acc = self._accs.get(held, _ABSENT)
             new = self._reducer.start(value) if acc is _ABSENT else self._reducer.add(acc, value)
         except TypeError as error:
-            raise UserError(f"key {short(key)}: {error}") from error
+            raise folding.told(key, error) from error
         if acc is _ABSENT:
             self._room = self._welcome(held, self._room - 1)
             self._held += self._guard.weigh_one(held) + PAIR_BYTES

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 from mapreduce.api import Job
+from mapreduce.errors import UserError
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import blocks, native
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.columns import Columns
+from mapreduce_worker.engine.tables import short
 
 ROW_MEMORY: Final = 400
 """About what a key and its accumulator of a few numbers take in Python's memory, in bytes, while they are folded."""
@@ -35,12 +37,19 @@ def in_map(job: Job) -> Reducer | None:
     return job.combine.combiner() if isinstance(job.combine, Reducer) else None
 
 
-def no_blame(_: bytes, error: BaseException) -> NoReturn:
-    """Let what a reducer raises through."""
-    raise error
+def told(key: Any, error: BaseException) -> BaseException:
+    """Return what a reducer has raised at a key as its user reads it, wherever the values met.
+
+    A `TypeError` is about values that the reducer does not take: the user's code has yielded them.
+    """
+    if not isinstance(error, TypeError):
+        return error
+    fault = UserError(f"key {short(key)}: {error}")
+    fault.__cause__ = error
+    return fault
 
 
-def fold(rows: Rows, reducer: Reducer, blame: Blame = no_blame) -> Rows:
+def fold(rows: Rows, reducer: Reducer, blame: Blame) -> Rows:
     """Return one row a key, in key order."""
     found = _natively(rows, reducer)
     return _by_python(rows, reducer, blame) if found is None else found
@@ -85,7 +94,7 @@ def _canonical(reducer: Reducer, key: bytes, acc: Any, blame: Blame) -> Any:
         blame(key, error)
 
 
-def folded(rows: Iterable[Rows], reducer: Reducer, blame: Blame = no_blame) -> Iterator[Rows]:
+def folded(rows: Iterable[Rows], reducer: Reducer, blame: Blame) -> Iterator[Rows]:
     """Merge the accumulators of rows with equal keys; `rows` are in key order."""
     rest: list[Rows] = []
     for piece in rows:

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from mapreduce import keys, partition_sizes, values
 from mapreduce.api import Job
@@ -74,7 +74,7 @@ class MapRun:
             partitions=count,
             memory=options.memory,
             codec=options.codec,
-            fold=partial(folding.folded, reducer=self._reducer) if self._reducer is not None else None,
+            fold=partial(folding.folded, reducer=self._reducer, blame=self._blame) if self._reducer else None,
             combine=self._combined if self._combines else None,
         )
 
@@ -184,6 +184,11 @@ class MapRun:
     def _flush(self, rows: tables.Rows) -> None:
         self._spill(rows)
         self._sorter.flush()
+
+    def _blame(self, encoded: bytes, error: BaseException) -> NoReturn:
+        """Raise what the reducer has raised where the values of a key met after some were spilled."""
+        key = keys.decode(encoded, self._guard.key_type)
+        failure.blame(folding.told(key, error), f"key {key!r:.80}, map", "map")
 
     # --- the user's combiner --------------------------------------------------------------
 

@@ -16,12 +16,12 @@ import msgspec
 
 from mapreduce import keys
 from mapreduce.api import Job
-from mapreduce.errors import CorruptionError, UserError
+from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer
 from mapreduce.selection import Each
-from mapreduce_worker.engine import durable, failure, map_output, merging, part, sorted_values
+from mapreduce_worker.engine import durable, failure, folding, map_output, merging, part, sorted_values
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.grouping import Groups
 from mapreduce_worker.engine.instance import Instance, Progress
@@ -201,7 +201,7 @@ class ReduceRun:
         try:
             yield from self._job.reduce(key, group)
         except TypeError as error:
-            raise UserError(str(error)) from error
+            raise folding.told(key, error) from error
 
 
 def _no_record() -> None:
