@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from mapreduce_worker.engine import blocks, columns, key_columns, native
+from mapreduce_worker.engine import blocks, columns, inlined, key_columns, native
 from mapreduce_worker.engine.blocks import Block, Rows
 
 _FRAMES: Final = 4
@@ -21,8 +21,32 @@ _VIEW: Final = 16
 
 
 def counted(keys: pl.Series) -> pl.DataFrame:
-    """Return how often each key of a column in native form is there, as columns `key` and `value`."""
-    return native.grouped(keys.to_frame(), pl.len().cast(pl.Int64).alias("value"))
+    """Return how often each key of a column in native form is there, as columns `key` and `value`.
+
+    Numbers are sorted, and so are short texts as numbers: that takes a quarter of the time of a hash table of texts.
+    """
+    if keys.dtype == pl.Int64:
+        return _runs(keys)
+    if keys.dtype not in (pl.String, pl.Binary):
+        return _grouped(keys)
+    size = keys.str.len_bytes() if keys.dtype == pl.String else keys.bin.size()
+    short = size <= inlined.LONGEST
+    all_short = bool(short.all())
+    numbers = inlined.numbers(keys if all_short else keys.filter(short))
+    if numbers is None:
+        return _grouped(keys)
+    found = _runs(numbers)
+    found = found.with_columns(inlined.texts(found["key"], pl.String if keys.dtype == pl.String else pl.Binary))
+    return found if all_short else pl.concat([found, _grouped(keys.filter(~short))])
+
+
+def _grouped(keys: pl.Series) -> pl.DataFrame:
+    return native.grouped(keys.to_frame("key"), pl.len().cast(pl.Int64).alias("value"))
+
+
+def _runs(numbers: pl.Series) -> pl.DataFrame:
+    runs = numbers.sort(multithreaded=False).rle().struct
+    return pl.DataFrame([runs.field("value").alias("key"), runs.field("len").cast(pl.Int64).alias("value")])
 
 
 def summed(frame: pl.DataFrame) -> pl.DataFrame | None:
