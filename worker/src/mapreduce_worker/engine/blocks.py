@@ -40,8 +40,8 @@ MAX_ROWS: Final = 16384
 MAX_BYTES: Final = 1 << 20
 """A frame is closed when it has this many rows, or bytes of keys and values; a row is never divided."""
 
-MAX_RAW: Final = 256 << 20
-"""Bytes of keys and values that a block may hold: those of its largest row, nearly."""
+MAX_RAW: Final = (1 << 30) - 1
+"""Bytes of keys and values that a block may hold: those of its largest row, nearly. A length has 30 bits in `framing`."""
 _SLACK: Final = 1 << 20
 """What Arrow's offsets add to a block, at most."""
 
