@@ -41,7 +41,8 @@ MAX_BYTES: Final = 1 << 20
 """A frame is closed when it has this many rows, or bytes of keys and values; a row is never divided."""
 
 MAX_RAW: Final = (1 << 30) - 1
-"""Bytes of keys and values that a block may hold: those of its largest row, nearly. A length has 30 bits in `framing`."""
+"""Bytes of keys and values that a block may hold: those of its largest row, nearly. `framing` has
+30 bits for a length."""
 _SLACK: Final = 1 << 20
 """What Arrow's offsets add to a block, at most."""
 
@@ -241,7 +242,12 @@ def check(rows: Rows) -> None:
     if rows.count > MAX_ROWS:
         raise ValueError(f"a frame of {rows.count} rows, which no reader takes: see `cut`")
     if (size := rows.size()) > MAX_RAW:
-        raise ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
+        raise too_large(size)
+
+
+def too_large(size: int) -> ValueEncodingError:
+    """Return the error for a row of so many bytes."""
+    return ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
 
 
 def write(rows: Rows, codec_name: Codec) -> bytes:

@@ -22,7 +22,7 @@ from mapreduce_worker.engine.failure import PROGRAM_FOLDER
 _SIDE: Final = "-files"
 LIBRARIES: Final = frozenset(
     {"mapreduce", "mapreduce_cli", "mapreduce_operator", "mapreduce_worker"}
-    | {"aiohttp", "kopf", "msgspec", "polars", "xxhash", "zstandard"}
+    | {"aiohttp", "isal", "kopf", "msgspec", "polars", "xxhash", "zstandard"}
     | {"click", "kubernetes", "rich", "urllib3", "websocket", "yaml"}
 )
 """What any part of the system imports: their names are taken also where that part is not installed."""

@@ -20,7 +20,7 @@ from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer
-from mapreduce.selection import Each
+from mapreduce.selection import Collect, Each
 from mapreduce_worker.engine import durable, failure, folding, map_output, merging, part, sorted_values
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.grouping import Groups
@@ -75,6 +75,10 @@ def _class_for(job_class: type[Job]) -> type[ReduceRun]:
         from mapreduce_worker.engine.each_reduce import EachRun  # noqa: PLC0415 - see above
 
         return EachRun
+    if type(reducer) is Collect:
+        from mapreduce_worker.engine.collect_reduce import CollectRun  # noqa: PLC0415 - see above
+
+        return CollectRun
     if isinstance(reducer, Reducer) and reducer.folds and job_class.combine is None and not job_class.sort_values:
         from mapreduce_worker.engine.fold_reduce import FoldReduceRun  # noqa: PLC0415 - see above
 

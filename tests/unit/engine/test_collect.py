@@ -1,0 +1,62 @@
+"""`mr.Collect()` packs the values of a key block by block; the output is that of the reference."""
+
+import pytest
+
+import mapreduce as mr
+from mapreduce.testing import reference
+from mapreduce_worker.engine import blocks, merge
+from mapreduce_worker.engine.failure import UserTaskError
+from tests.support.engine_runs import canonical, reduce_segments, run_pairs, write_segment
+
+
+def gather(**members):
+    return type("Gather", (mr.Job,), {"map": lambda self, record: record, "reduce": mr.Collect(), **members})
+
+
+@pytest.fixture(params=[1, 3, 1000], ids="blocks of {} rows".format)
+def rows_in_a_block(request, monkeypatch):
+    monkeypatch.setattr(blocks, "MAX_ROWS", request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 200, 70_000])
+def test_a_list_of_any_length_comes_out_as_it_went_in(tmp_path, count):
+    segment = write_segment(tmp_path / "m", [(b"a", "first"), *((b"k", number) for number in range(count)), (b"z", 0)])
+    reduce_segments(gather(), [segment], tmp_path)
+    assert list(merge.pairs([tmp_path / "part.out"])) == [(b"a", ["first"]), (b"k", list(range(count))), (b"z", [0])]
+
+
+@pytest.mark.parametrize("frames", [False, True])
+@pytest.mark.parametrize(
+    "values",
+    [["x", "", "é", "longer than what a view holds"], [1, -1, 2**63 - 1], [1, 2.5, "x", None], [2**70, 0], [[1, (2,)]]],
+)
+def test_values_of_any_types_are_those_of_the_reference(rows_in_a_block, values, frames):
+    given = [[(f"k{number % 4}", value)] for number, value in enumerate(values * 11)]
+    expected = canonical(reference.run(gather(), given).pairs)
+    assert canonical(run_pairs(gather(), given, frames=frames, splits=3)) == expected
+
+
+@pytest.mark.parametrize("by", [True, "descending"])
+def test_sorted_values_are_collected_in_their_order(rows_in_a_block, by):
+    given = [[(number % 3, (number * 7) % 11)] for number in range(40)]
+    job = gather(sort_values=by)
+    assert run_pairs(job, given, splits=3) == reference.run(job, given).pairs
+
+
+def test_a_value_that_cannot_be_written_is_told_with_its_key(tmp_path):
+    deep: object = 1
+    for _ in range(600):
+        deep = [deep]
+    segment = write_segment(tmp_path / "m", [(b"a", 1), (b"b", 2), (b"b", deep), (b"c", 3)])
+    with pytest.raises(UserTaskError, match="cannot be written as text") as told:
+        reduce_segments(gather(), [segment], tmp_path)
+    assert told.value.where == "key b'b', partition 3"
+
+
+def test_more_than_a_row_may_have_is_told_with_its_key(tmp_path, monkeypatch):
+    segment = write_segment(tmp_path / "m", [(b"a", "x"), *[(b"k", "x" * 99)] * 10, (b"l", "x")])
+    monkeypatch.setattr(blocks, "MAX_RAW", 1000)
+    with pytest.raises(UserTaskError, match="a key and its value take 1012 bytes; 1000 are the most") as told:
+        reduce_segments(gather(), [segment], tmp_path)
+    assert told.value.where == "key b'k', partition 3"

@@ -1,0 +1,111 @@
+"""A reduce attempt of a job with `mr.Collect()`: the values of a key are packed as they come, block by block.
+
+So a key with very many values is there as bytes, and never as Python objects all at once. Neighbours: `reduce_task`
+(the caller), `fold_reduce` (whose part has the same form), `grouping` (the same for reducers that are called).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from itertools import compress, islice
+from operator import ne
+from typing import Any, Final
+
+from mapreduce_worker.engine import blocks, emitted, part, sorted_values
+from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.fold_reduce import FoldReduceRun
+from mapreduce_worker.engine.reduce_task import Sources
+
+_FEW, _SOME, _MANY = 0x90, 0xDC, 0xDD
+"""How msgpack begins a list: with the number of its elements in the same byte, in two more, in four more."""
+_SHORT: Final = struct.Struct(">BH")
+_LONG: Final = struct.Struct(">BI")
+_HEADS: Final = {_SOME: _SHORT.size, _MANY: _LONG.size}
+"""The bytes of a head, by its first; all others have one."""
+
+
+class _List:
+    """The values of one key so far, packed."""
+
+    __slots__ = ("_count", "_pieces", "key", "size")
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.size = len(key)
+        """The bytes of key and values."""
+        self._pieces: list[bytes] = []
+        self._count = 0
+
+    def add(self, packed: bytes, count: int) -> None:
+        """Add a packed list of so many values."""
+        self._pieces.append(packed)
+        self._count += count
+        self.size += len(packed)
+
+    def packed(self) -> bytes:
+        """Return all values as one packed list."""
+        if len(self._pieces) == 1:
+            return self._pieces[0]
+        return b"".join((_head(self._count), *(memoryview(each)[_HEADS.get(each[0], 1) :] for each in self._pieces)))
+
+
+def _head(count: int) -> bytes:
+    if count < 16:
+        return bytes((_FEW | count,))
+    return _SHORT.pack(_SOME, count) if count < 1 << 16 else _LONG.pack(_MANY, count)
+
+
+class CollectRun(FoldReduceRun):
+    """One attempt over values in the order in which a reducer would get them."""
+
+    def _run(self, sources: Sources, writer: part.Writer) -> int:
+        written = 0
+        for rows in blocks.cut(self._lists(sources.merged(lambda rows: rows))):
+            writer.add(rows)
+            written += rows.size()
+            self._tell(written)
+        return written
+
+    def _lists(self, given: Iterable[Rows]) -> Iterator[Rows]:
+        """Yield rows of lists, one a key."""
+        last: _List | None = None
+        for rows in given:
+            # Refuses rows whose keys nobody can read.
+            self._decoder()
+            self._rows += rows.count
+            ended: list[_List] = []
+            encoded, values = self._keys(rows), rows.unpacked()
+            for start, end in _runs(encoded):
+                if last is None or last.key != encoded[start]:
+                    if last is not None:
+                        ended.append(last)
+                    last = _List(encoded[start])
+                last.add(self._packed(last.key, values[start:end]), end - start)
+            # A key with very many values shows progress too.
+            self._tell(self._written)
+            if ended:
+                yield self._rows_of(ended)
+        if last is not None:
+            yield self._rows_of([last])
+
+    def _keys(self, rows: Rows) -> list[bytes]:
+        return list(map(sorted_values.key_of(self._key_type), rows.keys)) if self._sorted else rows.keys
+
+    def _packed(self, key: bytes, values: list[Any]) -> bytes:
+        try:
+            return emitted.pack_value(values)
+        except BaseException as error:  # noqa: BLE001 - whatever a value of the user's cannot be written for
+            self._blame(key, error)
+
+    def _rows_of(self, lists: list[_List]) -> Rows:
+        for each in lists:
+            if each.size > blocks.MAX_RAW:
+                self._blame(each.key, blocks.too_large(each.size))
+        return blocks.of_packed([each.key for each in lists], [each.packed() for each in lists])
+
+
+def _runs(encoded: list[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield where the rows of each key begin and end."""
+    starts = [0, *compress(range(1, len(encoded)), map(ne, encoded, islice(encoded, 1, None)))]
+    return zip(starts, [*starts[1:], len(encoded)], strict=True)
