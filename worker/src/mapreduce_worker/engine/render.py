@@ -32,6 +32,8 @@ _NOT_IN_JSON: Final = r'[\x00-\x1f"\\]'
 """What JSON escapes in text, as far as `jsonl` does."""
 _COLUMNS: Final = ("str", "bytes", "int")
 """Types of keys that become text as columns."""
+_LARGE: Final = 16 << 20
+"""Bytes of rows of which one must be very large: as columns its text would be there several times."""
 _AFFIXES: Final = ('{"key":', ',"value":', "}\n")
 """What stands before the key, between key and value, and after the value."""
 
@@ -48,7 +50,7 @@ def pairs(rows: Rows, key_type: KeyType, *, own: bool) -> list[tuple[Any, Any]]:
 
 def text(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> bytes:
     """Return the lines of rows of a part; raises `CorruptionError` for rows that no part has."""
-    if not (own and isinstance(rows, Columns)):
+    if not (own and isinstance(rows, Columns)) or rows.size() > _LARGE:
         return _LINES[style](pairs(rows, key_type, own=own))
     import polars  # noqa: PLC0415 - see `columns`
 
