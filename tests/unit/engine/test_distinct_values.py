@@ -10,7 +10,7 @@ from hypothesis import given
 import mapreduce as mr
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.testing import reference
-from mapreduce_worker.engine import blocks, distinct_table
+from mapreduce_worker.engine import blocks, distinct_table, pump, text_keys
 from mapreduce_worker.engine.failure import UserTaskError, describe
 from mapreduce_worker.engine.local import ListBatch
 from mapreduce_worker.engine.map_run import MapRun
@@ -37,18 +37,20 @@ def test_distinct_values_are_those_of_the_reference(given, shape):
     assert canonical(run_pairs(job, given, **shape)) == canonical(reference.run(job, given).pairs)
 
 
-some_keys = st.lists(st.text("abcä", max_size=1) | st.just("k" * 70), max_size=8)
+some_keys = st.lists(st.text("abcä\n", max_size=1) | st.just("k" * 70), max_size=8)
 runs = st.lists(st.tuples(some_keys, values).map(lambda run: [(key, run[1]) for key in run[0]]), max_size=10)
 
 
 @budget.examples(60)
 @given(runs, shapes, st.sampled_from([0, 3]), st.sampled_from([0, 2, 99]), st.sampled_from([1, 1000]))
-def test_keys_that_share_a_value_are_those_of_the_reference(given, shape, few, patience, native_rows):
-    """However many keys are worth a set of their own, and whether Polars merges them."""
+def test_keys_that_share_a_value_are_those_of_the_reference(given, shape, few, patience, many):
+    """However many keys are worth rows of their own, and whether Polars has them and merges them."""
     job = emitter(mr.Unique())
     with (
         mock.patch.multiple(distinct_table, FEW=few, PATIENCE=patience),
-        mock.patch.object(blocks, "NATIVE_ROWS", native_rows),
+        mock.patch.object(blocks, "NATIVE_ROWS", many),
+        mock.patch.object(text_keys, "MANY", many),
+        mock.patch.multiple(pump, FIRST=2, ENOUGH=3),
     ):
         found = run_pairs(job, given, **shape)
     assert canonical(found) == canonical(reference.run(job, given).pairs)
@@ -84,17 +86,55 @@ def test_keys_of_one_value_are_counted_as_memory(tmp_path):
 
     memory = 3 * 100 * distinct_table.PLACE
     run = Watched(emitter(mr.Unique()), TaskOptions(memory=memory), tmp_path / "out", nothing)
-    run.run(iter([ListBatch([[(f"{n:03}", 1)] for n in range(350)], 0)]), AttemptId(TaskId(0, "map", 0), 1, 0))
+    run.run(iter([ListBatch([[(b"%03d" % n, 1)] for n in range(350)], 0)]), AttemptId(TaskId(0, "map", 0), 1, 0))
     assert spilled == [100, 100, 100, 50]
     assert sorted(key for part in rows_of(tmp_path / "out") for key, _ in part) == [b"%03d" % n for n in range(350)]
 
 
+@pytest.mark.parametrize(("value", "most"), [("v", 5000), ("v" * 100, 1000)])
+def test_text_keys_of_one_value_are_counted_as_memory(tmp_path, value, most):
+    spilled = []
+
+    class Watched(MapRun):
+        def _hand_over(self, rows):
+            spilled.append(rows.count)
+            super()._hand_over(rows)
+
+    run = Watched(emitter(mr.Unique()), TaskOptions(memory=600_000), tmp_path / "out", nothing)
+    records = [[(f"{number % 9000:05}", value) for number in range(at, at + 500)] for at in range(0, 18_000, 500)]
+    run.run(iter([ListBatch(records, 0)]), AttemptId(TaskId(0, "map", 0), 1, 0))
+    assert len(spilled) > 2
+    assert max(spilled) < most
+    found = [row for part in rows_of(tmp_path / "out") for row in part]
+    assert sorted(found) == [(b"%05d" % number, [value]) for number in range(9000)]
+
+
+@pytest.mark.parametrize("before", [0, 50, 5000])
 @pytest.mark.parametrize("key", ["\ud800", 7, None])
-def test_a_key_that_cannot_be_carried_is_told_with_its_record_in_a_run(key):
-    given = [[("k", "v")], [("l", "v"), (key, "v")], [("m", "v")]]
+def test_a_key_that_cannot_be_carried_is_told_with_its_record_in_a_run(key, before):
+    given = [[(f"{number}", "v") for number in range(before + 1)], [("l", "v"), (key, "v")], [("m", "v"), (key, "v")]]
     with pytest.raises(UserTaskError) as caught:
         run_pairs(emitter(mr.Unique()), given, splits=1)
     assert describe(caught.value).where == "record:1"
+
+
+@pytest.mark.parametrize("fault", [ValueError("bad"), SystemExit("bad")])
+def test_a_key_that_cannot_be_carried_comes_before_what_map_raises_after_it(fault):
+    def emit(record):
+        yield from record
+        raise fault
+
+    given = [[(f"{number}", "v") for number in range(50)] + [("\ud800", "v")]]
+    with pytest.raises(UserTaskError) as caught:
+        run_pairs(emitter(mr.Unique(), emit=emit), given, splits=1)
+    assert describe(caught.value).reason == "UnsupportedKey"
+
+
+def test_a_key_is_looked_at_before_a_value_that_comes_later():
+    given = [[("k", "v")], [("\ud800", "v")], [("l", "\ud800")]]
+    with pytest.raises(UserTaskError) as caught:
+        run_pairs(emitter(mr.Unique()), given, splits=1)
+    assert (describe(caught.value).reason, describe(caught.value).where) == ("UnsupportedKey", "record:1")
 
 
 def test_each_of_the_values_that_are_nearly_alike_is_told_apart():

@@ -1,7 +1,7 @@
 """Runs user code over data: map, combine, sort, merge, reduce. Synchronous, without sockets.
 
 Reading order: `formats` (which reader: `records`, `json_lines`, `decompression`; `long_lines`), `tables`,
-`fold_table` with `pump`, and `distinct_table` (pairs to rows), `map_task` with `map_run` and `first_pairs`,
+`fold_table` and `distinct_table` with `pump` (pairs to rows), `map_task` with `map_run` and `first_pairs`,
 `sorter` (rows to sorted rows in a file), `batches`, `batch_map` and `batch_reduce` (frames in place of records
 and values), `map_output` (the file between map and reduce), `merging` (sorted rows from many sources),
 `reduce_task`, `map_part` (a map without a reduce), `part` (the file before the output), `merge` (parts to

@@ -123,13 +123,27 @@ def of_packed(keys: list[bytes], packed: list[bytes]) -> Columns:
 
 def of_one(keys: list[bytes], packed: bytes) -> Columns:
     """Return rows that all have the same packed value."""
-    if len(packed) > _SHORT:
-        # As many copies, so that they are counted: a frame has its bounds.
-        return of_packed(keys, [packed] * len(keys))
     import polars  # noqa: PLC0415 - see the module's docstring
 
-    values = polars.Series(PACKED, [packed], dtype=polars.Binary).new_from_index(0, len(keys))
-    return Columns(polars.DataFrame([polars.Series(KEY, keys, dtype=polars.Binary), values]))
+    return _with_one(polars.Series(KEY, keys, dtype=polars.Binary), packed)
+
+
+def of_text(keys: polars.Series, packed: bytes) -> Columns:
+    """Return rows that all have the same packed value, and as keys text, which is its own encoding."""
+    import polars  # noqa: PLC0415 - see the module's docstring
+
+    return _with_one(keys.cast(polars.Binary).alias(KEY), packed)
+
+
+def _with_one(keys: polars.Series, packed: bytes) -> Columns:
+    import polars  # noqa: PLC0415 - see the module's docstring
+
+    if len(packed) > _SHORT:
+        # As many copies, so that they are counted: a frame has its bounds.
+        values = polars.Series(PACKED, [packed] * len(keys), dtype=polars.Binary)
+    else:
+        values = polars.Series(PACKED, [packed], dtype=polars.Binary).new_from_index(0, len(keys))
+    return Columns(polars.DataFrame([keys, values]))
 
 
 def of_integers(keys: list[bytes], numbers: list[int]) -> Columns:

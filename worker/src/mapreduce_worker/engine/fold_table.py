@@ -71,7 +71,7 @@ class FoldTable:
         elif self._text is None:
             self._consume_sums(mapper, records)
         else:
-            self._pump.run_pairs(mapper, records, self._add)
+            self._pump.run_pairs(mapper, records, 1, self._add)
             if self._others > self._gathered:
                 # Nearly every number is another than 1: the dictionary is faster.
                 self._may_be_text = False
@@ -114,7 +114,7 @@ class FoldTable:
                     self._spill_rows(text.take())
         return max(1, min(pump.ENOUGH, self._limit // 4 * len(chunk) // max(1, size)))
 
-    def _add(self, key: Any, value: Any) -> None:
+    def _add(self, key: Any, value: Any) -> int:
         """Add a number other than 1 to the dictionary."""
         self._others += 1
         if type(key) is self._guard.fast and type(value) is int:
@@ -125,6 +125,7 @@ class FoldTable:
         else:
             self._pump.hand_on()
             self._fold(key, value)
+        return 1
 
     # --- keys alone ---------------------------------------------------------------------
 

@@ -100,7 +100,8 @@ class MapRun:
 
     def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | DistinctTable | PairTable | tables.GroupTable:
         if isinstance(self._reducer, Unique):
-            return DistinctTable(self._guard, memory // 3, self._spill_rows)
+            look_back = self._records.look_back
+            return DistinctTable(self._guard, memory // 3, self._spill_rows, self._hand_over, look_back)
         if self._reducer is not None:
             # An accumulator takes about three times what it counts for, and sorting again as much.
             limit = min(flush_bytes, memory // 6)

@@ -1,10 +1,10 @@
-"""Keys of many records, counted together: what `map` gives for a job that counts keys, or yields pairs of a key and 1.
+"""Keys of many records, taken together: what `map` gives for a job that counts keys, or yields pairs of one value.
 
-Loops in C count keys fastest when they get many, and a record has few. So keys are taken from each
-record in its turn and held until there are enough. A key that cannot be counted is found later then, but is told
+Loops in C count keys, or join them, fastest when they get many, and a record has few. So keys are taken from each
+record in its turn and held until there are enough. A key that cannot be carried is found later then, but is told
 as if each had been looked at where it came: with its own record, and before anything that happened after it.
-Of pairs only the keys are gathered (decisions 0043, 0055). Neighbours: `fold_table` (counts),
-`record_loop` (whose slices these are).
+Of pairs only the keys are gathered (decisions 0043, 0055, 0063). Neighbours: `fold_table` and `distinct_table` (what
+takes the keys), `record_loop` (whose slices these are).
 """
 
 from __future__ import annotations
@@ -61,19 +61,22 @@ class Pump:
         self._hand_on()
 
     def run_pairs(
-        self, mapper: Callable[[Any], Any], records: Iterable[Any], other: Callable[[Any, Any], None]
+        self, mapper: Callable[[Any], Any], records: Iterable[Any], value: Any, other: Callable[[Any, Any], Any]
     ) -> None:
-        """Map records to pairs and hand on every key that comes with the integer 1; `other` gets any other pair."""
-        add, one = self._keys.append, 1
+        """Map records to pairs and hand on every key that comes with this value, the same object.
+
+        `other` gets any other pair, and returns the value that is looked for from then on.
+        """
+        add, one = self._keys.append, value
         flow = _Flow(mapper, self._keys, self._ends)
         pairs = chain.from_iterable(flow.run(records))
         try:
             while not flow.ended:
-                for key, value in islice(pairs, self._enough):
-                    if value is one:
+                for key, found in islice(pairs, self._enough):
+                    if found is one:
                         add(key)
                     else:
-                        other(key, value)
+                        one = other(key, found)
                 if not flow.ended:
                     self._ends.append(len(self._keys))
                 self._hand_on()
@@ -83,6 +86,10 @@ class Pump:
             raise
         if flow.stopped is not None:
             raise flow.stopped
+
+    def gather(self, key: Any) -> None:
+        """Take a key of a pair that `other` got, as if it had come with the value that is looked for."""
+        self._keys.append(key)
 
     def hand_on(self) -> None:
         """Hand on what is held, in the midst of a record."""

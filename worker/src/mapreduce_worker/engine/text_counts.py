@@ -3,7 +3,8 @@
 A dictionary of many keys is larger than a core's cache, and each key that comes waits for memory several times. Text
 that lies side by side does not: keys are joined to one text as they come, and counted when there is enough of it. Few
 keys, and whatever is no such text, stay with the dictionary; accumulators are merged exactly, so that nobody notices
-who counted. Neighbours: `fold_table` (the caller), `batch_sums` (adds up what is counted).
+who counted. Neighbours: `fold_table` (the caller), `joined_text` (keys as they come), `batch_sums` (adds up what is
+counted).
 """
 
 from __future__ import annotations
@@ -16,11 +17,8 @@ import polars as pl
 from mapreduce_worker.engine import batch_sums
 from mapreduce_worker.engine.batch_sums import Sums
 from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.joined_text import JoinedText
 
-BETWEEN: Final = "\n"
-"""Stands between keys; a key that has one in it is refused, and nearly none has."""
-ROW: Final = 16
-"""Bytes that a key takes in a column, besides its own."""
 MOST: Final = 16 << 20
 """Bytes of keys and their places that are counted at once, at most: more of them gain nothing."""
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
@@ -33,8 +31,7 @@ class TextCounts:
         """Hold about `limit` bytes of keys and counts."""
         self._most = min(MOST, limit // 4)
         self._sums = Sums(limit)
-        self._texts: list[str] = []
-        self._size = 0
+        self._joined = JoinedText()
 
     def begin_with(self, sums: Mapping[str, int]) -> bool:
         """Take what a dictionary holds, or nothing of it, if a number has more than 64 bits; tell which."""
@@ -47,32 +44,17 @@ class TextCounts:
 
     def add(self, keys: Sequence[Any]) -> int:
         """Count keys, each one more; return how many bytes they are, or -1 if one is not of text that can be joined."""
-        if list(map(type, keys)).count(str) != len(keys):
-            return -1
-        text = BETWEEN.join(keys)
-        size = len(text)
-        if text.count(BETWEEN) != len(keys) - 1:
-            return -1
-        if not text.isascii():
-            try:
-                size = len(text.encode())
-            except UnicodeEncodeError:
-                return -1
-        self._texts.append(text)
-        self._size += size + ROW * len(keys)
-        return size
+        return self._joined.add(keys)
 
     @property
     def is_enough(self) -> bool:
         """Tell whether it is time to `count`."""
-        return self._size >= self._most
+        return self._joined.size >= self._most
 
     def count(self) -> bool:
         """Count what was added; tell whether it is time to `take`."""
-        if self._texts:
-            text = BETWEEN.join(self._texts)
-            self._texts, self._size = [], 0
-            self._sums.add(batch_sums.counted(pl.Series("key", [text]).str.split(BETWEEN).explode()))
+        if self._joined.count:
+            self._sums.add(batch_sums.counted(self._joined.take_column()))
         return self._sums.is_full
 
     def take(self) -> Rows:
