@@ -23,6 +23,21 @@ OF_ARROW = base64.b64decode(
 """The same of the rows True, False in a group, none in a second one, and True in a third."""
 
 
+OF_ARROW_WITH_CHECKSUMS = {
+    1: base64.b64decode(
+        "UEFSMRUAFSwVLBWHgMn0CBwVBhUAFQYVBhwAAAACAAAAAwUBAAAAAAAAAAMAAAAAAAAAFQQZLDUAGAZzY2hlbWEVAgAVBCUCGAFiABYGGRwZHCYA"
+        "HBUEGSUGABkYAWIVABYGFl4WXiYISRwVABUAFQIAPCkGGSYCBAAAABZeFgYmCBZeACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZ"
+        "HBwAAAB6AAAAUEFSMQ=="
+    ),
+    2: base64.b64decode(
+        "UEFSMRUGFSQVJBWio6OdC0wVBhUCFQYVABUEFQASHAAAAAMFAQAAAAAAAAADAAAAAAAAABUEGSw1ABgGc2NoZW1hFQIAFQQlAhgBYgAWBhkcGRwm"
+        "ABwVBBklBgAZGAFiFQAWBhZgFmAmCEkcFQAVABUCADwpBhkmAgQAAAAWYBYGJggWYAAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMjYuMC4x"
+        "GRwcAAAAegAAAFBBUjE="
+    ),
+}
+"""What pyarrow 26.0.1 writes for a column `b` of 1, None and 3, by the version of its page, which has a checksum."""
+
+
 def parquet(table: Sequence[tuple[str | None, Any]], **options: Any) -> bytes:
     """Return a file with the columns `name` and `size`; `options` are those of `written`."""
     names = pl.Series("name", [name for name, _ in table], dtype=pl.String)

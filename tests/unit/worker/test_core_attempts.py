@@ -236,6 +236,14 @@ def test_the_death_of_a_slot_is_charged_to_whom_it_belongs(died, kind, reason):
     assert (failed.error.kind, failed.error.reason, failed.error.log_tail) == (kind, reason, "last words")
 
 
+def test_a_crash_in_a_map_names_what_it_was_reading():
+    worker = _opened(direct=True)
+    worker.answer(run_map(0))
+    worker.tell(SlotDied(attempt=map_attempt(0), code=-signal.SIGABRT))
+    (failed,) = _reports(worker)
+    assert "crashed: aborted (SIGABRT), over bytes 0 to 100 of a.txt" in str(failed)
+
+
 # --- reduces ------------------------------------------------------------------------------
 
 

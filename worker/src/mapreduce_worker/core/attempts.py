@@ -138,9 +138,9 @@ def outcome_of(event: Loaded | MapPartDone | Broke) -> Outcome:
     return AttemptFailed(attempt=event.attempt, error=event.error)
 
 
-def death(event: SlotDied) -> ErrorInfo:
-    """Tell why a slot died, and to which budget that is charged."""
-    kind, reason, message = _cause(event)
+def death(event: SlotDied, work: Work | None = None) -> ErrorInfo:
+    """Tell why a slot died, over which work, and to which budget that is charged."""
+    kind, reason, message = _cause(event, work)
     return ErrorInfo(
         kind=kind,
         reason=reason,
@@ -163,7 +163,7 @@ def hang(event: SlotDied) -> ErrorInfo:
     )
 
 
-def _cause(event: SlotDied) -> tuple[Literal["user", "disruption"], str, str]:
+def _cause(event: SlotDied, work: Work | None) -> tuple[Literal["user", "disruption"], str, str]:
     who = "the process that ran the program"
     if event.over_memory:
         # Not how much it was: failures alike must read alike.
@@ -174,8 +174,17 @@ def _cause(event: SlotDied) -> tuple[Literal["user", "disruption"], str, str]:
         return "user", "SlotExited", f"{who} ended with exit status {event.code} before it finished"
     number = -event.code
     if number in _OWN_SIGNALS:
-        return "user", "SlotKilled", f"{who} crashed: {_OWN_SIGNALS[number]} ({_name(number)})"
+        return "user", "SlotKilled", f"{who} crashed: {_OWN_SIGNALS[number]} ({_name(number)}){_over(work)}"
     return "disruption", "SlotKilled", f"{who} was killed by signal {number} ({_name(number)}), which is not ours"
+
+
+def _over(work: Work | None) -> str:
+    """Return what a map was reading: a library that crashes may do so over a damaged file."""
+    if not isinstance(work, RunMap) or not work.split.ranges:
+        return ""
+    first, more = work.split.ranges[0], len(work.split.ranges) - 1
+    others = f" and {more} more files" if more > 1 else " and one more file" if more else ""
+    return f", over bytes {first.start} to {first.end} of {first.file.name}{others}"
 
 
 def _name(number: int) -> str:

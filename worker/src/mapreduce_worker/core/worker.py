@@ -238,7 +238,9 @@ class WorkerCore:
 
     def _slot_died(self, event: events.SlotDied, now: float) -> None:
         attempt = self._attempts.get(event.attempt)
-        error = hang(event) if attempt is not None and attempt.hangs else death(event)
+        if attempt is None:
+            return
+        error = hang(event) if attempt.hangs else death(event, attempt.work)
         self._finish(event.attempt, AttemptFailed(attempt=event.attempt, error=error))
 
     def _finish(self, name: AttemptId, outcome: Outcome) -> bool:

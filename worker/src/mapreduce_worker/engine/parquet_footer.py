@@ -1,7 +1,8 @@
 """The footer of a parquet file: where its groups of rows are, and how many rows each has.
 
 Polars reads the rows, but does not tell where in the file they are, which the plan needs and a range is known by.
-Neighbours: `thrift` (the encoding), `cuts` (divides files between groups), `parquet_rows` (reads those of a range).
+Neighbours: `thrift` (the encoding), `parquet_pages` (what is in the columns), `cuts` (divides files between groups),
+`parquet_rows` (reads those of a range).
 """
 
 from __future__ import annotations
@@ -24,13 +25,26 @@ MAX_FOOTER: Final = 64 << 20
 """Bytes of a footer that is read: it is held whole."""
 
 
+class Column(msgspec.Struct, frozen=True):
+    """A column of one group of rows: its pages are [start, end) of the file, and `size` bytes when decompressed."""
+
+    start: int = 0
+    end: int = 0
+    values: int = 0
+    size: int = 0
+
+
 class RowGroup(msgspec.Struct, frozen=True):
-    """Rows whose bytes are [start, end) of the file; `size` is what they take when they are decompressed."""
+    """Rows whose bytes are [start, end) of the file; `size` is what they take when they are decompressed.
+
+    columns: if they were asked for.
+    """
 
     start: int
     end: int
     rows: int
     size: int
+    columns: tuple[Column, ...] = ()
 
 
 class Footer(msgspec.Struct, frozen=True):
@@ -41,10 +55,11 @@ class Footer(msgspec.Struct, frozen=True):
     groups: tuple[RowGroup, ...]
 
 
-def read(file: BinaryIO, name: str, *, whole: bool = True) -> Footer:
+def read(file: BinaryIO, name: str, *, whole: bool = True, within: range = range(0)) -> Footer:
     """Return the footer of a file; raises `InputDamaged` if it has none, or one that cannot be.
 
-    Only the file's last bytes are looked at, and its first four if it is there as a `whole`.
+    Only the file's last bytes are looked at, and its first four if it is there as a `whole`. Groups that begin `within`
+    some of its bytes are told with their columns.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -67,7 +82,7 @@ def read(file: BinaryIO, name: str, *, whole: bool = True) -> Footer:
         raise _damaged(name, start, f"has a footer of {length} bytes, more than the {MAX_FOOTER} that are read")
     file.seek(start)
     try:
-        return _footer(Reader(file.read(length)), start)
+        return _footer(Reader(file.read(length)), start, within)
     except Malformed as error:
         raise _damaged(name, start, f"is damaged: its footer cannot be read ({error})") from error
 
@@ -76,14 +91,14 @@ def _damaged(name: str, offset: int, what: str) -> InputDamaged:
     return InputDamaged(f"{name} {what} (byte {offset})", f"{name}:{offset}")
 
 
-def _footer(reader: Reader, start: int) -> Footer:
+def _footer(reader: Reader, start: int, within: range) -> Footer:
     rows = 0
     groups: list[RowGroup] = []
     for number, kind in reader.fields():
         if number == 3:
             rows = reader.integer(kind)
         elif number == 4:
-            groups = [_group(reader, start) for _ in reader.structs(kind)]
+            groups = [_group(reader, start, within) for _ in reader.structs(kind)]
         else:
             reader.skip(kind)
     if rows != sum(group.rows for group in groups):
@@ -91,34 +106,31 @@ def _footer(reader: Reader, start: int) -> Footer:
     return Footer(start, rows, tuple(groups))
 
 
-def _group(reader: Reader, limit: int) -> RowGroup:
+def _group(reader: Reader, limit: int, within: range) -> RowGroup:
     rows = size = 0
-    begins: list[int] = []
-    ends: list[int] = []
+    columns: list[Column] = []
     for number, kind in reader.fields():
         if number == 1:
-            for _ in reader.structs(kind):
-                begin, end = _column(reader)
-                begins.append(begin)
-                ends.append(end)
+            columns.extend(_column(reader) for _ in reader.structs(kind))
         elif number == 2:
             size = reader.integer(kind)
         elif number == 3:
             rows = reader.integer(kind)
         else:
             reader.skip(kind)
-    group = RowGroup(min(begins, default=0), max(ends, default=0), rows, size)
+    start = min((column.start for column in columns), default=0)
+    end = max((column.end for column in columns), default=0)
+    group = RowGroup(start, end, rows, size, tuple(columns) if start in within else ())
     # Of a group without rows, as Arrow writes for an empty table, there need not be a page.
-    if rows and not begins:
+    if rows and not columns:
         raise Malformed(f"a group has {rows} rows, and no column")
     if rows < 0 or size < 0 or (rows and not len(MAGIC) <= group.start <= group.end <= limit):
         raise Malformed(f"{rows} rows in the bytes from {group.start} to {group.end}")
     return group
 
 
-def _column(reader: Reader) -> tuple[int, int]:
-    """Return where the pages of a column of one group begin and end."""
-    found = (0, 0)
+def _column(reader: Reader) -> Column:
+    found = Column()
     for number, kind in reader.fields():
         if number == 1:
             raise Malformed("a column is in another file")
@@ -130,11 +142,15 @@ def _column(reader: Reader) -> tuple[int, int]:
     return found
 
 
-def _pages(reader: Reader) -> tuple[int, int]:
-    size = 0
+def _pages(reader: Reader) -> Column:
+    values = unpacked = size = 0
     begins: list[int] = []
     for number, kind in reader.fields():
-        if number == 7:
+        if number == 5:
+            values = reader.integer(kind)
+        elif number == 6:
+            unpacked = reader.integer(kind)
+        elif number == 7:
             size = reader.integer(kind)
         elif number in (9, 11):
             begins.append(reader.integer(kind))
@@ -144,4 +160,4 @@ def _pages(reader: Reader) -> tuple[int, int]:
     begin = min((at for at in begins if at > 0), default=0)
     if size < 0:
         raise Malformed(f"{size} bytes of a column")
-    return begin, begin + size
+    return Column(begin, begin + size, values, unpacked)

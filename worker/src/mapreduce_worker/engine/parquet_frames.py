@@ -2,9 +2,9 @@
 
 The bytes of a range, its groups of rows and the footer, are laid into a scratch file with holes, which Polars reads as
 if it were the whole. What a frame holds is bounded, whatever the file says of itself: a few bytes can stand for any
-number of rows, and for any number of long texts. Neighbours: `parquet_footer` (where the groups are), `sparse` (the
-scratch file), `parquet_faults` (what is wrong), `parquet_rows` (rows as dictionaries), `batches` (frames as `map_batch`
-has them).
+number of rows, and for any number of long texts. Neighbours: `parquet_footer` (where the groups are), `parquet_pages`
+(whether their pages can be), `sparse` (the scratch file), `parquet_faults` (what is wrong), `parquet_rows` (rows as
+dictionaries), `batches` (frames as `map_batch` has them).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 import polars as pl
 
 from mapreduce.plan import FileRange, compression
-from mapreduce_worker.engine import parquet_faults, parquet_footer, sparse
+from mapreduce_worker.engine import parquet_faults, parquet_footer, parquet_pages, sparse
 from mapreduce_worker.engine.batch_window import Window, places
 from mapreduce_worker.engine.failure import InputDamaged
 from mapreduce_worker.engine.long_lines import Chunk
@@ -75,7 +75,8 @@ def _frames(
     part: FileRange, file: BinaryIO, expressions: Expressions, most: int
 ) -> Iterator[tuple[int, pl.DataFrame, int]]:
     name = part.file.name
-    footer = parquet_footer.read(file, name, whole=not part.exact or part.start == 0)
+    own = range(part.start, part.end) if part.exact else range(part.file.size)
+    footer = parquet_footer.read(file, name, whole=not part.exact or part.start == 0, within=own)
     # Linux gives a file without a name one that can be opened; it is this process's own.
     path = f"/proc/self/fd/{file.fileno()}"
     scan = pl.scan_parquet(path, glob=False, hive_partitioning=False, use_statistics=False)
@@ -83,7 +84,8 @@ def _frames(
     made = expressions(name, schema)
     first = 0
     for group in footer.groups:
-        if group.rows and (not part.exact or part.start <= group.start < part.end):
+        if group.rows and group.start in own:
+            parquet_pages.check(file, name, group)
             for at, count in _pieces(group, len(schema), most):
                 rows = scan.slice(first + at, count)
                 try:

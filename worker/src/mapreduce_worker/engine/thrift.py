@@ -1,7 +1,7 @@
-"""The compact protocol of Thrift, as much as the footer of a parquet file needs: read, or passed over.
+"""The compact protocol of Thrift, as much as a parquet file's footer and the headers of its pages need.
 
 Bounded by its bytes: nothing is held that is not asked for, and whatever makes no sense raises `Malformed`.
-Neighbour: `parquet_footer`, which knows what the fields mean.
+Neighbours: `parquet_footer` and `parquet_pages`, which know what the fields mean.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ class Reader:
         """Begin at the first byte."""
         self._data = data
         self._at = 0
+
+    @property
+    def position(self) -> int:
+        """The number of bytes that were read or passed over."""
+        return self._at
 
     def fields(self) -> Iterator[tuple[int, int]]:
         """Yield the number and the type of each field of a struct; each is read, or skipped, before the next."""
