@@ -16,7 +16,7 @@ from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.protocol import ReadSegments, SegmentHead
 from mapreduce.protocol.answers import Holder
 from mapreduce_worker.core.events import FetchSegments
-from mapreduce_worker.engine import blocks, columns, map_output, part
+from mapreduce_worker.engine import blocks, columns, map_output, part, part_lines
 from mapreduce_worker.engine.blocks import Block, Codec
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.fetch import Fetcher
@@ -42,6 +42,7 @@ def all_samples(folder: Path) -> list[Sample]:
         part_sample(folder),
         part_sample(folder, own=True),
         staged_part_sample(folder),
+        lines_sample(folder),
         journal_sample(),
         events_sample(),
         segments_sample(folder),
@@ -86,6 +87,35 @@ def staged_part_sample(folder: Path) -> Sample:
     return Sample(
         name="part, staged", content=content, spans=spans, read=lambda data: (part.verify(_rewrite(path, data)), data)
     )
+
+
+def lines_sample(folder: Path) -> Sample:
+    """Return a part of lines, as it is staged, and as it is copied into a data file."""
+    path = folder / "lines.part"
+    with path.open("wb") as file:
+        writer = part_lines.LinesWriter(file, "tsv", "str", own=True)
+        writer.add(blocks.of_objects([keys.encode(word) for word in _WORDS], list(range(len(_WORDS)))))
+        writer.finish()
+    content = path.read_bytes()
+    first = len(part.LINES_HEAD)
+    last = first + part.read_summary(path).length
+    spans = (*_head(first), Span("lines", first, last), *_end(content, last, "summary"))
+    return Sample(
+        name="part of lines", content=content, spans=spans, read=lambda data: _read_lines(_rewrite(path, data), data)
+    )
+
+
+def _read_lines(path: Path, data: bytes) -> Any:
+    """Read lines as both do that read them; the bytes themselves are staged."""
+    found = []
+    for read in (part.verify, lambda given: b"".join(part.lines(given, part.read_summary(given)))):
+        try:
+            found.append(read(path))
+        except CorruptionError:
+            continue
+    if not found:
+        raise CorruptionError("both refuse it")
+    return found, data
 
 
 def _part(folder: Path, *, own: bool) -> tuple[Path, bytes, tuple[Span, ...]]:

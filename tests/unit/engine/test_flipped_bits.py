@@ -9,7 +9,7 @@ from tests.support.corruption import Flip
 
 FLIPS = 300
 NAMES = ["map output, lz4", "map output, none", "map output, zstd", "part", "part of values", "part, staged"]
-NAMES += ["journal", "events.ndjson", "segments on the wire", "manifest"]
+NAMES += ["part of lines", "journal", "events.ndjson", "segments on the wire", "manifest"]
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,11 @@ import polars as pl
 from mapreduce.errors import UserError
 from mapreduce.keys import KeyType
 from mapreduce.spec import MIB
-from mapreduce_worker.engine import batch_frames, emitted, failure, key_columns, part, sorted_values
+from mapreduce_worker.engine import batch_frames, emitted, failure, key_columns, sorted_values
 from mapreduce_worker.engine.grouping import Groups
 from mapreduce_worker.engine.instance import Progress
 from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.part import Sink
 from mapreduce_worker.engine.reduce_task import ReduceRun, Sources
 
 BATCH: Final = 16 * MIB
@@ -64,7 +65,7 @@ class BatchReduceRun(ReduceRun):
         self._most = max(KEY, options.memory // SHARE)
         self._group_type = sorted_values.split(key_type)[0]
 
-    def _run(self, sources: Sources, writer: part.Writer) -> int:
+    def _run(self, sources: Sources, writer: Sink) -> int:
         batch = emitted.Collector(writer)
         for held in self._batches(self._groups(sources.merged(lambda rows: rows))):
             self._call(held, batch)

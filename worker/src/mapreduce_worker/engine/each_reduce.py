@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from mapreduce import values
-from mapreduce_worker.engine import blocks, emitted, part, sorted_values
+from mapreduce_worker.engine import blocks, emitted, sorted_values
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.fold_reduce import FoldReduceRun
+from mapreduce_worker.engine.part import Sink
 from mapreduce_worker.engine.reduce_task import Sources
 
 _PLAIN: Final = values.SCALARS
@@ -21,7 +22,7 @@ _PLAIN: Final = values.SCALARS
 class EachRun(FoldReduceRun):
     """One attempt over values as they come."""
 
-    def _run(self, sources: Sources, writer: part.Writer) -> int:
+    def _run(self, sources: Sources, writer: Sink) -> int:
         written = 0
         for rows in blocks.cut(map(self._passed, sources.merged(lambda rows: rows))):
             writer.add(rows)

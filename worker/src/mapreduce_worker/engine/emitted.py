@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from mapreduce import pairs, tsv, values
 from mapreduce.errors import ValueEncodingError
-from mapreduce_worker.engine import blocks, failure, part
+from mapreduce_worker.engine import blocks, failure
 from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS
+from mapreduce_worker.engine.part import Sink
 
 _PLAIN: Final = values.SCALARS
 
@@ -57,7 +58,7 @@ def _check_text(found: list[Any]) -> None:
 class Collector:
     """Collects rows into blocks for a part; `written` counts their bytes."""
 
-    def __init__(self, writer: part.Writer) -> None:
+    def __init__(self, writer: Sink) -> None:
         """Write full blocks to `writer`."""
         self._writer = writer
         self._keys: list[bytes] = []

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 from mapreduce.selection import Unique
-from mapreduce_worker.engine import blocks, emitted, failure, folding, merging, native, part, text_lists
+from mapreduce_worker.engine import blocks, emitted, failure, folding, merging, native, text_lists
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.columns import Columns
+from mapreduce_worker.engine.part import Sink
 from mapreduce_worker.engine.reduce_task import ReduceRun, Sources
 
 SHARE: Final = 2
@@ -23,7 +24,7 @@ SHARE: Final = 2
 class FoldReduceRun(ReduceRun):
     """One attempt over accumulators. Its part holds results alone: each has the key of its row."""
 
-    def _run(self, sources: Sources, writer: part.Writer) -> int:
+    def _run(self, sources: Sources, writer: Sink) -> int:
         held = folding.Folding(self._job.reduce, sources.memory // SHARE, self._blame)
         for number, source in enumerate(sources.each(), 1):
             for rows in source:
@@ -46,7 +47,7 @@ class FoldReduceRun(ReduceRun):
             self._tell(0)
             yield rows
 
-    def _write(self, folded: Iterable[Rows], writer: part.Writer) -> int:
+    def _write(self, folded: Iterable[Rows], writer: Sink) -> int:
         written = 0
         for rows in blocks.cut(map(self._finished, blocks.cut(folded))):
             writer.add(rows)

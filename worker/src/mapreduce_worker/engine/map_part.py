@@ -15,7 +15,7 @@ import msgspec
 
 from mapreduce.api import Job
 from mapreduce.plan import Split
-from mapreduce_worker.engine import durable, emitted, map_task, part, quarantine
+from mapreduce_worker.engine import durable, emitted, map_task, part_lines, quarantine
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_task import Source
 from mapreduce_worker.engine.options import TaskOptions
@@ -53,6 +53,7 @@ class MapPartRun:
 
     def __init__(self, job_class: type[Job], options: TaskOptions, progress: Progress) -> None:
         """Make a fresh job; nothing of the user's is called yet but its constructor."""
+        self._options = options
         self._records = RecordLoop()
         self._user = Instance(job_class, options, self._records.place, progress)
         self._mapper: Callable[[Any], Iterable[Any] | None] = self._user_map()
@@ -69,7 +70,7 @@ class MapPartRun:
     def run(self, batches: Iterable[Batch], out: Path) -> PartResult:
         """Map everything into the file `out`."""
         with durable.replacing(out, sync=False) as file:
-            writer = part.Writer(file, "")
+            writer = part_lines.open_writer(file, self._options, "", of_map=True)
             collector = emitted.Collector(writer)
             self._user.setup()
             records = self._records.run(batches, lambda slice_: self._consume(slice_, collector), self._user.tell)

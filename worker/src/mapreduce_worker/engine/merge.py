@@ -90,13 +90,34 @@ def merge_parts(parts: Sequence[Path], out: Path, progress: Progress, style: Sty
     records = 0
     with _few(parts if style.by_key else (), out, progress) as few, durable.replacing(out) as file:
         data = DataFile(file, style.compression)
-        for block in _rows(few if style.by_key else parts, kind, by_key=style.by_key):
-            data.write(render.text(block, style.format, kind.key_type, own=kind.own))
-            records += block.count
+        for count, text in _text(few if style.by_key else parts, kind, style):
+            data.write(text)
+            records += count
             progress(records, data.size)
         data.finish()
     progress(records, data.size)
     return MergeResult(records=records, size=data.size, checksum=data.checksum)
+
+
+def _text(parts: Sequence[Path], kind: Kind, style: Style) -> Iterator[tuple[int, bytes]]:
+    """Yield text, and how many records end with it."""
+    if style.by_key:
+        yield from _rendered(_rows(parts, kind, by_key=True), kind, style)
+        return
+    for path in parts:
+        summary = part.read_summary(path)
+        if summary.lines is None:
+            yield from _rendered(_read(path, kind), kind, style)
+        elif summary.lines == style.format:
+            yield from ((0, text) for text in part.lines(path, summary))
+            yield summary.rows, b""
+        else:
+            raise CorruptionError(f"{path.name} has lines of {summary.lines}, where the output has {style.format}")
+
+
+def _rendered(rows: Iterable[Rows], kind: Kind, style: Style) -> Iterator[tuple[int, bytes]]:
+    for block in rows:
+        yield block.count, render.text(block, style.format, kind.key_type, own=kind.own)
 
 
 def pairs(parts: Sequence[Path], *, by_key: bool = True) -> Iterator[tuple[object, object]]:
@@ -155,4 +176,5 @@ def _kind(parts: Sequence[Path]) -> Kind:
     key_types = sorted({summary.key_type for summary in found})
     if len(key_types) > 1:
         raise CorruptionError(f"the parts have keys of different types: {', '.join(key_types)}")
-    return Kind("".join(key_types), own=bool(found) and all(summary.own for summary in found))
+    rows = [summary for summary in found if summary.lines is None]
+    return Kind("".join(key_types), own=bool(rows) and all(summary.own for summary in rows))

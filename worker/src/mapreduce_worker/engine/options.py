@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
-from mapreduce.spec import MAX_RECORD_BYTES, MIB, EncodingErrors, InputFormat, JobSpec, Order
+from mapreduce.spec import MAX_RECORD_BYTES, MIB, EncodingErrors, InputFormat, JobSpec, Merge, Order
 from mapreduce_worker.engine.blocks import Codec
+from mapreduce_worker.engine.part import LineFormat
 
 SLOT_SHARE: Final = 2
 """The part of a slot's memory that is for data, one in so many: the rest is for the interpreter, for user code, and for
@@ -27,7 +28,8 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     pairs after which a map attempt combines. params: as they were given, before they have types.
     files: where the program's side files are, by name; whoever loaded the program knows. codec: how a map's
     output is compressed; its checksum is the same in any case. samples: how many keys a map attempt tells,
-    where keys have a total order; that is said of each attempt.
+    where keys have a total order; that is said of each attempt. lines: what lines the output has; None where it has
+    columns, or where parts are read back as rows. merge: whether its parts become one file.
     """
 
     partitions: int = 2
@@ -42,6 +44,8 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True):
     codec: Codec = "lz4"
     order: Order = "hash"
     samples: int = 0
+    lines: LineFormat | None = None
+    merge: Merge = "sorted"
 
 
 def of_job(spec: JobSpec, flush_bytes: int, memory: int) -> TaskOptions:
@@ -57,4 +61,6 @@ def of_job(spec: JobSpec, flush_bytes: int, memory: int) -> TaskOptions:
         memory=memory,
         codec=spec.shuffle_compression,
         order=spec.order,
+        lines=None if spec.output_format == "parquet" else spec.output_format,
+        merge=spec.merge,
     )

@@ -1,15 +1,18 @@
-"""The file before the output: the records of one partition, with the keys they sort by.
+"""The file before the output: the records of one partition, with the keys they sort by, or as lines.
 
     8 bytes   magic `MRPART\\r\\n`
-    4 bytes   version, format (3: frames of `blocks`, pairs or values), codec (1: lz4), 0
+    4 bytes   version, format (3: frames of `blocks`, pairs or values; 4: lines), codec (1: lz4), 0
     blocks    rows (encoded group key, packed [key, value]), see `blocks`; or rows (encoded group key, value)
     summary   msgpack: key type, rows, size of the blocks, their CRC-32, checksum of the rows, whether they are values
     footer    length of the summary (4 bytes), CRC-32 of head, summary and this length, `MREND\\r\\n\\0`
 
+Where parts are not merged by key, they have lines in the place of blocks: the text of the output, as it will stand
+there. Their checksum is XXH3-128 of these bytes, which also proves them. See `part_lines`.
+
 The group key is the one that the reducer was called with; a reducer may yield another. Where it does not, the part
 is `own`: its rows are values alone, packed or of one type, and the group key is their key. A map of a job without
-reduce makes a part too: all its rows have the empty key, and the key type is empty. Parts know nothing of tsv.
-Callers: `reduce_task` and `map_part` write, the gateway verifies when it stages, `merge` reads.
+reduce makes a part too: all its rows have the empty key, and the key type is empty.
+Callers: `reduce_task` and `map_part` write (see `part_lines`), the gateway verifies when it stages, `merge` reads.
 """
 
 from __future__ import annotations
@@ -18,10 +21,11 @@ import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Literal, Protocol
 
 import msgspec
 from isal.isal_zlib import crc32
+from xxhash import xxh3_128
 
 from mapreduce import keys, values
 from mapreduce.bad_records import BadRecord
@@ -34,23 +38,31 @@ from mapreduce_worker.engine.framing import Digest, Framer
 MAGIC: Final = b"MRPART\r\n"
 END: Final = b"MREND\r\n\0"
 HEAD: Final = MAGIC + bytes((1, 3, 1, 0))
-_PIECE: Final = 1 << 20
+LINES_HEAD: Final = MAGIC + bytes((1, 4, 0, 0))
+PIECE: Final = 1 << 20
 """Bytes that are read at once where nobody looks at rows."""
+MOST_SUMMARY: Final = 1 << 16
+"""Bytes of a summary; a key type is all in it that has no fixed length."""
 _FOOTER: Final = struct.Struct(">II8s")
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a part says of itself. `checksum` is over the rows in order, not over Arrow's bytes.
+LineFormat = Literal["tsv", "jsonl"]
 
-    own: rows are values, whose key is the group key; else they are pairs.
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a part says of itself. `checksum` is over the rows in order, not over Arrow's bytes; or over the lines.
+
+    own: rows are values, whose key is the group key; else they are pairs. lines: what the lines are, of a part of
+    lines, which has no CRC.
     """
 
     key_type: KeyType
     rows: int
     length: int
-    crc: int
+    crc: int = 0
     checksum: str
-    own: bool
+    own: bool = False
+    lines: LineFormat | None = None
 
 
 _summary_of: Final = msgspec.msgpack.Decoder(Summary).decode
@@ -71,6 +83,19 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True):
     counters: dict[str, int] = {}
     bad: tuple[BadRecord, ...] = ()
     spills: int = 0
+
+
+class Sink(Protocol):
+    """What rows of an attempt go to: a part of rows, or of lines."""
+
+    def add(self, block: Rows) -> None:
+        """Take one block; its group keys do not come before those of the last."""
+
+    def become_pairs(self) -> None:
+        """From here on rows are pairs; before, they were values."""
+
+    def finish(self) -> PartResult:
+        """End the file; return what to report."""
 
 
 class Writer:
@@ -122,10 +147,19 @@ class Writer:
             checksum=self._framer.digest.hexdigest(),
             own=self._own,
         )
-        body = msgspec.msgpack.encode(summary)
-        end = body + _FOOTER.pack(len(body), _summary_crc(HEAD, body), END)
-        self._file.write(end)
-        return PartResult(checksum=summary.checksum, rows=self._rows, size=len(HEAD) + self._length + len(end))
+        return write_end(self._file, summary)
+
+
+def write_end(file: BinaryIO, summary: Summary) -> PartResult:
+    """Write summary and footer behind what they tell of; return what to report."""
+    head, body = _head(summary), msgspec.msgpack.encode(summary)
+    end = body + _FOOTER.pack(len(body), _summary_crc(head, body), END)
+    file.write(end)
+    return PartResult(checksum=summary.checksum, rows=summary.rows, size=len(head) + summary.length + len(end))
+
+
+def _head(summary: Summary) -> bytes:
+    return HEAD if summary.lines is None else LINES_HEAD
 
 
 def paired(rows: Rows, key_type: KeyType) -> Rows:
@@ -149,17 +183,22 @@ def read_summary(path: Path) -> Summary:
         file.seek(size - _FOOTER.size)
         length, crc, end = _FOOTER.unpack(file.read(_FOOTER.size))
         left = size - len(HEAD) - _FOOTER.size
-        if end != END or length > left:
+        if end != END or length > min(left, MOST_SUMMARY):
             raise CorruptionError(f"{path.name} is no part, or it is cut short")
         file.seek(size - _FOOTER.size - length)
         body = file.read(length)
     if _summary_crc(head, body) != crc:
         raise CorruptionError(f"the summary of {path.name} is damaged")
-    if head != HEAD:
+    if head not in (HEAD, LINES_HEAD):
         raise CorruptionError(f"{path.name} is of version {head[8]}, format {head[9]}: this engine does not read it")
-    summary = _summary_of(body)
+    try:
+        summary = _summary_of(body)
+    except msgspec.MsgspecError as error:
+        raise CorruptionError(f"the summary of {path.name} cannot be read: {error}") from error
+    if head != _head(summary) or summary.rows < 0:
+        raise CorruptionError(f"the summary of {path.name} tells of another part: {summary}")
     if summary.length != left - length:
-        raise CorruptionError(f"{path.name} has {left - length} bytes of blocks, and claims {summary.length}")
+        raise CorruptionError(f"{path.name} has {left - length} bytes of content, and claims {summary.length}")
     return summary
 
 
@@ -169,6 +208,8 @@ def read(path: Path) -> Iterator[Rows]:
     The file is open only while a block is read: a merge reads all parts of a job side by side.
     """
     summary = read_summary(path)
+    if summary.lines is not None:
+        raise CorruptionError(f"{path.name} has lines where rows are needed")
     left, crc, rows = summary.length, 0, 0
     while left:
         try:
@@ -188,28 +229,65 @@ def read(path: Path) -> Iterator[Rows]:
 def verify(path: Path, *, deep: bool = False) -> PartResult:
     """Look through a whole part, and return what its writer reported; raises `CorruptionError`.
 
-    That the bytes are those that were written is proved by their CRC and by the summary, which has a CRC of its own.
-    deep: rows are read too, and their checksum is made once more; that takes many times as long.
+    That the bytes are those that were written is proved by their CRC and by the summary, which has a CRC of its own;
+    lines by their checksum, and they are counted. deep: rows are read too, and their checksum is made once more; that
+    takes many times as long.
     """
     summary = read_summary(path)
-    if deep:
+    if summary.lines is not None:
+        _verify_lines(path, summary)
+    elif deep:
         _verify_rows(path, summary)
-    elif (crc := _crc_of_blocks(path, summary.length)) != summary.crc:
+    elif (crc := _crc_of_blocks(path, summary)) != summary.crc:
         raise CorruptionError(f"{path.name}: the blocks have the CRC {crc:08x}, not {summary.crc:08x}")
     return PartResult(checksum=summary.checksum, rows=summary.rows, size=path.stat().st_size)
 
 
-def _crc_of_blocks(path: Path, left: int) -> int:
-    crc = 0
-    with path.open("rb") as file:
-        file.seek(len(HEAD))
+def content(path: Path, summary: Summary) -> Iterator[bytes]:
+    """Yield the bytes between head and summary, which are not proved yet."""
+    left = summary.length
+    with path.open("rb", buffering=0) as file:
+        file.seek(len(_head(summary)))
         while left:
-            data = file.read(min(left, _PIECE))
+            data = file.read(min(left, PIECE))
             if not data:
-                raise CorruptionError(f"{path.name} ends {left} bytes before the end of its blocks")
-            crc = crc32(data, crc)
+                raise CorruptionError(f"{path.name} ends {left} bytes before its summary")
+            yield data
             left -= len(data)
+
+
+def lines(path: Path, summary: Summary) -> Iterator[bytes]:
+    """Yield the bytes of a part of lines, in pieces.
+
+    Raises `CorruptionError` behind the last of them if they are not those that were written.
+    """
+    digest = xxh3_128()
+    for data in content(path, summary):
+        digest.update(data)
+        yield data
+    if (found := checksum_of(digest)) != summary.checksum:
+        raise CorruptionError(f"{path.name}: the lines have the checksum {found}, not {summary.checksum}")
+
+
+def checksum_of(digest: xxh3_128) -> str:
+    """Return `xxh3:<hex>`."""
+    return f"xxh3:{digest.hexdigest()}"
+
+
+def _crc_of_blocks(path: Path, summary: Summary) -> int:
+    crc = 0
+    for data in content(path, summary):
+        crc = crc32(data, crc)
     return crc
+
+
+def _verify_lines(path: Path, summary: Summary) -> None:
+    count, last = 0, b"\n"
+    for data in lines(path, summary):
+        count += data.count(b"\n")
+        last = data[-1:]
+    if count != summary.rows or last != b"\n":
+        raise CorruptionError(f"{path.name} has {count} lines that end, and claims {summary.rows}")
 
 
 def _verify_rows(path: Path, summary: Summary) -> None:

@@ -21,13 +21,13 @@ from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer
 from mapreduce.selection import Collect, Each
-from mapreduce_worker.engine import durable, failure, folding, map_output, merging, part, sorted_values
+from mapreduce_worker.engine import durable, failure, folding, map_output, merging, part_lines, sorted_values
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.grouping import Groups
 from mapreduce_worker.engine.instance import Instance, Progress
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.options import TaskOptions
-from mapreduce_worker.engine.part import PartResult
+from mapreduce_worker.engine.part import PartResult, Sink
 from mapreduce_worker.engine.results import Results
 
 PROGRESS_SECONDS: Final = 0.1
@@ -56,7 +56,7 @@ def run_reduce(  # noqa: PLR0913 - what an attempt depends on, one by one
     try:
         sources = Sources(segments, options.memory, merges.path)
         with durable.replacing(out, sync=False) as file:
-            writer = part.Writer(file, sorted_values.split(key_type)[0], own=True)
+            writer = part_lines.open_writer(file, options, sorted_values.split(key_type)[0], of_map=False)
             counters = run.run(sources, writer)
             made = writer.finish()
         return msgspec.structs.replace(made, counters=counters, spills=merges.count)
@@ -150,7 +150,7 @@ class ReduceRun:
         self._built_in = isinstance(self._job.reduce, Reducer)
         self._sorted = bool(self._job.sort_values)
 
-    def run(self, sources: Sources, writer: part.Writer) -> dict[str, int]:
+    def run(self, sources: Sources, writer: Sink) -> dict[str, int]:
         """Reduce every key and write what comes out; return what was counted."""
         self._user.setup()
         written = self._run(sources, writer)
@@ -158,7 +158,7 @@ class ReduceRun:
         self._user.tell(self._rows, written)
         return counters
 
-    def _run(self, sources: Sources, writer: part.Writer) -> int:
+    def _run(self, sources: Sources, writer: Sink) -> int:
         results = Results(writer)
         self._reduce(self._groups(sources.merged(lambda rows: rows)), results)
         return results.written

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Final
 
-from mapreduce_worker.engine import emitted, failure, part
+from mapreduce_worker.engine import emitted, failure
 from mapreduce_worker.engine.blocks import MAX_BYTES, MAX_ROWS
+from mapreduce_worker.engine.part import Sink
 from mapreduce_worker.engine.value_list import ValueList
 
 _COMPARED: Final = (str, int, bytes)
@@ -23,7 +24,7 @@ _COMPARED: Final = (str, int, bytes)
 class Results:
     """Collects what is yielded into blocks for a part; `written` counts bytes."""
 
-    def __init__(self, writer: part.Writer) -> None:
+    def __init__(self, writer: Sink) -> None:
         """Write to `writer`, which has values so far."""
         self._writer = writer
         self._pairs: emitted.Collector | None = None

@@ -17,7 +17,7 @@ from mapreduce.history import HistoryEvent
 from mapreduce.ids import TaskId
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import Compression, JobSpec, Merge, Order, OutputFormat, Overwrite
-from mapreduce_worker.engine.data_file import Style
+from mapreduce_worker.engine.data_file import Style, merges_by_key
 
 
 class OutputOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,10 +71,9 @@ def plan(staging: str, staged: Sequence[HistoryEvent], options: OutputOptions) -
 
 
 def style(staged: Sequence[HistoryEvent], options: OutputOptions) -> Style:
-    """Return how the files are written: parts that maps have made have no keys to be merged by, and parts of ranges
-    follow each other as their keys do."""
+    """Return how the files are written."""
     of_maps = any(_task(event).kind == "map" for event in staged)
-    by_key = not of_maps and options.order == "hash"
+    by_key = merges_by_key(options.order, options.merge, of_maps=of_maps)
     return Style(format=options.format, compression=options.compression, by_key=by_key)
 
 

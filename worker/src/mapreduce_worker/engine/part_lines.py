@@ -1,0 +1,63 @@
+"""A part of lines: the text of the output, made by the attempt that has the rows.
+
+Where parts are merged by key nobody can do without the keys of rows. All others follow each other: those of maps, those
+of ranges of keys, and those that become a file each. They need only be copied to be published, and the text is made in
+all slots at once. Which parts have lines depends on the job alone.
+Neighbours: `part` (the file), `render` (text), `merge` (which copies).
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from xxhash import xxh3_128
+
+from mapreduce.keys import KeyType
+from mapreduce_worker.engine import data_file, part, render
+from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.options import TaskOptions
+from mapreduce_worker.engine.part import LineFormat, PartResult, Sink, Summary
+
+
+def open_writer(file: BinaryIO, options: TaskOptions, key_type: KeyType, *, of_map: bool) -> Sink:
+    """Return what writes the part of an attempt to an open file: of pairs for a map, at first values for a reduce."""
+    lines = options.lines
+    if lines is None or data_file.merges_by_key(options.order, options.merge, of_maps=of_map):
+        return part.Writer(file, key_type, own=not of_map)
+    return LinesWriter(file, lines, key_type, own=not of_map)
+
+
+class LinesWriter:
+    """Writes rows as lines to an open file; `finish` returns what to report."""
+
+    def __init__(self, file: BinaryIO, lines: LineFormat, key_type: KeyType, *, own: bool) -> None:
+        """Write the head. own: rows will be values, else pairs."""
+        self._file = file
+        self._lines = lines
+        self._key_type = key_type
+        self._own = own
+        self._digest = xxh3_128()
+        self._rows = self._length = 0
+        file.write(part.LINES_HEAD)
+
+    def add(self, block: Rows) -> None:
+        """Write one block; its group keys do not come before those of the last."""
+        text = render.text(block, self._lines, self._key_type, own=self._own)
+        self._digest.update(text)
+        self._length += self._file.write(text)
+        self._rows += block.count
+
+    def become_pairs(self) -> None:
+        """From here on rows are pairs; before, they were values."""
+        self._own = False
+
+    def finish(self) -> PartResult:
+        """Write summary and footer."""
+        summary = Summary(
+            key_type=self._key_type,
+            rows=self._rows,
+            length=self._length,
+            checksum=part.checksum_of(self._digest),
+            lines=self._lines,
+        )
+        return part.write_end(self._file, summary)
