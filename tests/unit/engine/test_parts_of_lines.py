@@ -12,7 +12,7 @@ from xxhash import xxh3_128
 
 import mapreduce as mr
 from mapreduce import keys
-from mapreduce.errors import CorruptionError
+from mapreduce.errors import CorruptionError, ValueEncodingError
 from mapreduce.spec import JobSpec
 from mapreduce_worker.engine import data_file, map_part, merge, options, part, part_lines, ranges
 from mapreduce_worker.engine.blocks import Block
@@ -129,6 +129,15 @@ def test_memory_leaves_no_trace_in_a_part_of_lines(tmp_path):
         made.append((msgspec.structs.replace(told, spills=0), (tmp_path / "p").read_bytes(), told.spills > 0))
     assert made[0][:2] == made[1][:2]
     assert (made[0][2], made[1][2]) == (True, False)
+
+
+@pytest.mark.parametrize("chosen", [ROWS, TaskOptions(lines="tsv", merge="none")])
+def test_a_row_that_is_too_large_is_refused_in_either_form(tmp_path, monkeypatch, chosen):
+    given = [write_segment(tmp_path / "m", [(b"k", "x" * 2000)])]
+    monkeypatch.setattr("mapreduce_worker.engine.blocks.MAX_RAW", 1000)
+    with pytest.raises(ValueEncodingError, match="2004 bytes"):
+        reduced(emitter(mr.Each()), given, tmp_path / "p", "bytes", chosen)
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 def test_a_map_without_reduce_leaves_lines_too(tmp_path):

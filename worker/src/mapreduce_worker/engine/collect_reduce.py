@@ -12,9 +12,10 @@ from itertools import compress, islice
 from operator import ne
 from typing import Any, Final
 
-from mapreduce_worker.engine import blocks, emitted, part, sorted_values
+from mapreduce_worker.engine import blocks, emitted, sorted_values
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.fold_reduce import FoldReduceRun
+from mapreduce_worker.engine.part import Sink
 from mapreduce_worker.engine.reduce_task import Sources
 
 _FEW, _SOME, _MANY = 0x90, 0xDC, 0xDD
@@ -59,7 +60,7 @@ def _head(count: int) -> bytes:
 class CollectRun(FoldReduceRun):
     """One attempt over values in the order in which a reducer would get them."""
 
-    def _run(self, sources: Sources, writer: part.Writer) -> int:
+    def _run(self, sources: Sources, writer: Sink) -> int:
         written = 0
         for rows in blocks.cut(self._lists(sources.merged(lambda rows: rows))):
             writer.add(rows)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from xxhash import xxh3_128
 
 from mapreduce.keys import KeyType
-from mapreduce_worker.engine import data_file, part, render
+from mapreduce_worker.engine import blocks, data_file, part, render
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.part import LineFormat, PartResult, Sink, Summary
@@ -41,7 +41,11 @@ class LinesWriter:
         file.write(part.LINES_HEAD)
 
     def add(self, block: Rows) -> None:
-        """Write one block; its group keys do not come before those of the last."""
+        """Write one block; its group keys do not come before those of the last.
+
+        Raises `ValueEncodingError` for rows that no part of rows could have either.
+        """
+        blocks.check(block)
         text = render.text(block, self._lines, self._key_type, own=self._own)
         self._digest.update(text)
         self._length += self._file.write(text)
