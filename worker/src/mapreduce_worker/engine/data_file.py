@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import msgspec
 
 from mapreduce.spec import Compression, Merge, Order, OutputFormat
 from mapreduce_worker.engine import durable
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 PIECE: Final = 1 << 20
 """Bytes that a compressor gets at once."""
@@ -107,6 +109,9 @@ class _Digest:
             self._digest.update(data)
             return
         if self._thread is None:
+            # Only here: it brings logging, and most files are short.
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see above
+
             self._thread = ThreadPoolExecutor(1, "sha256")
         self._waiting.append((self._thread.submit(self._digest.update, data), len(data)))
         self._held += len(data)
