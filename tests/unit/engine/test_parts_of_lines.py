@@ -14,7 +14,7 @@ import mapreduce as mr
 from mapreduce import keys
 from mapreduce.errors import CorruptionError, ValueEncodingError
 from mapreduce.spec import JobSpec
-from mapreduce_worker.engine import data_file, map_part, merge, options, part, part_lines, ranges
+from mapreduce_worker.engine import blocks, data_file, map_part, merge, options, part, part_lines, ranges
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.data_file import Style
 from mapreduce_worker.engine.map_output import SegmentFile
@@ -169,6 +169,29 @@ def test_the_job_alone_tells_which_parts_have_lines(tmp_path, order, merge_, for
         by_key = not of_map and order == "hash" and merge_ == "sorted"
         assert data_file.merges_by_key(order, merge_, of_maps=of_map) == by_key
         assert part.read_summary(tmp_path / "p").lines == (None if by_key or form == "parquet" else form)
+
+
+def test_rows_are_divided_where_they_are_many_or_large_and_joined_where_they_are_few(tmp_path):
+    def rows(count: int, size: int = 1) -> blocks.Rows:
+        return blocks.of_objects([b"k"] * count, ["x" * size] * count)
+
+    given = [rows(1)] * 7 + [
+        rows(2000),
+        rows(3),
+        rows(999, 5000),
+        rows(1),
+        rows(20_000),
+        *[rows(1, 3 << 20)] * 4,
+        rows(2),
+    ]
+    with (tmp_path / "p").open("wb") as file:
+        found = list(part_lines.LinesWriter(file, "tsv", "bytes", own=True).divided(given))
+    assert [each.count for each in found[:3]] == [7, 2000, 213]
+    assert all(each.count <= blocks.MAX_ROWS for each in found)
+    assert max(each.size() for each in found) < 4 << 20
+    assert [value for each in found for value in each.unpacked()] == [
+        value for each in given for value in each.unpacked()
+    ]
 
 
 # --- what is no such part -------------------------------------------------------------------

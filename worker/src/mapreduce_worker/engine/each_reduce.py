@@ -24,7 +24,7 @@ class EachRun(FoldReduceRun):
 
     def _run(self, sources: Sources, writer: Sink) -> int:
         written = 0
-        for rows in blocks.cut(map(self._passed, sources.merged(lambda rows: rows))):
+        for rows in writer.divided(map(self._passed, sources.merged(lambda rows: rows))):
             writer.add(rows)
             written += rows.size()
             self._tell(written)

@@ -49,7 +49,7 @@ class FoldReduceRun(ReduceRun):
 
     def _write(self, folded: Iterable[Rows], writer: Sink) -> int:
         written = 0
-        for rows in blocks.cut(map(self._finished, blocks.cut(folded))):
+        for rows in writer.divided(map(self._finished, blocks.cut(folded))):
             writer.add(rows)
             written += rows.size()
             self._tell(written)

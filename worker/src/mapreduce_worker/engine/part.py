@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, Protocol
 
@@ -88,6 +88,9 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True):
 class Sink(Protocol):
     """What rows of an attempt go to: a part of rows, or of lines."""
 
+    def divided(self, given: Iterable[Rows]) -> Iterator[Rows]:
+        """Divide and join rows, so that each block is one to `add`."""
+
     def add(self, block: Rows) -> None:
         """Take one block; its group keys do not come before those of the last."""
 
@@ -109,6 +112,10 @@ class Writer:
         self._framer = Framer("lz4")
         self._rows = self._length = self._crc = 0
         file.write(HEAD)
+
+    def divided(self, given: Iterable[Rows]) -> Iterator[Rows]:
+        """Divide and join rows, so that each block is near the size where a frame is closed."""
+        return blocks.cut(given)
 
     def add(self, block: Rows) -> None:
         """Write one block; its group keys do not come before those of the last."""

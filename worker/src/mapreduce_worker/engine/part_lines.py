@@ -8,15 +8,19 @@ Neighbours: `part` (the file), `render` (text), `merge` (which copies).
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Final
 
 from xxhash import xxh3_128
 
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine import blocks, data_file, part, render
-from mapreduce_worker.engine.blocks import Rows
+from mapreduce_worker.engine.blocks import MAX_ROWS, NATIVE_ROWS, Rows
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.part import LineFormat, PartResult, Sink, Summary
+
+MOST_BYTES: Final = 4 << 20
+"""Bytes of rows that become text at once, unless a row has more."""
 
 
 def open_writer(file: BinaryIO, options: TaskOptions, key_type: KeyType, *, of_map: bool) -> Sink:
@@ -39,6 +43,24 @@ class LinesWriter:
         self._digest = xxh3_128()
         self._rows = self._length = 0
         file.write(part.LINES_HEAD)
+
+    def divided(self, given: Iterable[Rows]) -> Iterator[Rows]:
+        """Divide and join rows only where they are too many or too few: no frame ends with a block of lines."""
+        held: list[Rows] = []
+        count = size = 0
+        for rows in given:
+            more = rows.size()
+            if NATIVE_ROWS <= rows.count <= MAX_ROWS and more <= MOST_BYTES:
+                yield from blocks.cut(held)
+                held, count, size = [], 0, 0
+                yield rows
+                continue
+            held.append(rows)
+            count, size = count + rows.count, size + more
+            if count >= NATIVE_ROWS or size >= MOST_BYTES:
+                yield from blocks.cut(held)
+                held, count, size = [], 0, 0
+        yield from blocks.cut(held)
 
     def add(self, block: Rows) -> None:
         """Write one block; its group keys do not come before those of the last.
