@@ -65,18 +65,18 @@ class Lines:
             count = raw.count(b"\n") + (not raw.endswith(b"\n"))
             room = most - self._height
             end = _end_of(raw, room) if count > room else len(raw)
-            self._hold(name, offset, raw[:end])
+            self._hold(name, offset, raw[:end], min(count, room))
             offset, raw = offset + end, raw[end:]
             self._height += min(count, room)
             if self._height == most:
                 self._end()
 
-    def _hold(self, name: str, offset: int, raw: bytes) -> None:
+    def _hold(self, name: str, offset: int, raw: bytes, count: int) -> None:
         last = self._held[-1] if self._held else None
         if last is None or last.name != name or last.end != offset:
             last = _Lines(name, offset)
             self._held.append(last)
-        last.add(raw)
+        last.add(raw, count)
 
     def _end(self) -> None:
         self._done.append((self._held, self._size))
@@ -86,10 +86,10 @@ class Lines:
         """Yield what will not grow, and hold it no more."""
         while self._done:
             held, size = self._done.pop(0)
-            found = _of_bytes(held) if self._as_bytes else _of_text(held)
+            window = Window(_of_bytes(held) if self._as_bytes else _of_text(held), size)
             # Before user code works with them.
             held.clear()
-            yield Window(found, size)
+            yield window
 
     def taken(self) -> Iterator[Window]:
         """Yield what is held, if that is anything, and hold it no more."""
@@ -115,15 +115,18 @@ def _end_of(raw: bytes, number: int) -> int:
 class _Lines:
     """Consecutive lines of one file, as bytes."""
 
-    __slots__ = ("_parts", "end", "name", "start")
+    __slots__ = ("_parts", "count", "end", "name", "start")
 
     def __init__(self, name: str, start: int) -> None:
         self.name, self.start, self.end = name, start, start
+        self.count = 0
         self._parts: list[bytes] = []
 
-    def add(self, raw: bytes) -> None:
+    def add(self, raw: bytes, count: int) -> None:
+        """Add so many lines."""
         self._parts.append(raw)
         self.end += len(raw)
+        self.count += count
 
     def joined(self) -> bytes:
         """Return all lines; they stay in one piece."""
@@ -152,8 +155,7 @@ def _of_one(lines: _Lines) -> pl.DataFrame | None:
     raw = lines.joined()
     found = pl.read_lines(raw, name="value").get_column("value")
     ends = (found.str.len_bytes().cast(pl.Int64) + 1).cum_sum()
-    unended = not raw.endswith(b"\n")
-    if len(found) != raw.count(b"\n") + unended or ends[-1] != len(raw) + unended:
+    if len(found) != lines.count or ends[-1] != len(raw) + (not raw.endswith(b"\n")):
         return None
     starts = ends.shift(1, fill_value=0) + lines.start
     names = pl.Series([lines.name], dtype=pl.String).new_from_index(0, len(found))
@@ -208,7 +210,7 @@ def frame(values: Sequence[Any], files: Sequence[str], offsets: Sequence[int]) -
 def _decoded(name: str, offset: int, raw: bytes, options: TaskOptions, refuse: Refuse) -> Iterator[tuple[int, bytes]]:
     """Yield the offset of whole lines, and these: as UTF-8, but where bytes stay what they are."""
     errors = options.encoding_errors
-    if errors == "bytes":
+    if errors == "bytes" or raw.isascii():
         yield offset, raw
         return
     for at, part, text in records.decoded_lines(name, offset, raw, errors, refuse):

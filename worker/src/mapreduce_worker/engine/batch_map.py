@@ -57,13 +57,13 @@ class _Caller:
         keys_only = isinstance(job.reduce, Reducer) and job.reduce.keys_only
         # The columns tell where a record comes from.
         user.has_record = False
-        # A frame of their own, of the same columns: some of Polars' methods change the frame that they are called on.
-        given = window.frame.clone()
         try:
-            found = batch_frames.checked(job.map_batch(given), _METHOD, ("key",) if keys_only else ("key", "value"))
+            # Held here no longer than by the user's code.
+            found = job.map_batch(window.take())
+            found = batch_frames.checked(found, _METHOD, ("key",) if keys_only else ("key", "value"))
         except BaseException as error:  # noqa: BLE001 - the boundary to user code
             failure.blame(error, window.span(), _METHOD)
-        self.records += window.frame.height
+        self.records += window.height
         self._span, self._frame = window.span(), None
         return found
 

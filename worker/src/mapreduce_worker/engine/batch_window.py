@@ -27,12 +27,16 @@ def most_rows(columns: int) -> int:
 class Window:
     """Some consecutive records as a frame: to the loop of records a batch with one record."""
 
-    __slots__ = ("_places", "frame", "size")
+    __slots__ = ("_first", "_last", "frame", "height", "size")
 
-    def __init__(self, frame: pl.DataFrame, size: int) -> None:
-        """Take a frame that has the columns `file` and `offset`, and the bytes that its records take in their files."""
-        self.frame, self.size = frame, size
-        self._places = frame
+    def __init__(self, frame: pl.DataFrame, size: int, places: pl.DataFrame | None = None) -> None:
+        """Take a frame of some records, and the bytes that these take in their files.
+
+        `places` has the columns `file` and `offset`, where those of the frame are not these.
+        """
+        told = (frame if places is None else places).select(FILE, OFFSET)
+        self._first, self._last = (told.row(0), told.row(-1)) if told.height else (("", 0), ("", 0))
+        self.frame, self.height, self.size = frame, frame.height, size
 
     @classmethod
     def of_columns(cls, columns: pl.DataFrame, places: pl.DataFrame, size: int) -> Window:
@@ -41,9 +45,12 @@ class Window:
         A column of the records that is called like a place stands in its stead.
         """
         shown = [series for series in places.get_columns() if series.name not in columns.columns]
-        made = cls(columns.hstack(shown), size)
-        made._places = places
-        return made
+        return cls(columns.hstack(shown), size, places)
+
+    def take(self) -> pl.DataFrame:
+        """Remove and return the frame: nobody else holds it, so that its memory is there for the next."""
+        frame, self.frame = self.frame, self.frame.clear()
+        return frame
 
     @property
     def records(self) -> Sequence[Any]:
@@ -53,24 +60,28 @@ class Window:
     @property
     def name(self) -> str:
         """Return the file of the first record."""
-        return str(self._places[FILE][0])
+        return str(self._first[0])
 
-    def offset(self, index: int) -> int:
+    def offset(self, _: int) -> int:
         """Return where the first record begins in its file."""
-        return int(self._places[OFFSET][index])
+        return int(self._first[1])
 
-    def where(self, index: int) -> str:
+    def where(self, _: int) -> str:
         """Return `file:offset` of the first record."""
-        return f"{self.name}:{self.offset(index)}"
+        return _shown(self._first)
 
     def span(self) -> str:
         """Return `file:offset` of the first record, and of the last."""
-        last = f"{self._places[FILE][-1]}:{self._places[OFFSET][-1]}"
-        return self.where(0) if last == self.where(0) else f"{self.where(0)} to {last}"
+        first, last = _shown(self._first), _shown(self._last)
+        return first if last == first else f"{first} to {last}"
 
     def raw(self, _: int) -> bytes:
         """Return nothing: no record is left out for what user code does with a frame."""
         return b""
+
+
+def _shown(place: tuple[Any, ...]) -> str:
+    return f"{place[0]}:{place[1]}"
 
 
 def places(files: Sequence[str] | pl.Series, offsets: Sequence[int] | pl.Series) -> pl.DataFrame:

@@ -108,7 +108,7 @@ def _lengths(offsets: memoryview, column: polars.Series, kind: int) -> bytes | m
     """Return the head of each text of a kind, of which a column's offsets tell the lengths."""
     count, first = len(offsets) // 8 - 1, int.from_bytes(offsets[8:16], "little")
     # As bytes: views are compared one element after the other.
-    if offsets.tobytes() == _equally_long(count, first):
+    if int.from_bytes(offsets[-8:], "little") == count * first and offsets.tobytes() == _equally_long(count, first):
         return _HEAD.pack(kind | first) * count
     heads = columns.lengths(column) | kind
     return arrow_sizes.buffers(blocks.stream(heads.to_frame()))[1]
