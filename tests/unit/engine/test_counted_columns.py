@@ -30,14 +30,14 @@ def column(kind, keys, cuts):
 
 @pytest.mark.parametrize("as_written", [True, False])
 @budget.examples(100)
-@given(KEYS, st.lists(st.integers(0, 99), max_size=3))
-def test_every_key_has_its_number(as_written, keys, cuts):
+@given(KEYS, st.lists(st.integers(0, 99), max_size=3), st.sampled_from([None, 1, 7]))
+def test_every_key_has_its_number(as_written, keys, cuts, most):
     kind, given_keys = keys
     with pytest.MonkeyPatch.context() as patch:
         if not as_written:
             # As if this Polars laid text out in another way.
             patch.setattr(inlined, "_is_as_written", lambda: False)
-        found = batch_sums.counted(column(kind, given_keys, cuts))
+        found = batch_sums.counted(column(kind, given_keys, cuts), most)
     assert found.schema == {"key": kind, "value": pl.Int64}
     assert len(found) == len(set(given_keys))
     assert dict(found.iter_rows()) == Counter(given_keys)
