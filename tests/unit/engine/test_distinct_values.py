@@ -145,6 +145,14 @@ def test_each_of_the_values_that_are_nearly_alike_is_told_apart():
     assert len(found[0][1]) < len(ALIKE)
 
 
+@pytest.mark.parametrize("second", ["b", "é", 7, b"7", 2.5, ["x"], {"x": 1}])
+@pytest.mark.parametrize("keys", [300, 3000])
+def test_lists_of_text_from_one_map_meet_others_from_the_next(second, keys):
+    given = [[(f"{number}", "a") for number in range(3000)], [(f"{number}", second) for number in range(keys)]]
+    job = emitter(mr.Unique())
+    assert canonical(run_pairs(job, given)) == canonical(reference.run(job, given).pairs)
+
+
 def test_a_value_that_a_key_has_already_does_not_travel(tmp_path):
     file = write_input(tmp_path, b"".join(b"%d %d\n" % (number % 7, number % 3) for number in range(2100)))
     job = emitter(mr.Unique(), emit=lambda line: [tuple(line.split())])

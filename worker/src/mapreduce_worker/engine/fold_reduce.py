@@ -24,13 +24,20 @@ SHARE: Final = 2
 class FoldReduceRun(ReduceRun):
     """One attempt over accumulators. Its part holds results alone: each has the key of its row."""
 
+    _has_text = False
+    """All accumulators are lists of text, and so is what they become."""
+
     def _run(self, sources: Sources, writer: Sink) -> int:
         held = folding.Folding(self._job.reduce, sources.memory // SHARE, self._blame)
+        self._has_text = type(self._job.reduce) is Unique
         for number, source in enumerate(sources.each(), 1):
             for rows in source:
                 self._rows += rows.count
                 self._tell(0)
+                self._has_text = self._has_text and text_lists.are_few(rows)
                 if not held.add(rows):
+                    # Nobody has looked at what comes.
+                    self._has_text = False
                     sources.replace(number, self._folded(merging.merge([blocks.cut([held.take()]), source])))
                     return self._write(self._folded(self._counted(sources.merged(self._folded))), writer)
         return self._write(held.finish(), writer)
@@ -61,7 +68,9 @@ class FoldReduceRun(ReduceRun):
         self._decoder()
         if not rows.packed and type(self._job.reduce) in native.PLAIN:
             return rows
-        if type(self._job.reduce) is Unique and isinstance(rows, Columns) and text_lists.are_all(rows):
+        if self._has_text or (
+            type(self._job.reduce) is Unique and isinstance(rows, Columns) and text_lists.are_all(rows.value_series)
+        ):
             return rows
         encoded = rows.keys
         results = self._each(self._job.reduce.finish, encoded, rows.unpacked())

@@ -129,9 +129,8 @@ def _numbers(numbers: list[int]) -> bytes:
 
 def _has_heads(packed: polars.Series) -> bool:
     """Tell whether some packed values are text or bytes."""
-    import polars  # noqa: PLC0415 - see `columns`
 
-    first = packed.bin.slice(0, 1).bin.reinterpret(dtype=polars.UInt8)
+    first = packed.bin.get(0, null_on_oob=True)
     found = first.is_between(0xA0, 0xBF) | first.is_between(0xC4, 0xC6) | first.is_between(0xD9, 0xDB)
     return bool(found.any())
 

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.columns import Columns
+
+if TYPE_CHECKING:
+    import polars
 
 _SOME: Final = 512
 """Lists that are there at once: fewer than wake the garbage collector (700), which would go through all of them."""
+_FEW: Final = 8
+"""Values are few if each is there so many times, in the mean."""
 _HEAD: Final = struct.Struct(">BI")
 _LIST_OF_MANY: Final = 0xDD
 """How msgpack begins a list, before the number of its elements in four bytes."""
@@ -22,29 +28,36 @@ _decode: Final = msgspec.msgpack.Decoder(list[list[str]]).decode
 _encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
-def decoded(rows: Columns) -> Iterator[list[list[str]]]:
-    """Yield the packed values of rows, some at a time; raises `msgspec.MsgspecError` where one is no list of text."""
-    packed = rows.value_series
-    for at in range(0, rows.count, _SOME):
+def decoded(packed: polars.Series) -> Iterator[list[list[str]]]:
+    """Yield packed values, some at a time; raises `msgspec.MsgspecError` where one is no list of text."""
+    for at in range(0, len(packed), _SOME):
         some = packed.slice(at, _SOME).to_list()
         yield _decode(_HEAD.pack(_LIST_OF_MANY, len(some)) + b"".join(some))
 
 
-def are_all(rows: Columns) -> bool:
-    """Tell whether each packed value of rows is a list of text."""
+def are_all(packed: polars.Series) -> bool:
+    """Tell whether each packed value is a list of text."""
     try:
-        for _ in decoded(rows):
+        for _ in decoded(packed):
             pass
     except msgspec.MsgspecError:
         return False
     return True
 
 
+def are_few(rows: Rows) -> bool:
+    """Tell whether many rows have few different values, each a list of text: that takes hardly any time."""
+    if not (isinstance(rows, Columns) and rows.packed):
+        return False
+    different = rows.value_series.unique()
+    return len(different) * _FEW <= rows.count and are_all(different)
+
+
 def as_json(rows: Columns) -> list[str] | None:
     """Return each packed value of rows as JSON, as both output formats write it; None if one is no list of text."""
     texts: list[str] = []
     try:
-        for lists in decoded(rows):
+        for lists in decoded(rows.value_series):
             # No line of JSON holds another end of line.
             texts += _encode_lines(lists).decode().split("\n")[:-1]
     except msgspec.MsgspecError:
