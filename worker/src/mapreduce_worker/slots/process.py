@@ -47,7 +47,7 @@ from mapreduce_worker.engine.map_output import SegmentCorrupt, SegmentFile
 from mapreduce_worker.engine.map_task import Source
 from mapreduce_worker.engine.part import PartResult
 from mapreduce_worker.engine.sparse import At
-from mapreduce_worker.slots import forked, group, memory, stacks
+from mapreduce_worker.slots import allocators, forked, group, memory, stacks
 from mapreduce_worker.slots.leftovers import Surroundings
 from mapreduce_worker.slots.messages import (
     CHANNEL_CLOSED,
@@ -288,6 +288,7 @@ def main(arguments: list[str]) -> None:
     while True:
         message = pipe.receive()
         if isinstance(message, Prepare):
+            allocators.keep_freed(message.options.memory)
             runner = Runner(pipe, message)
         elif runner is not None:
             for told in runner.run(message):
