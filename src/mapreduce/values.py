@@ -7,6 +7,7 @@ list does so everywhere. Times become ISO text, those with a zone in UTC.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -16,27 +17,41 @@ from mapreduce.errors import ValueEncodingError
 _BIG_INT = 1
 MAX_INT_BITS = 14_000
 """A larger integer is refused: Python does not write more than 4,300 digits, and so it could not be put out."""
+MAX_DEPTH: Final = 256
+"""Lists and dictionaries within each other, at most. Python ends any recursion at about a thousand calls, of which a
+list takes two where a value is compared or written as text; how many are left there depends on who calls."""
 SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
 """Types of values that come back as they are."""
 _TIMES: Final = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
 """How msgpack begins a time with a zone; other values may hold these bytes too."""
+_CONTAINERS: Final = frozenset({list, dict})
+_HEADS: Final = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+"""How msgpack begins a list or a dictionary; other values may hold these bytes too."""
+_NO_HEADS: Final = bytes(set(range(256)) - set(_HEADS))
 _encoder = msgspec.msgpack.Encoder()
 
 encode_quickly: Final = _encoder.encode
 """Encodes one of `SCALARS` as `encode` does; if it raises `OverflowError` or `UnicodeEncodeError`, `encode` knows."""
 
 
-def encode(value: object) -> bytes:
-    """Encode one value; raises `ValueEncodingError` for what msgpack cannot hold, or would not come back."""
+def encode(value: object, depth: int = MAX_DEPTH) -> bytes:
+    """Encode one value; raises `ValueEncodingError` for what msgpack cannot hold, or would not come back.
+
+    `depth`: lists and dictionaries within each other, at most.
+    """
     packed = encode_plain(value)
     if type(value) in SCALARS:
         return packed
     try:
         decoded = decode(packed)
-    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise _too_deep(value) from error
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise ValueEncodingError(
             f"a value of type {type(value).__name__} cannot be carried to reduce and read there: {error}"
         ) from error
+    if len(packed) > depth and _is_deep(packed, decoded, depth):
+        raise _too_deep(value)
     return encode_plain(_without_times(decoded)) if any(mark in packed for mark in _TIMES) else packed
 
 
@@ -48,7 +63,9 @@ def encode_plain(value: object) -> bytes:
         except OverflowError:
             # A dictionary cannot have such an integer as a key: what stands for it is a TypeError here.
             return _encoder.encode(_wrap_big(value))
-    except (TypeError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise _too_deep(value) from error
+    except (TypeError, ValueError) as error:
         raise ValueEncodingError(
             f"a value of type {type(value).__name__} cannot be carried to reduce: {error}"
         ) from error
@@ -65,6 +82,28 @@ def encode_all(objects: list[Any]) -> list[bytes]:
 def decode(data: bytes) -> Any:
     """Return the value; tuples and sets come back as lists."""
     return _decoder.decode(data)
+
+
+def _is_deep(packed: bytes, decoded: Any, depth: int) -> bool:
+    """Tell whether more than `depth` lists and dictionaries are within each other."""
+    # Hardly ever are there so many, and to count bytes that may begin one takes nearly no time.
+    if len(packed.translate(None, _NO_HEADS)) <= depth:
+        return False
+    level = [decoded]
+    for _ in range(depth):
+        lists = chain.from_iterable([each for each in level if type(each) is list])
+        dictionaries = chain.from_iterable([each.values() for each in level if type(each) is dict])
+        level = list(chain(lists, dictionaries))
+        if _CONTAINERS.isdisjoint(map(type, level)):
+            return False
+    return True
+
+
+def _too_deep(value: object) -> ValueEncodingError:
+    return ValueEncodingError(
+        f"a value of type {type(value).__name__} cannot be carried to reduce: more than {MAX_DEPTH} lists or "
+        "dictionaries are within each other; yield it in pieces, or as text"
+    )
 
 
 def _without_times(value: Any) -> Any:

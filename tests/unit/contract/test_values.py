@@ -66,3 +66,39 @@ def test_times_come_back_as_text_and_those_with_a_zone_in_utc():
         assert values.decode(values.encode(time)) == text
         assert values.decode(values.encode([{"at": (time, 2**80)}])) == [{"at": [text, 2**80]}]
     assert values.decode(values.encode(datetime(2020, 1, 2))) == "2020-01-02T00:00:00"  # noqa: DTZ001 - without a zone
+
+
+def nested(depth, kind):
+    value = 1
+    for _ in range(depth):
+        value = kind(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda value: [value],
+        lambda value: {"k": value},
+        lambda value: (0x9191, value),
+        lambda value: [{"k": 1}, value],
+    ],
+    ids=["lists", "dictionaries", "tuples", "among others"],
+)
+def test_a_value_may_be_256_deep_and_no_more_however_deep_its_caller_is(kind):
+    values.encode(nested(255, kind))
+    for depth in (257, 700, 5000):
+        with pytest.raises(ValueEncodingError, match="more than 256 lists or dictionaries are within each other"):
+            values.encode(nested(depth, kind))
+
+
+def test_a_value_of_very_many_lists_is_not_a_deep_one():
+    given = [[{"k": [number]}] for number in range(1000)]
+    assert values.decode(values.encode(given)) == given
+
+
+def test_a_value_that_holds_itself_is_refused():
+    given: list[object] = [1]
+    given.append(given)
+    with pytest.raises(ValueEncodingError, match="are within each other"):
+        values.encode(given)

@@ -25,7 +25,8 @@ def pack(pair: Any) -> bytes:
         key, value = pair = taken_apart(pair)
     if type(key) in _PLAIN and type(value) in _PLAIN:
         return values.encode_plain(pair)
-    packed = values.encode(pair)
+    # The pair is no part of the value.
+    packed = values.encode(pair, values.MAX_DEPTH + 1)
     _check_text(values.decode(packed))
     return packed
 
