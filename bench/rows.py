@@ -18,7 +18,7 @@ from bench.verdicts import MIB, Verdict
 
 KB, MB, GB = 10**3, 10**6, 10**9
 MORE_PYTHON = str(ROOT / ".venv-bench" / "bin" / "python")
-"""The interpreter that has Dask and mrjob."""
+"""The interpreter that has Dask, mrjob and PySpark."""
 
 Match = tuple[tuple[Contender, ...], tuple[Verdict, ...]]
 
@@ -201,6 +201,7 @@ ROWS = (
     Row("tiny", "word count of 1 kB", KB, _tiny, fixed=True),
     Row("two-slots", "word count by two slots", GB, _two_slots),
     Row("words-dask", "word count, Dask bag", 100 * MB, partial(_against, "dask", "dask_words.py", 1.5, 3), asked=True),
+    Row("words-spark", "word count, PySpark", 100 * MB, partial(_against, "spark", "spark_words.py", 3, 5), asked=True),
     Row("words-mrjob", "word count, mrjob", 100 * MB, partial(_against, "mrjob", "mrjob_words.py", 20, 40), asked=True),
 )
 """In the order in which they are run."""
