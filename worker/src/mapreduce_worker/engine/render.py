@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -69,25 +69,33 @@ def text(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> by
 def _tsv(columns: list[polars.Series], raw: list[bool]) -> bytes:
     """Return lines of fields, of which those that are `raw` have not been looked at for what must be escaped.
 
-    Whether there is any is seen in the lines, which takes a fifth of the time of looking for it in columns.
+    A quote that is a backslash shows nearly at once that there is nothing: Polars puts it around a field in which there
+    is one, or a tabulator, or an end of line; and around an empty one. Else the lines tell, which takes a fifth of the
+    time of looking at columns.
     """
-    whole, count = _lines(columns), len(columns[0])
+    if any(raw):
+        whole = _lines(columns, "necessary")
+        if b"\\" not in whole and b"\r" not in whole:
+            return whole
+    whole, count = _lines(columns, "never"), len(columns[0])
     if not any(raw) or (
         whole.count(b"\t") == whole.count(b"\n") == count and b"\\" not in whole and b"\r" not in whole
     ):
         return whole
-    return _lines([_escaped(each) if escape else each for each, escape in zip(columns, raw, strict=True)])
+    return _lines([_escaped(each) if escape else each for each, escape in zip(columns, raw, strict=True)], "never")
 
 
 def _escaped(column: polars.Series) -> polars.Series:
     return column.str.replace_many(_ESCAPED, _ESCAPES)
 
 
-def _lines(columns: list[polars.Series]) -> bytes:
+def _lines(columns: list[polars.Series], quotes: Literal["necessary", "never"]) -> bytes:
     import polars  # noqa: PLC0415 - see `columns`
 
     buffer = io.BytesIO()
-    polars.DataFrame(columns).write_csv(buffer, include_header=False, separator="\t", quote_style="never")
+    polars.DataFrame(columns).write_csv(
+        buffer, include_header=False, separator="\t", quote_char="\\", quote_style=quotes
+    )
     return buffer.getvalue()
 
 
