@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce_worker.engine import batch_sums, inlined
+from mapreduce_worker.engine import batch_sums, inlined, native
 from tests.support import budget
 
 TEXT = st.one_of(st.text(alphabet="aé\0\n漢", max_size=14), st.text(max_size=14), st.sampled_from(["a" * 12, "a" * 13]))
@@ -41,6 +41,19 @@ def test_every_key_has_its_number(as_written, keys, cuts, most):
     assert found.schema == {"key": kind, "value": pl.Int64}
     assert len(found) == len(set(given_keys))
     assert dict(found.iter_rows()) == Counter(given_keys)
+
+
+@budget.examples(60)
+@given(KEYS, st.lists(st.integers(0, 99), max_size=3))
+def test_every_key_has_its_sum_and_its_least_value(keys, cuts):
+    kind, given_keys = keys
+    rows = pl.DataFrame([column(kind, given_keys, cuts), pl.Series("value", range(len(given_keys)), dtype=pl.Int64)])
+    values = {key: [at for at, other in enumerate(given_keys) if other == key] for key in given_keys}
+    for expression, expected in ((pl.col("value").sum(), sum), (pl.col("value").min(), min)):
+        found = native.grouped(rows, expression)
+        assert found.schema == rows.schema
+        assert len(found) == len(values)
+        assert dict(found.iter_rows()) == {key: expected(each) for key, each in values.items()}
 
 
 def test_this_polars_lays_short_text_out_as_numbers():

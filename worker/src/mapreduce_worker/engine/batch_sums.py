@@ -34,14 +34,13 @@ def counted(keys: pl.Series, most: int | None = None) -> pl.DataFrame:
         return _runs(keys, most)
     if keys.dtype not in (pl.String, pl.Binary):
         return _grouped(keys)
-    size = keys.str.len_bytes() if keys.dtype == pl.String else keys.bin.size()
-    short = size <= inlined.LONGEST
+    short = inlined.sizes(keys) <= inlined.LONGEST
     all_short = bool(short.all())
     numbers = inlined.numbers(keys if all_short else keys.filter(short))
     if numbers is None:
         return _grouped(keys)
     found = _runs(numbers, most)
-    found = found.with_columns(inlined.texts(found["key"], pl.String if keys.dtype == pl.String else pl.Binary))
+    found = found.with_columns(inlined.texts(found["key"], keys.dtype))
     return found if all_short else pl.concat([found, _grouped(keys.filter(~short))])
 
 

@@ -5,7 +5,7 @@ short texts are equal if their views are, as numbers of 128 bits, and numbers ar
 that a hash table of texts takes. Nothing is copied: a column goes through Arrow's C interface and comes back as one of
 another type, over the same memory, which its first owner frees when the last column lets it go.
 Formats: https://arrow.apache.org/docs/format/Columnar.html (variable-size binary view layout), and CDataInterface,
-CStreamInterface and PyCapsuleInterface beside it. Neighbour: `batch_sums` (counts by them).
+CStreamInterface and PyCapsuleInterface beside it. Neighbours: `batch_sums` (counts by them), `native` (groups by them).
 """
 
 from __future__ import annotations
@@ -86,8 +86,20 @@ def numbers(texts: pl.Series) -> pl.Series | None:
     return _views(texts) if _is_as_written() else None
 
 
-def texts(numbers: pl.Series, kind: type[pl.String | pl.Binary]) -> pl.Series:
-    """Return the texts, or bytes, of which these are the views; all of them are short."""
+def numbers_of_short(column: pl.Series) -> pl.Series | None:
+    """Return the numbers of texts, or bytes, that are all short; None for any other column."""
+    if column.dtype not in (pl.String, pl.Binary) or not (sizes(column) <= LONGEST).all():
+        return None
+    return numbers(column)
+
+
+def sizes(column: pl.Series) -> pl.Series:
+    """Return how many bytes each text has, or each of what is bytes."""
+    return column.str.len_bytes() if column.dtype == pl.String else column.bin.size()
+
+
+def texts(numbers: pl.Series, kind: Any) -> pl.Series:
+    """Return the texts, or with the type Binary the bytes, of which these are the views; all of them are short."""
     return _again(numbers.rechunk(), kind, 3)
 
 

@@ -71,8 +71,18 @@ def _fits(numbers: polars.Series) -> bool:
 
 
 def grouped(frame: polars.DataFrame, value: polars.Expr) -> polars.DataFrame:
-    """Return one row a key, in any order; the streaming engine takes half the time of the other (214 ms to 429 ms)."""
-    return frame.lazy().group_by(KEY).agg(value).collect(engine="streaming")
+    """Return one row a key, in any order; short texts are grouped as numbers, in half of the time.
+
+    The streaming engine takes half the time of the other (214 ms to 429 ms).
+    """
+    from mapreduce_worker.engine import inlined  # noqa: PLC0415 - it brings polars
+
+    keys = frame.get_column(KEY)
+    numbers = inlined.numbers_of_short(keys)
+    if numbers is not None:
+        frame = frame.with_columns(numbers.alias(KEY))
+    found = frame.lazy().group_by(KEY).agg(value).collect(engine="streaming")
+    return found if numbers is None else found.with_columns(inlined.texts(found.get_column(KEY), keys.dtype))
 
 
 def _least(frame: polars.DataFrame) -> polars.DataFrame | None:
