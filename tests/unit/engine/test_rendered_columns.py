@@ -42,8 +42,9 @@ def test_lines_of_columns_are_those_of_single_records(given, style):
     made = columns.of_lists(encoded, [value for _, value in given])
     assert render.text(made, style, key_type, own=True) == expected
     assert render.text(made.as_packed(), style, key_type, own=True) == expected
-    with mock.patch.object(render, "_LARGE", 0):
-        assert render.text(made, style, key_type, own=True) == expected
+    for bound in ("_LARGE", "_LONG"):
+        with mock.patch.object(render, bound, 0):
+            assert render.text(made, style, key_type, own=True) == expected
     few = Block(encoded, [values.encode(value) for _, value in given])
     assert render.text(few, style, key_type, own=True) == expected
     pairs = columns.of_packed(encoded, [values.encode(pair) for pair in arrived])

@@ -34,6 +34,8 @@ _COLUMNS: Final = ("str", "bytes", "int")
 """Types of keys that become text as columns."""
 _LARGE: Final = 16 << 20
 """Bytes of rows of which one must be very large: as columns its text would be there several times."""
+_LONG: Final = 80
+"""Bytes in memory from which on a row is long, in the mean: 16 of a text are not the text itself."""
 _AFFIXES: Final = ('{"key":', ',"value":', "}\n")
 """What stands before the key, between key and value, and after the value."""
 
@@ -69,11 +71,11 @@ def text(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> by
 def _tsv(columns: list[polars.Series], raw: list[bool]) -> bytes:
     """Return lines of fields, of which those that are `raw` have not been looked at for what must be escaped.
 
-    A quote that is a backslash shows nearly at once that there is nothing: Polars puts it around a field in which there
-    is one, or a tabulator, or an end of line; and around an empty one. Else the lines tell, which takes a fifth of the
-    time of looking at columns.
+    Of long rows a quote that is a backslash shows nearly at once that there is nothing: Polars puts it around a field in
+    which there is one, or a tabulator, or an end of line; and around an empty one. Else the lines tell, which takes a
+    fifth of the time of looking at columns.
     """
-    if any(raw):
+    if any(raw) and sum(each.estimated_size() for each in columns) >= _LONG * len(columns[0]):
         whole = _lines(columns, "necessary")
         if b"\\" not in whole and b"\r" not in whole:
             return whole
