@@ -71,9 +71,9 @@ def text(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> by
 def _tsv(columns: list[polars.Series], raw: list[bool]) -> bytes:
     """Return lines of fields, of which those that are `raw` have not been looked at for what must be escaped.
 
-    Of long rows a quote that is a backslash shows nearly at once that there is nothing: Polars puts it around a field in
-    which there is one, or a tabulator, or an end of line; and around an empty one. Else the lines tell, which takes a
-    fifth of the time of looking at columns.
+    Of long rows a quote that is a backslash shows nearly at once that there is nothing: Polars puts it around a field
+    in which there is one, or a tabulator, or an end of line; and around an empty one. Else the lines tell, which takes
+    a fifth of the time of looking at columns.
     """
     if any(raw) and sum(each.estimated_size() for each in columns) >= _LONG * len(columns[0]):
         whole = _lines(columns, "necessary")
