@@ -15,20 +15,23 @@ from mapreduce.spec import MIB
 
 LEAST: Final = 256 * MIB
 """Bytes of data that an attempt may hold, from which on there is room for what is kept: some tens of megabytes."""
+MUCH: Final = 1024 * MIB
+"""The same for all that is freed: a third more than otherwise."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST: Final = 32 * MIB
 """The most for which glibc takes memory that it can keep (mallopt(3), `M_MMAP_THRESHOLD`)."""
 _KEPT: Final = 64 * MIB
 _JEMALLOC: Final = "_RJEM_MALLOC_CONF"
 """Where Polars' allocator looks for options, when it is loaded."""
-_DECAY: Final = "dirty_decay_ms:3000,muzzy_decay_ms:0"
+_SECONDS: Final = "dirty_decay_ms:3000,muzzy_decay_ms:0"
+_FOR_EVER: Final = "dirty_decay_ms:-1,muzzy_decay_ms:0"
 
 
 def keep_freed(memory: int) -> None:
     """Keep freed memory where an attempt may hold so many bytes of data; Polars is not loaded yet."""
     if memory < LEAST:
         return
-    os.environ.setdefault(_JEMALLOC, _DECAY)
+    os.environ.setdefault(_JEMALLOC, _FOR_EVER if memory >= MUCH else _SECONDS)
     # Another C library has no such function, and keeps what it likes.
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
