@@ -113,6 +113,7 @@ async def _job(spec: JobSpec, root: Path, folder: Path, show: Display, begun: Be
         folder=folder,
         root=root,
         slots=spec.slots,
+        workers=spec.workers,
         slot_memory=spec.limits.slot_memory,
     )
     driver = LocalDriver(

@@ -17,6 +17,8 @@ from mapreduce.errors import UsageError
 from mapreduce.protocol import Role
 
 MAX_TOKEN = 64 << 10
+SHARING = "MAPREDUCE_SHARING"
+"""How many workers share the cores that this one sees."""
 GRACE_SECONDS = 10.0
 """How long a process has after SIGTERM, unless it is told otherwise."""
 
@@ -30,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     own limit. parent_fd: a pipe whose end is the end of this process. shared_disk: readers may
     open this worker's files by path. input_by_content: an input file is known by a hash of its
     content, since its time of modification differs from Pod to Pod (a ConfigMap). grace: seconds
-    between SIGTERM and the end of the process.
+    between SIGTERM and the end of the process. sharing: the workers that share the cores.
     """
 
     master: str
@@ -49,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shared_disk: bool = False
     input_by_content: bool = False
     grace: float = GRACE_SECONDS
+    sharing: int = 1
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -72,6 +75,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         parent_fd=_number(environment, "MAPREDUCE_PARENT_FD"),
         shared_disk=environment.get("MAPREDUCE_SHARED_DISK", "") == "1",
         grace=float(_number(environment, "MAPREDUCE_GRACE") or GRACE_SECONDS),
+        sharing=_number(environment, SHARING) or 1,
         input_by_content=environment.get("MAPREDUCE_INPUT_IDENTITY", "") == "content",
     )
     if settings.token_file is None and settings.token_fd is None:

@@ -64,7 +64,8 @@ class LocalSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where and how processes are started.
 
     master: URL of the RPC server. folder: holds their scratch directories and logs.
-    root: the folder that inputs and outputs are relative to. slot_memory: bytes a slot.
+    root: the folder that inputs and outputs are relative to. slot_memory: bytes a slot. workers: how many share the
+    cores.
     """
 
     job_uid: str
@@ -73,6 +74,7 @@ class LocalSettings(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     slots: int
     slot_memory: int
+    workers: int = 1
 
 
 class _Worker(msgspec.Struct):
@@ -203,6 +205,7 @@ class LocalDriver:
             "MAPREDUCE_DATA_PORT": "0",
             "MAPREDUCE_SHARED_DISK": "1",
             "MAPREDUCE_SLOTS": str(settings.slots),
+            "MAPREDUCE_SHARING": str(settings.workers),
             "MAPREDUCE_SLOT_MEMORY": str(settings.slot_memory),
             "MAPREDUCE_ROOT_INPUT": str(settings.root),
             "MAPREDUCE_ROOT_OUTPUT": str(settings.root),

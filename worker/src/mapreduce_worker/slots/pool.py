@@ -15,6 +15,7 @@ from typing import Final, Self
 from mapreduce.ids import AttemptId
 from mapreduce_worker.core.events import Crashed, Event
 from mapreduce_worker.newborn import Linked
+from mapreduce_worker.settings import SHARING
 from mapreduce_worker.slots import group
 from mapreduce_worker.slots.messages import Prepare, Task
 from mapreduce_worker.slots.slot import Slot, SlotConfig
@@ -108,10 +109,11 @@ class SlotPool:
 def slot_environment(inherited: Mapping[str, str], slots: int) -> dict[str, str]:
     """Return the environment of a slot process: nothing of the worker's own settings is in it.
 
-    The hash seed is fixed, since user code iterates over sets; a slot uses its share of the cores.
+    The hash seed is fixed, since user code iterates over sets; a slot uses its share of the cores, of which other
+    workers of this machine have theirs.
     """
     kept = {name: value for name, value in inherited.items() if not name.startswith("MAPREDUCE_")}
-    threads = max(1, _cores() // slots)
+    threads = max(1, _cores() // (slots * int(inherited.get(SHARING) or 1)))
     return kept | {
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
