@@ -45,6 +45,7 @@ class World:
             root=Path("/"),
             slots=2,
             slot_memory=1 << 20,
+            workers=3,
         )
         self.driver = LocalDriver(settings, self.authenticator, self.posted.put_nowait)
 
@@ -96,6 +97,7 @@ def test_a_process_gets_its_settings_its_token_and_a_group_of_its_own(play: Call
             "MAPREDUCE_ROLE": "worker",
             "MAPREDUCE_SCRATCH": str(world.folder / "w-0"),
             "MAPREDUCE_SLOTS": "2",
+            "MAPREDUCE_SHARING": "3",
             "MAPREDUCE_SLOT_MEMORY": str(1 << 20),
             "MAPREDUCE_DATA_HOST": "127.0.0.1",
             "MAPREDUCE_DATA_PORT": "0",

@@ -19,6 +19,7 @@ LEAST = {
 def test_the_least_that_is_needed():
     read = settings.read(LEAST)
     assert (read.role, read.scratch, read.slots, read.data_host) == ("worker", Path("/scratch"), 1, "127.0.0.1")
+    assert (read.sharing, settings.read(LEAST | {"MAPREDUCE_SHARING": "3"}).sharing) == (1, 3)
 
 
 @pytest.mark.parametrize("name", [name for name in LEAST if name != "MAPREDUCE_TOKEN_FILE"])

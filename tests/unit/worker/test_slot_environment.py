@@ -13,10 +13,10 @@ def test_native_threads_of_a_slot_are_its_share_of_the_cores_and_at_least_one(mo
     assert pool.slot_environment({"POLARS_MAX_THREADS": "64"}, slots)["POLARS_MAX_THREADS"] == threads
 
 
-@pytest.mark.parametrize(("workers", "threads"), [("1", "4"), ("2", "2"), ("8", "1")])
+@pytest.mark.parametrize(("workers", "threads"), [(1, "4"), (2, "2"), (8, "1")])
 def test_workers_that_share_a_machine_share_its_cores(monkeypatch, workers, threads):
     monkeypatch.setattr(pool, "_cores", lambda: 8)
-    assert pool.slot_environment({"MAPREDUCE_SHARING": workers}, 2)["POLARS_MAX_THREADS"] == threads
+    assert pool.slot_environment({}, 2, workers)["POLARS_MAX_THREADS"] == threads
 
 
 def test_the_hash_seed_is_fixed_and_the_workers_settings_stay_with_the_worker():

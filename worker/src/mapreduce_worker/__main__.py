@@ -50,7 +50,9 @@ def _fork_slots(settings: Settings) -> list[Linked]:
         from mapreduce_worker.slots import pool, warm  # noqa: PLC0415 - a gateway has no use for it
 
     gc.freeze()
-    return warm.fork(settings.slots, settings.scratch, pool.slot_environment(os.environ, settings.slots))
+    return warm.fork(
+        settings.slots, settings.scratch, pool.slot_environment(os.environ, settings.slots, settings.sharing)
+    )
 
 
 async def _run(settings: Settings, token: Callable[[], str], warm: Sequence[Linked]) -> int:

@@ -50,7 +50,14 @@ async def run_worker(settings: Settings, token: Callable[[], str], warm: Sequenc
         async with (
             MasterClient(settings.master, token, settings.ca) as client,
             Fetcher(book, shared_disk=settings.shared_disk) as fetcher,
-            SlotPool(settings.slots, settings.scratch, inbox.put_nowait, ends_strays=True, warm=warm) as pool,
+            SlotPool(
+                settings.slots,
+                settings.scratch,
+                inbox.put_nowait,
+                ends_strays=True,
+                warm=warm,
+                sharing=settings.sharing,
+            ) as pool,
         ):
             core = WorkerCore(_identity(settings, port), random.random)
             return await Agent(settings, core, inbox, Tools(client, fetcher, pool, book)).run()

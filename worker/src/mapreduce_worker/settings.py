@@ -17,8 +17,6 @@ from mapreduce.errors import UsageError
 from mapreduce.protocol import Role
 
 MAX_TOKEN = 64 << 10
-SHARING = "MAPREDUCE_SHARING"
-"""How many workers share the cores that this one sees."""
 GRACE_SECONDS = 10.0
 """How long a process has after SIGTERM, unless it is told otherwise."""
 
@@ -32,7 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     own limit. parent_fd: a pipe whose end is the end of this process. shared_disk: readers may
     open this worker's files by path. input_by_content: an input file is known by a hash of its
     content, since its time of modification differs from Pod to Pod (a ConfigMap). grace: seconds
-    between SIGTERM and the end of the process. sharing: the workers that share the cores.
+    between SIGTERM and the end of the process. sharing: how many workers share the
+    cores that this one sees.
     """
 
     master: str
@@ -75,7 +74,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         parent_fd=_number(environment, "MAPREDUCE_PARENT_FD"),
         shared_disk=environment.get("MAPREDUCE_SHARED_DISK", "") == "1",
         grace=float(_number(environment, "MAPREDUCE_GRACE") or GRACE_SECONDS),
-        sharing=_number(environment, SHARING) or 1,
+        sharing=_number(environment, "MAPREDUCE_SHARING") or 1,
         input_by_content=environment.get("MAPREDUCE_INPUT_IDENTITY", "") == "content",
     )
     if settings.token_file is None and settings.token_fd is None:

@@ -15,7 +15,6 @@ from typing import Final, Self
 from mapreduce.ids import AttemptId
 from mapreduce_worker.core.events import Crashed, Event
 from mapreduce_worker.newborn import Linked
-from mapreduce_worker.settings import SHARING
 from mapreduce_worker.slots import group
 from mapreduce_worker.slots.messages import Prepare, Task
 from mapreduce_worker.slots.slot import Slot, SlotConfig
@@ -38,9 +37,10 @@ class SlotPool:
         *,
         ends_strays: bool = False,
         warm: Sequence[Linked] = (),
+        sharing: int = 1,
     ) -> None:
-        """`warm`: the first processes of the first slots, forked already; see `warm.py`."""
-        environment = slot_environment(os.environ, count)
+        """`warm`: the first processes of the first slots, forked already; see `warm.py`. sharing: see `settings.py`."""
+        environment = slot_environment(os.environ, count, sharing)
         self._config = SlotConfig(scratch=scratch, environment=environment, post=post)
         firsts = [*warm, *[None] * (count - len(warm))]
         self._slots = [Slot(number, self._config, first) for number, first in enumerate(firsts)]
@@ -106,14 +106,14 @@ class SlotPool:
             self._config.post(Crashed(f"{task.get_name()}: {type(error).__name__} {error}"))
 
 
-def slot_environment(inherited: Mapping[str, str], slots: int) -> dict[str, str]:
+def slot_environment(inherited: Mapping[str, str], slots: int, sharing: int = 1) -> dict[str, str]:
     """Return the environment of a slot process: nothing of the worker's own settings is in it.
 
-    The hash seed is fixed, since user code iterates over sets; a slot uses its share of the cores, of which other
-    workers of this machine have theirs.
+    The hash seed is fixed, since user code iterates over sets; a slot uses its share of the cores, of which each of
+    the `sharing` workers has as much.
     """
     kept = {name: value for name, value in inherited.items() if not name.startswith("MAPREDUCE_")}
-    threads = max(1, _cores() // (slots * int(inherited.get(SHARING) or 1)))
+    threads = max(1, _cores() // (slots * sharing))
     return kept | {
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
