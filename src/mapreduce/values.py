@@ -101,8 +101,8 @@ def _is_deep(packed: bytes, decoded: Any, depth: int) -> bool:
 
 def _too_deep(value: object) -> ValueEncodingError:
     return ValueEncodingError(
-        f"a value of type {type(value).__name__} cannot be carried to reduce: more than {MAX_DEPTH} lists or "
-        "dictionaries are within each other; yield it in pieces, or as text"
+        f"in a value of type {type(value).__name__} more than {MAX_DEPTH} lists or dictionaries are within each "
+        "other; yield it in pieces, or as text"
     )
 
 

@@ -1,6 +1,7 @@
 """The codec of values."""
 
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import msgspec
 import pytest
@@ -68,6 +69,11 @@ def test_times_come_back_as_text_and_those_with_a_zone_in_utc():
     assert values.decode(values.encode(datetime(2020, 1, 2))) == "2020-01-02T00:00:00"  # noqa: DTZ001 - without a zone
 
 
+def within(calls, function):
+    """Call a function within so many calls of this one."""
+    return within(calls - 1, function) if calls else function()
+
+
 def nested(depth, kind):
     value = 1
     for _ in range(depth):
@@ -85,11 +91,12 @@ def nested(depth, kind):
     ],
     ids=["lists", "dictionaries", "tuples", "among others"],
 )
-def test_a_value_may_be_256_deep_and_no_more_however_deep_its_caller_is(kind):
-    values.encode(nested(255, kind))
+@pytest.mark.parametrize("calls", [0, 300])
+def test_a_value_may_be_256_deep_and_no_more_however_deep_its_caller_is(kind, calls):
+    within(calls, lambda: values.encode(nested(255, kind)))
     for depth in (257, 700, 5000):
         with pytest.raises(ValueEncodingError, match="more than 256 lists or dictionaries are within each other"):
-            values.encode(nested(depth, kind))
+            within(calls, partial(values.encode, nested(depth, kind)))
 
 
 def test_a_value_of_very_many_lists_is_not_a_deep_one():
