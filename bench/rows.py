@@ -21,6 +21,7 @@ MORE_PYTHON = str(ROOT / ".venv-bench" / "bin" / "python")
 """The interpreter that has Dask, mrjob and PySpark."""
 
 PAIRS, KEYS = "words.py:Pairs", "words.py:Keys"
+"""Word count by pairs that are added up, and by words that are counted."""
 
 Match = tuple[tuple[Contender, ...], tuple[Verdict, ...]]
 
@@ -181,13 +182,19 @@ def _two_slots(size: int) -> Match:
     return contenders, (verdict,)
 
 
-def _against(other: str, script: str, job: str, must: float, aim: float, size: int) -> Match:
-    # The job has the shape of the peer's program: words that are counted, or pairs that are added up.
+def _against(other: str, job: str, must: float, aim: float, size: int) -> Match:
+    # The job has the shape of the peer's program.
     text = files.ensure("text", size)
     truth = _counted(text, size)
-    command = (MORE_PYTHON, peer(script)[1])
+    command = (MORE_PYTHON, peer(f"{other}_words.py")[1])
     contenders = (ours("ours", job, text, truth), theirs(other, command, text, truth))
     return contenders, (Verdict(f"times as fast as {other}", "times", "ours", (other,), must=must, aim=aim),)
+
+
+def _asked(other: str, called: str, job: str, must: float, aim: float) -> Row:
+    return Row(
+        f"words-{other}", f"word count, {called}", 100 * MB, partial(_against, other, job, must, aim), asked=True
+    )
 
 
 ROWS = (
@@ -203,26 +210,8 @@ ROWS = (
     Row("many-files", "word count of files of 10 kB", 100 * MB, _many_files, most=100 * MB),
     Row("tiny", "word count of 1 kB", KB, _tiny, fixed=True),
     Row("two-slots", "word count by two slots", GB, _two_slots),
-    Row(
-        "words-dask",
-        "word count, Dask bag",
-        100 * MB,
-        partial(_against, "dask", "dask_words.py", KEYS, 1.5, 3),
-        asked=True,
-    ),
-    Row(
-        "words-spark",
-        "word count, PySpark",
-        100 * MB,
-        partial(_against, "spark", "spark_words.py", PAIRS, 3, 5),
-        asked=True,
-    ),
-    Row(
-        "words-mrjob",
-        "word count, mrjob",
-        100 * MB,
-        partial(_against, "mrjob", "mrjob_words.py", PAIRS, 20, 40),
-        asked=True,
-    ),
+    _asked("dask", "Dask bag", KEYS, must=1.5, aim=3),
+    _asked("spark", "PySpark", PAIRS, must=3, aim=5),
+    _asked("mrjob", "mrjob", PAIRS, must=20, aim=40),
 )
 """In the order in which they are run."""
