@@ -18,12 +18,12 @@ from mapreduce_worker.engine.tables import key_iterator
 CHUNK: Final = 4096
 """Keys of a list that are taken as they are, at most."""
 ENOUGH: Final = 512
-"""Keys that are counted together: strings that still lie in a core's own cache when they are."""
+"""Keys that are handed on together: strings that still lie in a core's own cache when they are."""
 FIRST: Final = 32
 """The same, before anything is known of their length."""
 
 Take = Callable[[list[Any]], int]
-"""Counts keys; returns how many may come at once, or 0 if it refuses them and has counted none that is new."""
+"""Takes keys; returns how many may come at once, or 0 if it refuses them and has taken none that is new."""
 
 
 class Pump:
@@ -67,16 +67,16 @@ class Pump:
 
         `other` gets any other pair, and returns the value that is looked for from then on.
         """
-        add, one = self._keys.append, value
+        add, wanted = self._keys.append, value
         flow = _Flow(mapper, self._keys, self._ends)
         pairs = chain.from_iterable(flow.run(records))
         try:
             while not flow.ended:
                 for key, found in islice(pairs, self._enough):
-                    if found is one:
+                    if found is wanted:
                         add(key)
                     else:
-                        one = other(key, found)
+                        wanted = other(key, found)
                 if not flow.ended:
                     self._ends.append(len(self._keys))
                 self._hand_on()
