@@ -33,7 +33,18 @@ def test_values_of_one_type_have_a_column_of_it(objects):
 
 
 @pytest.mark.parametrize(
-    "objects", [[True, 1, 0], [1, 1.0, 2], [2**63, 0, 0], [-(2**70), 0, 0], ["a", b"a", ""], [[1], [2], []], [None] * 3]
+    "objects",
+    [
+        [True, 1, 0],
+        [1, 1.0, 2],
+        [2**63, 0, 0],
+        [-(2**70), 0, 0],
+        [0, 2**128, 0],
+        [-(10**400), 0, 0],
+        ["a", b"a", ""],
+        [[1], [2], []],
+        [None] * 3,
+    ],
 )
 def test_values_of_several_types_are_packed(objects):
     rows = columns.of_lists(KEYS, objects)

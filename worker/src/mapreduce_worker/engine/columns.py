@@ -110,8 +110,8 @@ def of_lists(keys: list[bytes], objects: list[Any]) -> Columns:
     if name is not None:
         try:
             return _of(keys, VALUE, objects, name)
-        except (TypeError, UnicodeEncodeError):
-            # An integer beyond 64 bits, or half a surrogate pair, which is refused in its own words.
+        except (TypeError, OverflowError, UnicodeEncodeError):
+            # An integer beyond 64 bits, or beyond 128, or half a surrogate pair, which is refused in its own words.
             pass
     return of_packed(keys, codec.encode_all(objects))
 
