@@ -52,9 +52,23 @@ def test_a_value_that_cannot_be_written_is_told_with_its_key(tmp_path):
     assert told.value.where == "key b'b', partition 3"
 
 
-def test_more_than_a_row_may_have_is_told_with_its_key(tmp_path, monkeypatch):
-    segment = write_segment(tmp_path / "m", [(b"a", "x"), *[(b"k", "x" * 99)] * 10, (b"l", "x")])
+def test_more_than_a_row_may_have_is_told_with_its_key_as_soon_as_it_is_there(tmp_path, monkeypatch):
+    alike = {1: "as text", "1": "the same"}
+    rows = [(b"a", "x"), *[(b"k", "x" * 99)] * 10, (b"k", alike), (b"l", "x")]
+    monkeypatch.setattr(blocks, "MAX_ROWS", 1)
+    segment = write_segment(tmp_path / "m", rows)
     monkeypatch.setattr(blocks, "MAX_RAW", 1000)
-    with pytest.raises(UserTaskError, match="a key and its value take 1012 bytes; 1000 are the most") as told:
+    with pytest.raises(UserTaskError, match="a key and the list of its values take more than 1000 bytes") as told:
         reduce_segments(gather(), [segment], tmp_path)
     assert told.value.where == "key b'k', partition 3"
+
+
+@pytest.mark.parametrize(("most", "fits"), [(1016, True), (1015, False)])
+def test_what_a_row_may_have_is_the_same_however_values_come(tmp_path, monkeypatch, rows_in_a_block, most, fits):
+    segment = write_segment(tmp_path / "m", [(b"k", "x" * 99)] * 10)
+    monkeypatch.setattr(blocks, "MAX_RAW", most)
+    if fits:
+        reduce_segments(gather(), [segment], tmp_path)
+    else:
+        with pytest.raises(UserTaskError, match="more than 1015 bytes"):
+            reduce_segments(gather(), [segment], tmp_path)

@@ -242,12 +242,7 @@ def check(rows: Rows) -> None:
     if rows.count > MAX_ROWS:
         raise ValueError(f"a frame of {rows.count} rows, which no reader takes: see `cut`")
     if (size := rows.size()) > MAX_RAW:
-        raise too_large(size)
-
-
-def too_large(size: int) -> ValueEncodingError:
-    """Return the error for a row of so many bytes."""
-    return ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
+        raise ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
 
 
 def write(rows: Rows, codec_name: Codec) -> bytes:

@@ -1,7 +1,8 @@
 """A reduce attempt of a job with `mr.Collect()`: the values of a key are packed as they come, block by block.
 
-So a key with very many values is there as bytes, and never as Python objects all at once. Neighbours: `reduce_task`
-(the caller), `fold_reduce` (whose part has the same form), `grouping` (the same for reducers that are called).
+So a key with very many values is there as bytes, never as Python objects all at once, and is refused as soon as it has
+more bytes than a row may have. Neighbours: `reduce_task` (the caller), `fold_reduce` (whose part has the same
+form), `grouping` (the same for reducers that are called).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from itertools import compress, islice
 from operator import ne
 from typing import Any, Final
 
+from mapreduce.errors import ValueEncodingError
 from mapreduce_worker.engine import blocks, emitted, sorted_values
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.fold_reduce import FoldReduceRun
@@ -33,8 +35,8 @@ class _List:
 
     def __init__(self, key: bytes) -> None:
         self.key = key
-        self.size = len(key)
-        """The bytes of key and values."""
+        self.size = len(key) + _LONG.size
+        """The bytes of key and values, however many pieces there are."""
         self._pieces: list[bytes] = []
         self._count = 0
 
@@ -42,13 +44,17 @@ class _List:
         """Add a packed list of so many values."""
         self._pieces.append(packed)
         self._count += count
-        self.size += len(packed)
+        self.size += len(packed) - _head_of(packed)
 
     def packed(self) -> bytes:
         """Return all values as one packed list."""
         if len(self._pieces) == 1:
             return self._pieces[0]
-        return b"".join((_head(self._count), *(memoryview(each)[_HEADS.get(each[0], 1) :] for each in self._pieces)))
+        return b"".join((_head(self._count), *(memoryview(each)[_head_of(each) :] for each in self._pieces)))
+
+
+def _head_of(packed: bytes) -> int:
+    return _HEADS.get(packed[0], 1)
 
 
 def _head(count: int) -> bytes:
@@ -83,6 +89,8 @@ class CollectRun(FoldReduceRun):
                         ended.append(last)
                     last = _List(encoded[start])
                 last.add(self._packed(last.key, values[start:end]), end - start)
+                if last.size > blocks.MAX_RAW:
+                    self._blame(last.key, _too_large())
             # A key with very many values shows progress too.
             self._tell(self._written)
             if ended:
@@ -99,11 +107,17 @@ class CollectRun(FoldReduceRun):
         except BaseException as error:  # noqa: BLE001 - whatever a value of the user's cannot be written for
             self._blame(key, error)
 
-    def _rows_of(self, lists: list[_List]) -> Rows:
-        for each in lists:
-            if each.size > blocks.MAX_RAW:
-                self._blame(each.key, blocks.too_large(each.size))
+    @staticmethod
+    def _rows_of(lists: list[_List]) -> Rows:
         return blocks.of_packed([each.key for each in lists], [each.packed() for each in lists])
+
+
+def _too_large() -> ValueEncodingError:
+    # Not how much it is: nobody has read all of it.
+    return ValueEncodingError(
+        f"a key and the list of its values take more than {blocks.MAX_RAW} bytes, which are the most that can be "
+        "carried; with mr.Each() each value is one of its own"
+    )
 
 
 def _runs(encoded: list[bytes]) -> Iterator[tuple[int, int]]:
