@@ -35,7 +35,7 @@ _COLUMNS: Final = ("str", "bytes", "int")
 _LARGE: Final = 16 << 20
 """Bytes of rows of which one must be very large: as columns its text would be there several times."""
 _LONG: Final = 80
-"""Bytes in memory from which on a row is long, in the mean: 16 of a text are not the text itself."""
+"""Bytes of its fields from which on a row is long, in the mean."""
 _AFFIXES: Final = ('{"key":', ',"value":', "}\n")
 """What stands before the key, between key and value, and after the value."""
 
