@@ -3,8 +3,9 @@
 import pytest
 
 import mapreduce as mr
+from mapreduce import values
 from mapreduce.testing import reference
-from mapreduce_worker.engine import blocks, merge
+from mapreduce_worker.engine import blocks, list_heads, merge
 from mapreduce_worker.engine.failure import UserTaskError
 from tests.support.engine_runs import canonical, reduce_segments, run_pairs, write_segment
 
@@ -72,3 +73,20 @@ def test_what_a_row_may_have_is_the_same_however_values_come(tmp_path, monkeypat
     else:
         with pytest.raises(UserTaskError, match="more than 1015 bytes"):
             reduce_segments(gather(), [segment], tmp_path)
+
+
+def test_what_no_value_is_at_fault_for_is_not_laid_to_the_program(tmp_path, monkeypatch):
+    def exhausted(_):
+        raise MemoryError
+
+    segment = write_segment(tmp_path / "m", [(b"a", 1)])
+    monkeypatch.setattr("mapreduce_worker.engine.emitted.pack_value", exhausted)
+    with pytest.raises(MemoryError):
+        reduce_segments(gather(), [segment], tmp_path)
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 65_535, 65_536])
+def test_heads_of_lists_are_those_of_the_codec(count):
+    packed = values.encode([0] * count)
+    assert list_heads.head(count) + bytes(count) == packed
+    assert list_heads.size(packed) == len(packed) - count

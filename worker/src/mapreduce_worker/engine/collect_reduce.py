@@ -7,25 +7,17 @@ form), `grouping` (the same for reducers that are called).
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator
 from itertools import compress, islice
 from operator import ne
-from typing import Any, Final
+from typing import Any
 
 from mapreduce.errors import ValueEncodingError
-from mapreduce_worker.engine import blocks, emitted, sorted_values
+from mapreduce_worker.engine import blocks, emitted, list_heads, sorted_values
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.fold_reduce import FoldReduceRun
 from mapreduce_worker.engine.part import Sink
 from mapreduce_worker.engine.reduce_task import Sources
-
-_FEW, _SOME, _MANY = 0x90, 0xDC, 0xDD
-"""How msgpack begins a list: with the number of its elements in the same byte, in two more, in four more."""
-_SHORT: Final = struct.Struct(">BH")
-_LONG: Final = struct.Struct(">BI")
-_HEADS: Final = {_SOME: _SHORT.size, _MANY: _LONG.size}
-"""The bytes of a head, by its first; all others have one."""
 
 
 class _List:
@@ -35,7 +27,7 @@ class _List:
 
     def __init__(self, key: bytes) -> None:
         self.key = key
-        self.size = len(key) + _LONG.size
+        self.size = len(key) + list_heads.LARGEST
         """The bytes of key and values, however many pieces there are."""
         self._pieces: list[bytes] = []
         self._count = 0
@@ -44,23 +36,15 @@ class _List:
         """Add a packed list of so many values."""
         self._pieces.append(packed)
         self._count += count
-        self.size += len(packed) - _head_of(packed)
+        self.size += len(packed) - list_heads.size(packed)
 
     def packed(self) -> bytes:
         """Return all values as one packed list."""
         if len(self._pieces) == 1:
             return self._pieces[0]
-        return b"".join((_head(self._count), *(memoryview(each)[_head_of(each) :] for each in self._pieces)))
-
-
-def _head_of(packed: bytes) -> int:
-    return _HEADS.get(packed[0], 1)
-
-
-def _head(count: int) -> bytes:
-    if count < 16:
-        return bytes((_FEW | count,))
-    return _SHORT.pack(_SOME, count) if count < 1 << 16 else _LONG.pack(_MANY, count)
+        return b"".join(
+            (list_heads.head(self._count), *(memoryview(each)[list_heads.size(each) :] for each in self._pieces))
+        )
 
 
 class CollectRun(FoldReduceRun):
@@ -104,7 +88,7 @@ class CollectRun(FoldReduceRun):
     def _packed(self, key: bytes, values: list[Any]) -> bytes:
         try:
             return emitted.pack_value(values)
-        except BaseException as error:  # noqa: BLE001 - whatever a value of the user's cannot be written for
+        except ValueEncodingError as error:
             self._blame(key, error)
 
     @staticmethod

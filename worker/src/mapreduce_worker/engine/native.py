@@ -7,7 +7,6 @@ Neighbours: `folding` (the caller, and the way in Python), `columns` (rows as fr
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable
 from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mapreduce import values as codec
 from mapreduce.reducers import Count, IntegerSum, Mean, Reducer, Sum
 from mapreduce.selection import First, Max, Min, Unique
+from mapreduce_worker.engine import list_heads
 from mapreduce_worker.engine.columns import KEY, PACKED, VALUE
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ _ORDERED: Final = ("Int64", "String", "Binary", "Boolean")
 """Types of values that Polars orders as `mapreduce.ordering` does, and of which those that are equal are one."""
 _MARKED: Final = frozenset({str, bytes, int})
 """Types of values of which those that are equal are encoded alike."""
-_SHORT: Final = struct.Struct(">BH")
-_LONG: Final = struct.Struct(">BI")
-_FEW, _LIST_OF_SOME, _LIST_OF_MANY = 0x90, 0xDC, 0xDD
-"""How msgpack begins a list: with the number of its elements in the same byte, in two more, in four more."""
 _SOME: Final = 512
 """Accumulators that are lists in Python at once: fewer than wake the garbage collector (700), which would go through
 all of them again and again."""
@@ -158,12 +154,7 @@ def has_few_lists(frame: polars.DataFrame, reducer: Reducer) -> bool:
 
 def _pack_list(numbers: list[int], encoded: list[bytes]) -> bytes:
     """Return the packed list of values that have these numbers, each of which is `encoded` already."""
-    size = len(numbers)
-    if size < 16:
-        head = bytes((_FEW | size,))
-    else:
-        head = _SHORT.pack(_LIST_OF_SOME, size) if size < 1 << 16 else _LONG.pack(_LIST_OF_MANY, size)
-    return head + b"".join(map(encoded.__getitem__, numbers))
+    return list_heads.head(len(numbers)) + b"".join(map(encoded.__getitem__, numbers))
 
 
 def _lists(packed: polars.Series) -> tuple[list[int], list[Any]] | None:
@@ -174,7 +165,7 @@ def _lists(packed: polars.Series) -> tuple[list[int], list[Any]] | None:
     elements: list[Any] = []
     for at in range(0, len(packed), _SOME):
         some = packed.slice(at, _SOME).to_list()
-        accs = codec.decode(_LONG.pack(_LIST_OF_MANY, len(some)) + b"".join(some))
+        accs = codec.decode(list_heads.head(len(some)) + b"".join(some))
         if set(map(type, accs)) != {list} or not all(accs):
             return None
         sizes.extend(map(len, accs))

@@ -5,12 +5,12 @@ Callers: `fold_reduce` (lists of text have a place in the output as they are), `
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from mapreduce_worker.engine import list_heads
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.columns import Columns
 
@@ -21,9 +21,6 @@ _SOME: Final = 512
 """Lists that are there at once: fewer than wake the garbage collector (700), which would go through all of them."""
 _FEW: Final = 8
 """Values are few if each is there so many times, in the mean."""
-_HEAD: Final = struct.Struct(">BI")
-_LIST_OF_MANY: Final = 0xDD
-"""How msgpack begins a list, before the number of its elements in four bytes."""
 _decode: Final = msgspec.msgpack.Decoder(list[list[str]]).decode
 _encode_lines: Final = msgspec.json.Encoder().encode_lines
 
@@ -32,7 +29,7 @@ def decoded(packed: polars.Series) -> Iterator[list[list[str]]]:
     """Yield packed values, some at a time; raises `msgspec.MsgspecError` where one is no list of text."""
     for at in range(0, len(packed), _SOME):
         some = packed.slice(at, _SOME).to_list()
-        yield _decode(_HEAD.pack(_LIST_OF_MANY, len(some)) + b"".join(some))
+        yield _decode(list_heads.head(len(some)) + b"".join(some))
 
 
 def are_all(packed: polars.Series) -> bool:
