@@ -15,11 +15,17 @@ class Index(mr.Job):
 
 
 class OfFiles(mr.Job):
-    """The same where a record is the text of a file, so that each word is yielded once: with `--format wholefile`."""
+    """The same where a record is the text of a file, so that each word is yielded once: with `--format wholefile`.
+
+    It gathers words line by line, as the program by hand does.
+    """
 
     def map(self, text):
         file = self.input.file
-        for word in set(text.split()):
+        words = set()
+        for line in text.split("\n"):
+            words.update(line.split())
+        for word in words:
             yield word, file
 
     reduce = mr.Unique()
