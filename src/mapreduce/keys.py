@@ -26,6 +26,7 @@ from functools import lru_cache
 from typing import Any
 
 from mapreduce.errors import UnsupportedKeyError
+from mapreduce.values import MAX_DEPTH
 
 KeyType = str
 """A key type as text: `str`, `bytes`, `bool`, `int`, `float` or `tuple[…]` of these; `desc[…]` around it."""
@@ -46,17 +47,27 @@ def type_of(key: object) -> KeyType:
     """Return the exact type of a key as text.
 
     Raises `UnsupportedKeyError` for any other type, subclasses included: a subclass may
-    compare differently than its base, and would come back as the base.
+    compare differently than its base, and would come back as the base. So many tuples may be
+    within each other as lists may be in a value.
     """
-    name = _SCALARS.get(type(key))
-    if name is not None:
-        return name
-    if type(key) is tuple:
-        return f"tuple[{','.join(type_of(element) for element in key)}]"
-    raise UnsupportedKeyError(
-        f"a key must be str, bytes, bool, int, float or a tuple of these, not {type(key).__name__}: "
-        f"{_short(key)}; convert it, for example with str(key)"
-    )
+    return _SCALARS.get(type(key)) or _type_of(key, MAX_DEPTH)
+
+
+def _type_of(key: object, depth: int) -> KeyType:
+    if type(key) is not tuple:
+        raise UnsupportedKeyError(
+            f"a key must be str, bytes, bool, int, float or a tuple of these, not {type(key).__name__}: "
+            f"{short(key)}; convert it, for example with str(key)"
+        )
+    if not depth:
+        raise UnsupportedKeyError(
+            f"in a key more than {MAX_DEPTH} tuples are within each other; yield a flat tuple, or a text of it"
+        )
+    # One call a tuple, here as below: Python ends any recursion at about a thousand.
+    names = []
+    for element in key:
+        names.append(_SCALARS.get(type(element)) or _type_of(element, depth - 1))  # noqa: PERF401 - see above
+    return f"tuple[{','.join(names)}]"
 
 
 def descending(key_type: KeyType) -> KeyType:
@@ -74,11 +85,20 @@ def shown(key_type: KeyType) -> str:
     return " by ".join(map(plain, key_type.split(" by ")))
 
 
+def short(key: object, limit: int = 80) -> str:
+    """Return a key, or what was taken for one, as a message shows it."""
+    try:
+        text = repr(key)
+    except RecursionError:
+        return f"a {type(key).__name__} of very many within each other"
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
 def encode(key: object, key_type: KeyType | None = None) -> bytes:
     """Encode one key; with `key_type` given, a key of another type is refused."""
     actual = type_of(key)
     if key_type is not None and actual != plain(key_type):
-        raise UnsupportedKeyError(f"key {_short(key)} is {actual}, not {plain(key_type)}")
+        raise UnsupportedKeyError(f"key {short(key)} is {actual}, not {plain(key_type)}")
     return encoder(key_type or actual)(key)
 
 
@@ -90,12 +110,18 @@ def decode(data: bytes, key_type: KeyType) -> Any:
 @lru_cache(maxsize=64)
 def encoder(key_type: KeyType) -> Callable[[Any], bytes]:
     """Return the function that encodes keys of exactly this type (the caller has checked it)."""
+    return _encoder(key_type)
+
+
+def _encoder(key_type: KeyType) -> Callable[[Any], bytes]:
     if key_type in _ENCODERS:
         return _ENCODERS[key_type]
     if key_type.startswith(_DESC):
         encode_alone = encoder(f"tuple[{plain(key_type)}]")
         return lambda key: encode_alone((key,)).translate(_FLIPPED)
-    elements = [(name, encoder(name)) for name in _elements(key_type)]
+    elements = []
+    for name in _elements(key_type):
+        elements.append((name, _encoder(name)))  # noqa: PERF401 - a call a tuple, see `_type_of`
 
     def encode_tuple(key: tuple[Any, ...]) -> bytes:
         parts = []
@@ -192,14 +218,14 @@ def _encode_str(key: str) -> bytes:
         return key.encode()
     except UnicodeEncodeError as error:
         raise UnsupportedKeyError(
-            f"the key {_short(key)} holds an unpaired surrogate, which has no UTF-8 form; "
+            f"the key {short(key)} holds an unpaired surrogate, which has no UTF-8 form; "
             "decode the input with another error handler, or replace the character"
         ) from error
 
 
 def _encode_int(key: int) -> bytes:
     if not INT_MIN <= key <= INT_MAX:
-        raise UnsupportedKeyError(f"the key {_short(key)} does not fit in 64 bits; use str({_short(key)})")
+        raise UnsupportedKeyError(f"the key {short(key)} does not fit in 64 bits; use str({short(key)})")
     return (key + _SIGN).to_bytes(8, "big")
 
 
@@ -238,8 +264,3 @@ _DECODERS: dict[KeyType, Callable[[bytes], Any]] = {
     "int": _decode_int,
     "float": _decode_float,
 }
-
-
-def _short(value: object, limit: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[:limit]}…"

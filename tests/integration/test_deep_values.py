@@ -58,6 +58,52 @@ def test_values_up_to_the_limit_come_out_and_deeper_ones_are_told(
         assert not (tmp_path / "deep").exists()
 
 
+DEEP_KEYS = """
+import mapreduce as mr
+
+
+class Deep(mr.Job):
+    {sorts}
+
+    def map(self, line):
+        key = line
+        for _ in range(int(line)):
+            key = (key,)
+        yield {pair}
+
+    reduce = {reduce}
+"""
+
+
+@MODES
+@pytest.mark.parametrize(
+    ("sorts", "pair", "reduce", "says"),
+    [
+        ("", "key, 1", "mr.Sum()", "in a key more than"),
+        ("", "key, line", "mr.Each()", "in a key more than"),
+        ("", "key", "mr.Count()", "in a key more than"),
+        ("descending = True", "key, 1", "mr.Max()", "in a key more than"),
+        ("sort_values = True", "1, key", "mr.Each()", "with sort_values a value must be what a key may be: in a key"),
+    ],
+    ids=["sums", "pairs", "keys alone", "descending", "sorted values"],
+)
+def test_keys_up_to_the_limit_come_out_and_deeper_ones_are_told(
+    tmp_path: Path, mode: tuple[str, ...], sorts: str, pair: str, reduce: str, says: str
+) -> None:
+    program = write_program(tmp_path, DEEP_KEYS.format(sorts=sorts, pair=pair, reduce=reduce))
+    line = tmp_path / "line.txt"
+    line.write_text("256\n")
+    succeeded(tmp_path, program, "line.txt", "--output", "out", *mode)
+    assert "[" * 256 + '"256"' + "]" * 256 in (tmp_path / "out" / "output.tsv").read_text()
+    line.write_text("330\n")
+    status, stdout, stderr = finished(tmp_path, program, "line.txt", "--output", "deep", *mode)
+    assert (status, stdout) == (1, "")
+    assert "UnsupportedKey" in stderr
+    assert says in stderr
+    assert "line.txt:0" in stderr
+    assert "RecursionError" not in stderr
+
+
 @MODES
 def test_a_line_of_json_may_hold_what_a_value_may(tmp_path: Path, mode: tuple[str, ...]) -> None:
     program = write_program(tmp_path, DEEP.format(map="line", reduce="value"))

@@ -102,7 +102,7 @@ def _compare(job_class: type[Job], expected: Sequence[Pair], found: Sequence[Pai
     """Compare as the output is compared: a tuple is a list there, NaN is NaN, and -0.0 is not 0.0."""
     for number in range(max(len(expected), len(found))):
         wanted, got = expected[number : number + 1], found[number : number + 1]
-        if list(map(values.encode, wanted)) != list(map(values.encode, got)):
+        if list(map(_encoded, wanted)) != list(map(_encoded, got)):
             raise DifferentOutputError(
                 f"the output of {job_class.__name__} depends on how its work is divided. Pair {number} of "
                 f"{len(expected)} is {_shown(wanted)} when all records are in one place, and {_shown(got)} of "
@@ -124,3 +124,8 @@ def _compare_counters(
 def _shown(pairs: Sequence[Pair]) -> str:
     text = repr(pairs[0]) if pairs else "missing"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _encoded(pair: tuple[Any, Any]) -> bytes:
+    # The pair itself is no part of the value.
+    return values.encode(pair, values.MAX_DEPTH + 1)

@@ -159,15 +159,17 @@ def _reduce_batch(job: Job, groups: dict[bytes, list[bytes]], key_type: str) -> 
     if not given:
         return []
     frame = frames.make({"key": [key for key, _ in given], "value": [value for _, value in given]})
-    found = frames.rows(job.reduce_batch(frame), "reduce_batch", keys_only=False)
+    found = _checked(frames.rows(job.reduce_batch(frame), "reduce_batch", keys_only=False))
     return sorted(found, key=lambda pair: keys.encode(pair[0], key_type), reverse=job.descending)
 
 
 def _checked(found: Iterable[Any]) -> list[Pair]:
-    """Return what was yielded as a list of pairs."""
+    """Return what was yielded as a list of pairs; raises for what has no place in an output."""
     yielded = list(found)
     for pair in yielded:
         pairs.refuse_text(pair)
+        for part in pair:
+            values.encode(part)
     return yielded
 
 

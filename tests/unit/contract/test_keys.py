@@ -1,6 +1,7 @@
 """The encoding of keys: golden vectors, order, and what is refused."""
 
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -90,6 +91,37 @@ def test_nan_is_one_key_that_sorts_after_infinity_and_minus_zero_is_zero():
 def test_what_has_no_place_in_the_order_is_refused_with_a_hint(key):
     with pytest.raises(UnsupportedKeyError, match="key"):
         keys.encode(key)
+
+
+def nested(depth, innermost="x"):
+    key = innermost
+    for _ in range(depth):
+        key = (key,)
+    return key
+
+
+def within(calls, function):
+    """Call a function within so many calls of this one."""
+    return within(calls - 1, function) if calls else function()
+
+
+@pytest.mark.parametrize("calls", [0, 300])
+def test_tuples_may_be_256_deep_as_values_may_and_no_more_however_deep_the_caller_is(calls):
+    key = nested(256)
+    for typed in (str, keys.descending):
+        key_type = typed(keys.type_of(key))
+        assert within(calls, lambda name=key_type: keys.decode(keys.encode(key, name), name)) == key
+    for depth in (257, 330, 5000):
+        with pytest.raises(UnsupportedKeyError, match="in a key more than 256 tuples are within each other; yield"):
+            within(calls, partial(keys.encode, nested(depth)))
+
+
+def test_what_is_no_key_is_told_however_deep_it_is():
+    given: list[object] = []
+    for _ in range(5000):
+        given = [given]
+    with pytest.raises(UnsupportedKeyError, match="not list: a list of very many within each other"):
+        keys.encode(given)
 
 
 def test_true_one_and_one_point_zero_are_three_types():

@@ -6,7 +6,7 @@ import pytest
 
 import mapreduce as mr
 from mapreduce import testing, tsv
-from mapreduce.errors import MixedKeyError
+from mapreduce.errors import MixedKeyError, UserError
 
 
 class WordCount(mr.Job):
@@ -45,6 +45,39 @@ def test_a_mixture_of_key_types_is_an_error():
 
     with pytest.raises(MixedKeyError, match="key 'b' is str, the keys before it are int"):
         testing.run(Mixed, [1, "b"])
+
+
+def nested(depth, kind):
+    made = 1
+    for _ in range(depth):
+        made = kind((made,))
+    return made
+
+
+class Deep(mr.Job):
+    """Yields what is given; without a reduce, a key is any value."""
+
+    def map(self, record):
+        yield record
+
+
+class DeepInReduce(mr.Job):
+    def map(self, record):
+        yield 1, 1
+
+    def reduce(self, key, values):
+        yield key, nested(257, list)
+
+
+@pytest.mark.parametrize("job", [Deep, type("DeepToReduce", (Deep,), {"reduce": mr.Each()})])
+def test_what_is_too_deep_for_the_engine_is_too_deep_for_the_reference(job):
+    for pair in ((nested(256, tuple), 1), (1, nested(256, list))):
+        assert len(testing.run(job, [pair])) == 1
+    for pair in ((nested(257, tuple), 1), (1, nested(257, list))):
+        with pytest.raises(UserError, match=r"more than 256 .* within each other"):
+            testing.run(job, [pair])
+    with pytest.raises(UserError, match=r"more than 256 .* within each other"):
+        testing.run(DeepInReduce, [1])
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
+from mapreduce import keys
 from mapreduce.api import Job
 from mapreduce.errors import UserError
 from mapreduce.reducers import Reducer
 from mapreduce_worker.engine import blocks, native
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.columns import Columns
-from mapreduce_worker.engine.tables import short
 
 ROW_MEMORY: Final = 400
 """About what a key and its accumulator of a few numbers take in Python's memory, in bytes, while they are folded."""
@@ -44,7 +44,7 @@ def told(key: Any, error: BaseException) -> BaseException:
     """
     if not isinstance(error, TypeError):
         return error
-    fault = UserError(f"key {short(key)}: {error}")
+    fault = UserError(f"key {keys.short(key)}: {error}")
     fault.__cause__ = error
     return fault
 

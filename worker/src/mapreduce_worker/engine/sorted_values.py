@@ -15,7 +15,7 @@ from typing import Any, Final
 from mapreduce import keys
 from mapreduce.errors import MixedKeyError, UnsupportedKeyError
 from mapreduce.keys import KeyType
-from mapreduce_worker.engine.tables import KeyGuard, Mapper, Pairs, short
+from mapreduce_worker.engine.tables import KeyGuard, Mapper, Pairs
 
 _BY: Final = " by "
 
@@ -69,10 +69,12 @@ class PairGuard(KeyGuard):
         key_type = super()._type_of(user_key)
         try:
             value_type = keys.type_of(value)
-        except UnsupportedKeyError:
+        except UnsupportedKeyError as error:
+            if type(value) is tuple:
+                raise UnsupportedKeyError(f"with sort_values a value must be what a key may be: {error}") from None
             raise UnsupportedKeyError(
                 "with sort_values a value must be what a key may be (str, bytes, bool, int, float or a tuple of "
-                f"these), not {type(value).__name__}: {short(value)}"
+                f"these), not {type(value).__name__}: {keys.short(value)}"
             ) from None
         return f"{key_type}{_BY}{keys.descending(value_type) if self._values_descend else value_type}"
 
@@ -93,9 +95,9 @@ class PairGuard(KeyGuard):
         first_key, first_value = map(keys.plain, split(self.key_type))
         if key_type != first_key:
             return MixedKeyError(
-                f"key {short(key[0])} is {key_type}, but the first key, at {self.key_at}, is {first_key}"
+                f"key {keys.short(key[0])} is {key_type}, but the first key, at {self.key_at}, is {first_key}"
             )
         return MixedKeyError(
-            f"with sort_values all values have one type, but {short(key[1])} is {value_type}, "
+            f"with sort_values all values have one type, but {keys.short(key[1])} is {value_type}, "
             f"and the first value, at {self.key_at}, is {first_value}"
         )

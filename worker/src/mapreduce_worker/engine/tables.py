@@ -75,7 +75,7 @@ class KeyGuard:
 
     def _mixed(self, key: Any, actual: KeyType) -> MixedKeyError:
         return MixedKeyError(
-            f"key {short(key)} is {keys.plain(actual)}, but the first key, at {self.key_at}, is "
+            f"key {keys.short(key)} is {keys.plain(actual)}, but the first key, at {self.key_at}, is "
             f"{keys.plain(self.key_type)}"
         )
 
@@ -212,11 +212,5 @@ def key_iterator(found: Any) -> Any:
         except TypeError:
             pass
     raise UserError(
-        f"map gave {short(found)}: with a reducer that counts keys it yields keys, or returns a list of them"
+        f"map gave {keys.short(found)}: with a reducer that counts keys it yields keys, or returns a list of them"
     )
-
-
-def short(key: object) -> str:
-    """Return a key as a message shows it."""
-    text = repr(key)
-    return text if len(text) <= 80 else f"{text[:80]}…"
