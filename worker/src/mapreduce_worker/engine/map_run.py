@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from mapreduce import keys, partition_sizes, values
 from mapreduce.api import Job
@@ -20,7 +20,7 @@ from mapreduce.errors import CombineError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
-from mapreduce.selection import Unique
+from mapreduce.selection import Collect, Each, Unique
 from mapreduce_worker.engine import blocks, failure, folding, partitions, quarantine, sorted_values, sorter, tables
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.distinct_table import DistinctTable
@@ -36,6 +36,8 @@ from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.records import Batch
 from mapreduce_worker.engine.sorter import Sorter
 
+_PUT_OUT: Final = (Each, Collect, Unique)
+"""Reducers, by their exact types, that put out every value as it is; of any other nobody knows what becomes of it."""
 _first, _second = itemgetter(0), itemgetter(1)
 
 
@@ -96,7 +98,8 @@ class MapRun:
         job = self._job
         if self._keys_only():
             return quarantine.key
-        return quarantine.pairs(self._reducer, sort_values=bool(job.sort_values))
+        put_out = job.combine is None and type(job.reduce) in _PUT_OUT
+        return quarantine.pairs(self._reducer, sort_values=bool(job.sort_values), put_out=put_out)
 
     def _make_table(self, flush_bytes: int, memory: int) -> FoldTable | DistinctTable | PairTable | tables.GroupTable:
         if isinstance(self._reducer, Unique):

@@ -21,7 +21,7 @@ from mapreduce.bad_records import BadRecord
 from mapreduce.errors import RecordTooLongError
 from mapreduce.pairs import refuse_text
 from mapreduce.reducers import Reducer
-from mapreduce_worker.engine import failure
+from mapreduce_worker.engine import emitted, failure
 from mapreduce_worker.engine.failure import TooManyBadRecords, UserTaskError
 from mapreduce_worker.engine.instance import Instance
 from mapreduce_worker.engine.record_loop import RecordLoop
@@ -106,15 +106,19 @@ Admit = Callable[[Any], Any]
 """Takes what a mapper yielded; returns it as it may be held, or raises for what cannot be carried."""
 
 
-def pairs(reducer: Reducer | None, *, sort_values: bool) -> Admit:
-    """Return the check for the pairs of a job whose maps fold by this reducer, if they do."""
+def pairs(reducer: Reducer | None, *, sort_values: bool, put_out: bool) -> Admit:
+    """Return the check for the pairs of a job whose maps fold by this reducer, if they do.
+
+    put_out: every value will stand in the output as it is, so that it must have a text.
+    """
     start = None if reducer is None else reducer.start
+    carry = emitted.pack_value if put_out else values.encode
 
     def admit(pair: Any) -> Any:
         refuse_text(pair)
         key, value = pair
         keys.encode((key, value) if sort_values else key)
-        values.encode(value)
+        carry(value)
         if start is not None:
             start(value)
         # User code may change what it has yielded, once it goes on.
