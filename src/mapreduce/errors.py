@@ -44,6 +44,15 @@ class ValueEncodingError(UserError):
     """A value cannot be carried from map to reduce."""
 
 
+class RowTooLargeError(ValueEncodingError):
+    """A key and its value have more bytes than can be carried; `key` is encoded."""
+
+    def __init__(self, message: str, key: bytes) -> None:
+        """Take what to tell, and the key."""
+        super().__init__(message)
+        self.key = key
+
+
 class RecordError(UserError):
     """A record of the input cannot be decoded; names file and offset."""
 

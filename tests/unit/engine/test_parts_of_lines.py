@@ -12,11 +12,12 @@ from xxhash import xxh3_128
 
 import mapreduce as mr
 from mapreduce import keys
-from mapreduce.errors import CorruptionError, ValueEncodingError
+from mapreduce.errors import CorruptionError
 from mapreduce.spec import JobSpec
 from mapreduce_worker.engine import blocks, data_file, map_part, merge, options, part, part_lines, ranges
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.data_file import Style
+from mapreduce_worker.engine.failure import UserTaskError
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.part import LineFormat
@@ -135,8 +136,9 @@ def test_memory_leaves_no_trace_in_a_part_of_lines(tmp_path):
 def test_a_row_that_is_too_large_is_refused_in_either_form(tmp_path, monkeypatch, chosen):
     given = [write_segment(tmp_path / "m", [(b"k", "x" * 2000)])]
     monkeypatch.setattr("mapreduce_worker.engine.blocks.MAX_RAW", 1000)
-    with pytest.raises(ValueEncodingError, match="2004 bytes"):
+    with pytest.raises(UserTaskError, match="2004 bytes") as told:
         reduced(emitter(mr.Each()), given, tmp_path / "p", "bytes", chosen)
+    assert told.value.where.startswith("key b'k', partition ")
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 

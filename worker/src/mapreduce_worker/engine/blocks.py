@@ -27,7 +27,7 @@ import msgspec
 from isal.isal_zlib import crc32
 
 from mapreduce import values as codec
-from mapreduce.errors import CorruptionError, ValueEncodingError
+from mapreduce.errors import CorruptionError, RowTooLargeError
 from mapreduce_worker.engine import arrow_sizes, columns
 from mapreduce_worker.engine.columns import Columns
 
@@ -238,15 +238,21 @@ def is_small(rows: Rows) -> bool:
 
 
 def check(rows: Rows) -> None:
-    """Raise `ValueEncodingError` for rows too large for a frame, and `ValueError` for more of them than fit."""
+    """Raise `RowTooLargeError` for rows too large for a frame, and `ValueError` for more of them than fit."""
     if rows.count > MAX_ROWS:
         raise ValueError(f"a frame of {rows.count} rows, which no reader takes: see `cut`")
     if (size := rows.size()) > MAX_RAW:
-        raise ValueEncodingError(f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried")
+        # The largest alone: those before it have a mebibyte together.
+        at = max(range(rows.count), key=lambda place: rows.cut(place, place + 1).size())
+        (key,) = keys_at(rows, [at])
+        raise RowTooLargeError(
+            f"a key and its value take {size} bytes; {MAX_RAW} are the most that can be carried: yield it in pieces",
+            key,
+        )
 
 
 def write(rows: Rows, codec_name: Codec) -> bytes:
-    """Return the frame of at most `MAX_ROWS` rows; raises `ValueEncodingError` for one too large."""
+    """Return the frame of at most `MAX_ROWS` rows; raises `RowTooLargeError` for one too large."""
     check(rows)
     if is_small(rows):
         return _framed(_plain(rows), rows.count, _PLAIN)

@@ -168,7 +168,7 @@ class Framer:
         self.digest = Digest()
 
     def frame(self, rows: Rows) -> bytes:
-        """Return the frame of at most `MAX_ROWS` rows; raises `ValueEncodingError` for one too large."""
+        """Return the frame of at most `MAX_ROWS` rows; raises `RowTooLargeError` for one too large."""
         if blocks.is_small(rows):
             self.digest.update(rows)
             return blocks.write(rows, self._codec)

@@ -7,7 +7,8 @@ running it with more or less memory gives the same rows and checksum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
@@ -16,7 +17,7 @@ from typing import Any, ClassVar, Final, NoReturn
 
 from mapreduce import keys, partition_sizes, values
 from mapreduce.api import Job
-from mapreduce.errors import CombineError
+from mapreduce.errors import CombineError, RowTooLargeError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import MapOutput
 from mapreduce.reducers import Reducer
@@ -122,7 +123,8 @@ class MapRun:
                 self._empty()
                 notes = self._make_notes(attempt.task.index)
                 heavy = HeavyKeys(self._guard.key_type, by_value=bool(self._job.sort_values))
-                index = self._sorter.finish(self._guard.key_type, self._guard.key_at, notes, heavy.note)
+                with self._naming_rows():
+                    index = self._sorter.finish(self._guard.key_type, self._guard.key_at, notes, heavy.note)
                 sizes = [segment.length for segment in index.segments]
             counters = self._user.teardown()
         except BaseException:  # interrupted too: half an output stands nowhere
@@ -169,25 +171,39 @@ class MapRun:
             self._spill(self._table.take())
 
     def _spill_rows(self, encoded: list[bytes], rows: Rows) -> None:
-        self._sorter.add(rows, self._divider.numbers(encoded, self._guard.key_type))
+        self._add(rows, self._divider.numbers(encoded, self._guard.key_type))
 
     def _hand_over(self, rows: Rows) -> None:
         encoded = rows.keys if self._divider.divides else []
-        self._sorter.add(rows, self._divider.numbers(encoded, self._guard.key_type))
+        self._add(rows, self._divider.numbers(encoded, self._guard.key_type))
 
     def _spill(self, rows: tables.Rows) -> None:
         """Hand the rows of a table to the sorter, each with its partition."""
         encoded, held = rows
         numbers = self._divider.numbers(encoded, self._guard.key_type)
         if self._reducer is not None:
-            self._sorter.add(blocks.of_objects(encoded, held), numbers)
+            self._add(blocks.of_objects(encoded, held), numbers)
         else:
             keys_, packed, numbers = tables.flat(rows, numbers)
-            self._sorter.add(blocks.of_packed(keys_, packed), numbers)
+            self._add(blocks.of_packed(keys_, packed), numbers)
 
     def _flush(self, rows: tables.Rows) -> None:
         self._spill(rows)
-        self._sorter.flush()
+        with self._naming_rows():
+            self._sorter.flush()
+
+    def _add(self, rows: Rows, numbers: Sequence[int]) -> None:
+        with self._naming_rows():
+            self._sorter.add(rows, numbers)
+
+    @contextmanager
+    def _naming_rows(self) -> Iterator[None]:
+        """Tell a row that is too large with its key: it may have come long before the current record."""
+        try:
+            yield
+        except RowTooLargeError as error:
+            key = sorted_values.decoded(error.key, self._guard.key_type)
+            failure.blame(error, f"key {key!r:.80}, map", "map")
 
     def _blame(self, encoded: bytes, error: BaseException) -> NoReturn:
         """Raise what the reducer has raised where the values of a key met after some were spilled."""

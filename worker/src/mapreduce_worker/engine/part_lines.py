@@ -65,7 +65,7 @@ class LinesWriter:
     def add(self, block: Rows) -> None:
         """Write one block; its group keys do not come before those of the last.
 
-        Raises `ValueEncodingError` for rows that no part of rows could have either.
+        Raises `RowTooLargeError` for rows that no part of rows could have either.
         """
         blocks.check(block)
         text = render.text(block, self._lines, self._key_type, own=self._own)

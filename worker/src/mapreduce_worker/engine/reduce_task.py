@@ -16,7 +16,7 @@ import msgspec
 
 from mapreduce import keys
 from mapreduce.api import Job
-from mapreduce.errors import CorruptionError
+from mapreduce.errors import CorruptionError, RowTooLargeError
 from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.reducers import Reducer
@@ -153,7 +153,11 @@ class ReduceRun:
     def run(self, sources: Sources, writer: Sink) -> dict[str, int]:
         """Reduce every key and write what comes out; return what was counted."""
         self._user.setup()
-        written = self._run(sources, writer)
+        try:
+            written = self._run(sources, writer)
+        except RowTooLargeError as error:
+            key = sorted_values.decoded(error.key, sorted_values.split(self._key_type)[0])
+            failure.blame(error, f"key {key!r:.80}, partition {self._partition}", "reduce")
         counters = self._user.teardown()
         self._user.tell(self._rows, written)
         return counters

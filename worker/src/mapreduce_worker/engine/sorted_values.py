@@ -32,6 +32,12 @@ def key_of(pair_type: KeyType) -> Callable[[bytes], bytes]:
     return lambda encoded: keys.first_of(encoded, as_tuple)
 
 
+def decoded(encoded: bytes, pair_type: KeyType) -> Any:
+    """Return the user's key of a row, whether its type is `str` or `str by int`."""
+    key_type, value_type = split(pair_type)
+    return keys.decode(key_of(pair_type)(encoded) if value_type else encoded, key_type)
+
+
 def key_in(pair_type: KeyType) -> Callable[[bytes], bytes]:
     """Return the function that finds what begins the encoded pairs of one key, and no other pair."""
     as_tuple = _as_tuple(pair_type)
