@@ -101,6 +101,23 @@ def through(held, made, reducer):
     return list(held.finish())
 
 
+LONG = b"a key of more than twelve bytes"
+
+
+@budget.examples(60)
+@given(
+    st.lists(st.lists(st.sampled_from(["x", "y", "long " * 20]), min_size=1, max_size=2, unique=True), min_size=1),
+    st.sampled_from([[b"a", b"a\0", b""], [b"a", LONG], [b"a"]]),
+    st.booleans(),
+)
+@example([["x"], ["y"], ["x"]], [b"a", b"b"], True)
+def test_runs_of_one_list_become_the_list_of_each_key(lists, keys, once):
+    rows = [(key, values[:1] if once else values) for values in lists for key in keys * 9]
+    found = native.folded(columns_of(rows).frame, mr.Unique())
+    assert found is not None
+    assert packed(Columns(found)) == expected(mr.Unique(), rows)
+
+
 @pytest.mark.parametrize(
     ("numbers", "exact"),
     [

@@ -7,7 +7,7 @@ Neighbours: `folding` (the caller, and the way in Python), `columns` (rows as fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,10 +66,11 @@ def _fits(numbers: polars.Series) -> bool:
     return not len(numbers) or max(int(most), -int(least)) * len(numbers) <= LARGEST  # type: ignore[arg-type]
 
 
-def grouped(frame: polars.DataFrame, value: polars.Expr) -> polars.DataFrame:
-    """Return one row a key, in any order; short texts are grouped as numbers, in half of the time.
+def grouped(frame: polars.DataFrame, value: polars.Expr, *, in_order: bool = False) -> polars.DataFrame:
+    """Return one row a key; short texts are grouped as numbers, in half of the time.
 
-    The streaming engine takes half the time of the other (214 ms to 429 ms).
+    in_order: what comes of a key depends on the order of its rows. Else the streaming engine takes half the time
+    of the other (214 ms to 429 ms).
     """
     from mapreduce_worker.engine import inlined  # noqa: PLC0415 - it brings polars
 
@@ -77,7 +78,10 @@ def grouped(frame: polars.DataFrame, value: polars.Expr) -> polars.DataFrame:
     numbers = inlined.numbers_of_short(keys)
     if numbers is not None:
         frame = frame.with_columns(numbers.alias(KEY))
-    found = frame.lazy().group_by(KEY).agg(value).collect(engine="streaming")
+    if in_order:
+        found = frame.group_by(KEY, maintain_order=True).agg(value)
+    else:
+        found = frame.lazy().group_by(KEY).agg(value).collect(engine="streaming")
     return found if numbers is None else found.with_columns(inlined.texts(found.get_column(KEY), keys.dtype))
 
 
@@ -125,36 +129,61 @@ def _distinct(frame: polars.DataFrame) -> polars.DataFrame | None:
     packed = frame.to_series(1)
     if packed.name != PACKED:
         return None
-    different = packed.unique(maintain_order=True)
-    lengths, objects = _lists(different) or ([], [])
+    runs = packed.rle().struct
+    different = runs.field("value").unique(maintain_order=True)
+    lengths, objects = _lists(different.alias(PACKED)) or ([], [])
     kinds = set(map(type, objects))
     if len(kinds) != 1 or not _MARKED.issuperset(kinds):
         return None
     numbers = dict(zip(dict.fromkeys(objects), count(), strict=False))
     members = polars.DataFrame(
         [
-            different.gather(list(chain.from_iterable(map(repeat, range(len(lengths)), lengths)))),
+            different.gather(list(chain.from_iterable(map(repeat, range(len(lengths)), lengths)))).alias(PACKED),
             polars.Series(VALUE, list(map(numbers.__getitem__, objects)), dtype=polars.UInt32),
         ]
     )
-    rows = frame.join(members, on=PACKED, maintain_order="left_right").select(KEY, VALUE)
-    found = rows.group_by(KEY, maintain_order=True).agg(VALUE)
-    lists = found.get_column(VALUE)
-    if not (lists.list.n_unique() == lists.list.len()).all():
-        lists = lists.list.unique(maintain_order=True)
-    encoded = list(map(codec.encode, numbers))
-    some = (lists.slice(at, _SOME).to_list() for at in range(0, len(lists), _SOME))
-    return _packed(found.get_column(KEY), (_pack_list(each, encoded) for numbered in some for each in numbered))
+    one_each = polars.DataFrame([runs.field("value").alias(PACKED), runs.field("len")])
+    if len(members) == len(different) and len(one_each) * _MANY <= len(frame):
+        # Neighbours have the same list of one value: a run of them is looked up once.
+        found = one_each.join(members, on=PACKED, maintain_order="left")
+        rows = frame.select(KEY).hstack(found.select(polars.col(VALUE).repeat_by("len").explode()))
+    else:
+        rows = frame.join(members, on=PACKED, maintain_order="left_right").select(KEY, VALUE)
+    lists = grouped(rows, polars.col(VALUE), in_order=True)
+    return _packed(lists.get_column(KEY), _packed_lists(lists.get_column(VALUE), list(map(codec.encode, numbers))))
+
+
+def _packed_lists(lists: polars.Series, encoded: list[bytes]) -> Iterator[bytes]:
+    """Yield packed lists of the different values that have these numbers, each of which is `encoded` already."""
+    import polars  # noqa: PLC0415 - see `columns`
+
+    values = polars.Series(PACKED, encoded, dtype=polars.Binary)
+    for at in range(0, len(lists), _SOME):
+        some = lists.slice(at, _SOME)
+        sizes, numbers = some.list.len(), some.explode()
+        falls = (numbers <= numbers.shift(1)).arg_true()
+        if not falls.is_in(sizes.cum_sum()).all():
+            # A list that does not rise may have a value twice.
+            some = some.list.unique(maintain_order=True)
+            sizes, numbers = some.list.len(), some.explode()
+        ends = values.bin.size().gather(numbers).cast(polars.UInt64).cum_sum().gather(sizes.cum_sum() - 1)
+        bodies = bytes(_side_by_side(values.gather(numbers)))
+        start = 0
+        for size, end in zip(sizes.to_list(), ends.to_list(), strict=True):
+            yield list_heads.head(size) + bodies[start:end]
+            start = end
+
+
+def _side_by_side(values: polars.Series) -> memoryview:
+    """Return all bytes of a column of bytes, one value after the other."""
+    from mapreduce_worker.engine import arrow_sizes, blocks  # noqa: PLC0415 - `blocks` brings more than `native` needs
+
+    return arrow_sizes.buffers(blocks.stream(values.to_frame()))[2]
 
 
 def has_few_lists(frame: polars.DataFrame, reducer: Reducer) -> bool:
     """Tell whether `folded` makes no Python objects of most rows: their accumulators are lists, and the same ones."""
     return type(reducer) is Unique and frame.height >= _MANY * frame.to_series(1).n_unique()
-
-
-def _pack_list(numbers: list[int], encoded: list[bytes]) -> bytes:
-    """Return the packed list of values that have these numbers, each of which is `encoded` already."""
-    return list_heads.head(len(numbers)) + b"".join(map(encoded.__getitem__, numbers))
 
 
 def _lists(packed: polars.Series) -> tuple[list[int], list[Any]] | None:
