@@ -8,8 +8,8 @@ do. Callers: the gateway's publish (in a child process), and `--sequential`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ import msgspec
 from mapreduce.errors import CorruptionError
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine import durable, merging, part, render
+from mapreduce_worker.engine.ahead import ahead
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.data_file import DataFile, Style
 
@@ -36,6 +37,9 @@ Progress = Callable[[int, int], None]
 PLAIN: Final = Style()
 FAN_IN: Final = 100
 """Parts that are merged at once: of each a block is held, which as objects takes about a megabyte."""
+
+BESIDE: Final = 8 << 20
+"""Bytes of parts from which threads are worth while that merge them, and make their text, beside its writing."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -90,19 +94,30 @@ def merge_parts(parts: Sequence[Path], out: Path, progress: Progress, style: Sty
     records = 0
     with _few(parts if style.by_key else (), out, progress) as few, durable.replacing(out) as file:
         data = DataFile(file, style.compression)
-        for count, text in _text(few if style.by_key else parts, kind, style):
-            data.write(text)
-            records += count
-            progress(records, data.size)
+        # Its threads end here, whatever happens.
+        with closing(_text(few if style.by_key else parts, kind, style)) as found:
+            for count, text in found:
+                data.write(text)
+                records += count
+                progress(records, data.size)
         data.finish()
     progress(records, data.size)
     return MergeResult(records=records, size=data.size, checksum=data.checksum)
 
 
-def _text(parts: Sequence[Path], kind: Kind, style: Style) -> Iterator[tuple[int, bytes]]:
+def _text(parts: Sequence[Path], kind: Kind, style: Style) -> Generator[tuple[int, bytes]]:
     """Yield text, and how many records end with it."""
     if style.by_key:
-        yield from _rendered(_rows(parts, kind, by_key=True), kind, style)
+        rows = _rows(parts, kind, by_key=True)
+        if sum(part.read_summary(path).length for path in parts) < BESIDE:
+            yield from _rendered(rows, kind, style)
+            return
+        # Reading and sorting take as long as making text, and what is done with it may take longer.
+        with (
+            closing(ahead(rows, lambda block: block.size())) as found,
+            closing(ahead(_rendered(found, kind, style), lambda made: len(made[1]))) as text,
+        ):
+            yield from text
         return
     for path in parts:
         summary = part.read_summary(path)

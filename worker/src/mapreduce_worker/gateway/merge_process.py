@@ -89,9 +89,12 @@ def _tell(error: BaseException) -> int:
 
 
 def _write(order: Order) -> None:
-    # Only the child needs the engine: the parent imports this module for its messages.
+    # Only the child needs these: the parent imports this module for its messages.
     from mapreduce_worker.engine.merge import merge_files  # noqa: PLC0415 - see above
+    from mapreduce_worker.slots import allocators  # noqa: PLC0415 - see above
 
+    # Each block that is read, sorted and written wants as much as the one before it.
+    allocators.keep_freed(allocators.LEAST)
     last = 0.0
     before = Moved(0, 0)
 

@@ -1,7 +1,8 @@
-"""What a slot does with memory that its code has freed: kept for a while, as the next batch wants as much again.
+"""What becomes of memory that a slot or a merge has freed: kept for a while, as the next batch wants as much again.
 
 By themselves both allocators soon give large pieces back to the kernel, which has to fill each page with zeros when it
-is asked for the next time: a tenth of the time of sorting. Caller: `process`. Neighbour: `memory` (a slot's size).
+is asked for the next time: a tenth of the time of sorting. Callers: `process`, `gateway.merge_process`. Neighbour:
+`memory` (a slot's size).
 """
 
 from __future__ import annotations
