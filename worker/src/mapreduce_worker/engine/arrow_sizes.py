@@ -10,7 +10,7 @@ Neighbour: `blocks.py`, which bounds them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -24,6 +24,10 @@ _PREFIX: Final = struct.Struct("<II")
 _CONTINUES: Final = 0xFFFFFFFF
 _SCHEMA, _BATCH = 1, 3
 _COLUMNS: Final = 2
+_ALIGNED: Final = 64
+"""Where buffers begin: at multiples of it, behind zeros."""
+END: Final = _PREFIX.pack(_CONTINUES, 0)
+"""What a stream ends with."""
 # Fields of the flatbuffer tables `Message` and `RecordBatch`, by their numbers in Message.fbs.
 _KIND, _HEADER, _BODY_LENGTH = 1, 2, 3
 _ROWS, _BUFFERS, _COMPRESSION = 0, 2, 3
@@ -57,6 +61,25 @@ def buffers(stream: bytes) -> list[memoryview]:
             batch = _follow(message, _required(message, _unsigned(message, 0), _HEADER))
             found += [body[start : start + length] for start, length in _places(message, batch, len(body))]
     return found
+
+
+def heads(stream: bytes, lengths: Sequence[int]) -> tuple[bytes, list[int]]:
+    """Return what stands before the buffers of a stream of one batch, if these had so many bytes each.
+
+    And where each of them begins, and at last where they end. The stream is one that we have written ourselves.
+    """
+    (schema, none), (message, _) = _messages(stream)
+    ends = 2 * _PREFIX.size + len(schema) + len(none) + len(message)
+    at = ends - len(message)
+    made, starts = bytearray(stream[:ends]), [0]
+    vector = _follow(
+        message, _required(message, _follow(message, _required(message, _unsigned(message, 0), _HEADER)), _BUFFERS)
+    )
+    for number, length in enumerate(lengths):
+        struct.pack_into("<qq", made, at + vector + 4 + 16 * number, starts[-1], length)
+        starts.append(starts[-1] + length + -length % _ALIGNED)
+    struct.pack_into("<q", made, at + _required(message, _unsigned(message, 0), _BODY_LENGTH), starts[-1])
+    return bytes(made), starts
 
 
 def _of(stream: bytes) -> Sizes:

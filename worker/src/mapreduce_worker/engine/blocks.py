@@ -255,18 +255,26 @@ def write(rows: Rows, codec_name: Codec) -> bytes:
     """Return the frame of at most `MAX_ROWS` rows; raises `RowTooLargeError` for one too large."""
     check(rows)
     if is_small(rows):
-        return _framed(_plain(rows), rows.count, _PLAIN)
+        return _framed((_plain(rows),), rows.count, _PLAIN)
     return framed(stream(as_columns(rows).frame, codec_name), rows.count)
 
 
 def framed(body: bytes, count: int) -> bytes:
     """Return the frame of an Arrow stream of so many rows."""
+    return _framed((body,), count, _ARROW)
+
+
+def framed_pieces(body: Sequence[bytes | memoryview], count: int) -> bytes:
+    """Return the frame of an Arrow stream of so many rows, which is there in pieces: they are copied once."""
     return _framed(body, count, _ARROW)
 
 
-def _framed(body: bytes, count: int, kind: int) -> bytes:
+def _framed(body: Sequence[bytes | memoryview], count: int, kind: int) -> bytes:
     tail = _TAIL.pack(count, kind)
-    return b"".join((_HEAD.pack(len(body), crc32(body, crc32(tail))), tail, body))
+    crc = crc32(tail)
+    for piece in body:
+        crc = crc32(piece, crc)
+    return b"".join((_HEAD.pack(sum(map(len, body)), crc), tail, *body))
 
 
 def _plain(rows: Rows) -> bytes:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from xxhash import xxh3_128
 
-from mapreduce_worker.engine import arrow_sizes, blocks, columns
+from mapreduce_worker.engine import arrow_sizes, blocks, columns, large_rows
 from mapreduce_worker.engine.blocks import Codec, Rows
 from mapreduce_worker.engine.columns import Columns
 
@@ -93,7 +93,11 @@ class Digest:
         if rows.packed:
             heads, bodies = _divided(found)
             self._heads.update(_numbers(heads))
-            self._bodies.update(b"".join(bodies))
+            if sum(map(len, bodies)) < large_rows.LARGE:
+                self._bodies.update(b"".join(bodies))
+            else:
+                for body in bodies:
+                    self._bodies.update(body)
         else:
             self._heads.update(bytes(_HEAD.size * rows.count))
             self._bodies.update(_pack_all(found))
@@ -135,10 +139,10 @@ def _has_heads(packed: polars.Series) -> bool:
     return bool(found.any())
 
 
-def _divided(packed: Sequence[bytes]) -> tuple[list[int], list[bytes]]:
+def _divided(packed: Sequence[bytes]) -> tuple[list[int], list[bytes | memoryview]]:
     """Return heads and bodies of packed values."""
     heads: list[int] = []
-    bodies: list[bytes] = []
+    bodies: list[bytes | memoryview] = []
     get = _SKIPPED.get
     for value in packed:
         known = get(value[0]) if value else None
@@ -148,7 +152,7 @@ def _divided(packed: Sequence[bytes]) -> tuple[list[int], list[bytes]]:
         else:
             skipped, kind = known
             heads.append(kind | max(0, len(value) - skipped))
-            bodies.append(value[skipped:])
+            bodies.append(value[skipped:] if len(value) < large_rows.LARGE else memoryview(value)[skipped:])
     return heads, bodies
 
 
@@ -172,6 +176,8 @@ class Framer:
         if blocks.is_small(rows):
             self.digest.update(rows)
             return blocks.write(rows, self._codec)
+        if rows.size() >= large_rows.LARGE:
+            return self._large(rows)
         found = blocks.as_columns(rows)
         blocks.check(found)
         body = blocks.stream(found.frame)
@@ -179,6 +185,12 @@ class Framer:
         if self._codec != "none":
             body = self._smaller(found, body)
         return blocks.framed(body, found.count)
+
+    def _large(self, rows: Rows) -> bytes:
+        found = blocks.as_block(rows).as_packed()
+        blocks.check(found)
+        self.digest.update(found)
+        return blocks.framed_pieces(large_rows.stream(found, GAIN if self._codec != "none" else 0), found.count)
 
     def _smaller(self, rows: Columns, body: bytes) -> bytes:
         if self._wait:

@@ -223,6 +223,8 @@ def _read(segment: SegmentFile) -> Iterator[Rows]:
                 block, data = blocks.read(file, left)
                 crc = crc32(data, crc)
                 left -= len(data)
+                # Whoever takes the rows may need the room.
+                del data
                 rows += block.count
                 if not left and (crc != segment.crc or rows != segment.rows):
                     raise CorruptionError(f"{rows} rows of {segment.rows}, CRC {crc:08x}, not {segment.crc:08x}")
