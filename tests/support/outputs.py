@@ -25,7 +25,7 @@ class LineFormats:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def inspect(self, path: str) -> PartFacts:
+    def inspect(self, path: str, style: Style) -> PartFacts:
         data = self._store.read(path)
         if data and not data.endswith(b"\n"):
             raise CorruptionError(f"{path} is cut off")

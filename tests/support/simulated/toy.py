@@ -283,7 +283,7 @@ class ToyFormats:
         self._store = store
         self._has_reduce = has_reduce
 
-    def inspect(self, path: str) -> PartFacts:
+    def inspect(self, path: str, style: Style) -> PartFacts:
         return facts(self._store.read(path))
 
     def write(self, files: Sequence[Planned], style: Style, watch: object) -> list[Merged]:

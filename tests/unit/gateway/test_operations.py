@@ -26,7 +26,7 @@ from mapreduce.protocol import (
 )
 from mapreduce.spec import Limits
 from mapreduce_worker.client import MasterClient
-from mapreduce_worker.engine import part
+from mapreduce_worker.engine import part, part_lines
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.failure import InputNotFound
 from mapreduce_worker.gateway.core.operations import Broke
@@ -173,6 +173,34 @@ def test_a_part_of_another_attempt_than_promised_is_not_staged(job):
     job.do(open_output())
     work = msgspec.structs.replace(write_part(job.root / "scratch", 0, WORDS[0]), checksum="xxh3:other")
     with pytest.raises(PartUnreadable):
+        job.do(work)
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({}, "parts of this job are merged by the keys of their rows"),
+        ({"merge": "none", "output_format": "jsonl"}, "lines of tsv, where the output has jsonl"),
+        ({"order": "total", "output_format": "parquet"}, "lines of tsv, where the output has parquet"),
+        ({"merge": "none"}, None),
+        ({"order": "total"}, None),
+    ],
+)
+def test_lines_are_staged_only_where_they_can_be_published(job, spec, told):
+    context = job.operations.job
+    job.operations.job = msgspec.structs.replace(context, spec=msgspec.structs.replace(context.spec, **spec))
+    job.do(open_output())
+    rows = write_part(job.root / "scratch", 0, WORDS[0])
+    path = job.root / "scratch" / paths.reduce_output(rows.source)
+    with path.open("wb") as file:
+        writer = part_lines.LinesWriter(file, "tsv", "str", own=True)
+        writer.add(Block([keys.encode("a")], [1], packed=False))
+        made = writer.finish()
+    work = msgspec.structs.replace(rows, checksum=made.checksum, rows=made.rows, size=made.size)
+    if told is None:
+        job.do(work)
+        return
+    with pytest.raises(PartUnreadable, match=told):
         job.do(work)
 
 

@@ -22,6 +22,7 @@ from mapreduce_worker.engine import durable, merging, part, render
 from mapreduce_worker.engine.ahead import ahead
 from mapreduce_worker.engine.blocks import Rows
 from mapreduce_worker.engine.data_file import DataFile, Style
+from mapreduce_worker.engine.part import Summary
 
 
 class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,14 +121,22 @@ def _text(parts: Sequence[Path], kind: Kind, style: Style) -> Generator[tuple[in
             yield from text
         return
     for path in parts:
-        summary = part.read_summary(path)
+        summary = require_fit(path, style)
         if summary.lines is None:
             yield from _rendered(_read(path, kind), kind, style)
-        elif summary.lines == style.format:
+        else:
             yield from ((0, text) for text in part.lines(path, summary))
             yield summary.rows, b""
-        else:
-            raise CorruptionError(f"{path.name} has lines of {summary.lines}, where the output has {style.format}")
+
+
+def require_fit(path: Path, style: Style) -> Summary:
+    """Return what a part says of itself; raises `CorruptionError` for one that no file of this style can be made of."""
+    summary = part.read_summary(path)
+    if summary.lines is not None and style.by_key:
+        raise CorruptionError(f"{path.name} has lines, and parts of this job are merged by the keys of their rows")
+    if summary.lines not in (None, style.format):
+        raise CorruptionError(f"{path.name} has lines of {summary.lines}, where the output has {style.format}")
+    return summary
 
 
 def _rendered(rows: Iterable[Rows], kind: Kind, style: Style) -> Iterator[tuple[int, bytes]]:

@@ -72,7 +72,11 @@ def plan(staging: str, staged: Sequence[HistoryEvent], options: OutputOptions) -
 
 def style(staged: Sequence[HistoryEvent], options: OutputOptions) -> Style:
     """Return how the files are written."""
-    of_maps = any(_task(event).kind == "map" for event in staged)
+    return style_of(options, of_maps=any(_task(event).kind == "map" for event in staged))
+
+
+def style_of(options: OutputOptions, *, of_maps: bool) -> Style:
+    """Return how files are written whose parts are those of maps, or of reduces."""
     by_key = merges_by_key(options.order, options.merge, of_maps=of_maps)
     return Style(format=options.format, compression=options.compression, by_key=by_key)
 

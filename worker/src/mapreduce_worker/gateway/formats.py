@@ -47,11 +47,15 @@ class EngineFormats:
         self._store = store
         self._child = child
 
-    def inspect(self, path: str) -> PartFacts:
-        """Look through the bytes of a part; raises `CorruptionError` if they are not those that were written."""
-        from mapreduce_worker.engine import part  # noqa: PLC0415 - see the module's docstring
+    def inspect(self, path: str, style: Style) -> PartFacts:
+        """Look through the bytes of a part; raises `CorruptionError` if they are not those that were written, or if
+        there can be no output of this style with them.
+        """
+        from mapreduce_worker.engine import merge, part  # noqa: PLC0415 - see the module's docstring
 
-        found = part.verify(self._store.local_path(path))
+        local = self._store.local_path(path)
+        merge.require_fit(local, style)
+        found = part.verify(local)
         return PartFacts(checksum=found.checksum, rows=found.rows, size=found.size)
 
     def write(self, files: Sequence[Planned], style: Style, watch: Watch) -> list[Merged]:

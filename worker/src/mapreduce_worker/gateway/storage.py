@@ -62,8 +62,8 @@ Watch = Callable[[int, int], bool]
 class Formats(Protocol):
     """What the engine knows of parts: `formats.EngineFormats`, or a fake one in a simulation."""
 
-    def inspect(self, path: str) -> PartFacts:
-        """Read a part to its end; raises `CorruptionError` if it is not what was written."""
+    def inspect(self, path: str, style: Style) -> PartFacts:
+        """Read a part to its end; raises `CorruptionError` if it is not what was written, or does not fit the style."""
 
     def write(self, files: Sequence[Planned], style: Style, watch: Watch) -> Sequence[Merged]:
         """Write new files, each from its parts; raises `Abandoned` once `watch` says no."""
@@ -273,7 +273,8 @@ class Output:
         return event
 
     def _check(self, part: PartToStage, temporary: str) -> None:
-        found = self._formats.inspect(temporary)
+        style = data_files.style_of(self._options, of_maps=part.source.task.kind == "map")
+        found = self._formats.inspect(temporary, style)
         if found != part.facts:
             raise CorruptionError(f"part {part.partition} of {part.source} is {found}, but should be {part.facts}")
 
