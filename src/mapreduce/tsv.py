@@ -12,7 +12,8 @@ from typing import Any
 
 # Made once: `json.dumps` makes one a call where it is given options.
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+"""What is escaped, and how; the backslash first, as the others bring some."""
 
 
 def line(key: Any, value: Any) -> bytes:
@@ -35,7 +36,7 @@ def field(value: Any) -> str:
     """Return one field: a str escaped, anything else as JSON on one line."""
     kind = type(value)
     if kind is str:
-        return value.translate(_ESCAPES) if _needs_escape(value) else str(value)
+        return _escaped(value) if _needs_escape(value) else value
     if kind is int:
         return str(value)
     if kind is bytes:
@@ -45,6 +46,13 @@ def field(value: Any) -> str:
 
 def _needs_escape(text: str) -> bool:
     return "\\" in text or "\t" in text or "\n" in text or "\r" in text
+
+
+def _escaped(text: str) -> str:
+    # `str.translate` looks every character up, which takes four to ten times as long.
+    for character, escape in _ESCAPES:
+        text = text.replace(character, escape)
+    return text
 
 
 def plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce import jsonl, values
+from mapreduce import jsonl, tsv, values
 from tests.support import budget
 
 PLAIN = st.recursive(
@@ -32,6 +32,13 @@ def test_every_line_is_strict_json_with_key_and_value(key, value):
     assert line.count(b"\n") == 1
     assert list(json.loads(line, parse_constant=no_constant)) == ["key", "value"]
     assert jsonl.lines([(key, carried), [key, carried]]) == line * 2
+
+
+@budget.examples(100)
+@given(st.text(st.sampled_from("\\\t\n\rtnr ü"), max_size=12))
+def test_each_character_of_a_text_is_escaped_once(text):
+    escapes = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+    assert tsv.field(text) == "".join(escapes.get(character, character) for character in text)
 
 
 @pytest.mark.parametrize(
