@@ -40,6 +40,7 @@ _NAN = struct.unpack(">Q", struct.pack(">d", math.nan))[0] & (_ALL >> 1)
 _SCALARS = {str: "str", bytes: "bytes", bool: "bool", int: "int", float: "float"}
 _FIXED = {"bool": 1, "int": 8, "float": 8}
 _DESC = "desc["
+_BY = " by "
 _FLIPPED = bytes(255 - byte for byte in range(256))
 
 
@@ -82,7 +83,19 @@ def plain(key_type: KeyType) -> KeyType:
 
 def shown(key_type: KeyType) -> str:
     """Return a type as people are told of it, without its order; that of values which are sorted stands after `by`."""
-    return " by ".join(map(plain, key_type.split(" by ")))
+    return _BY.join(map(plain, key_type.split(_BY)))
+
+
+def mixture(one: KeyType, at: str, other: KeyType, other_at: str) -> str:
+    """Return what is told where maps have keys of two types, or values where these are sorted; each with its place."""
+    first, second = shown(one).split(_BY), shown(other).split(_BY)
+    values = first[0] == second[0]
+    what = "with sort_values all values must" if values else "keys must all"
+    told = " and ".join(
+        f"{types[-1 if values else 0]} (at {place})" if place else types[-1 if values else 0]
+        for types, place in ((first, at), (second, other_at))
+    )
+    return f"{what} have one type, but there are {told}; convert them, for example with str()"
 
 
 def short(key: object, limit: int = 80) -> str:

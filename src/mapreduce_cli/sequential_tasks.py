@@ -236,12 +236,9 @@ class SequentialRun:
         if made.key_type in ("", self._key_type):
             return
         if self._key_type:
-            message = (
-                f"keys of type {keys.shown(self._key_type)} (first at {self._key_at}) and of type "
-                f"{keys.shown(made.key_type)} (first at {made.key_at}) in one job"
-            )
+            message = keys.mixture(self._key_type, self._key_at, made.key_type, made.key_at)
             self._history.note("Failed", attempt, reason="MixedKeys", message=message)
-            raise JobFailed("MixedKeys", message, where=made.key_at)
+            raise JobFailed("MixedKeys", message)
         self._key_type, self._key_at = made.key_type, made.key_at
 
     def _reduce(self, job_class: type[Job], partition: int, segments: list[map_output.SegmentFile]) -> None:

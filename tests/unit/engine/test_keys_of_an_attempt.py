@@ -111,5 +111,5 @@ def test_values_of_one_nan_key_keep_their_order():
 
 
 def test_keys_of_two_maps_of_different_types_are_refused_by_both_places():
-    with pytest.raises(mr.errors.MixedKeyError, match=r"int at record:1, str at record:0"):
+    with pytest.raises(mr.errors.MixedKeyError, match=r"there are str \(at record:0\) and int \(at record:1\)"):
         run_pairs(emitter(mr.Sum()), [[("a", 1)], [(1, 1)]], splits=2)

@@ -23,7 +23,8 @@ def finish_with_key_type(job, worker, attempt, key_type, key_at):
     [
         (("str", "int"), ("str", "int")),
         (("desc[str]", "desc[tuple[str,int]]"), ("str", "tuple[str,int]")),
-        (("desc[str] by desc[int]", "desc[str] by desc[float]"), ("str by int", "str by float")),
+        (("desc[str] by desc[int]", "desc[str] by desc[float]"), ("int", "float")),
+        (("str by int", "int by str"), ("str", "int")),
     ],
 )
 def test_keys_of_two_types_fail_the_job_and_both_places_are_named_whatever_their_order(types, shown):
@@ -34,6 +35,10 @@ def test_keys_of_two_types_fail_the_job_and_both_places_are_named_whatever_their
     failed = job.status.conditions[-1]
     assert failed.reason == "MixedKeys"
     assert f"there are {shown[0]} (at a.txt:0) and {shown[1]} (at b.txt:7)" in failed.message
+    about_values = types[0].partition(" by ")[0] == types[1].partition(" by ")[0]
+    assert failed.message.startswith(
+        "with sort_values all values must" if about_values else "keys must all have one type"
+    )
 
 
 def test_a_map_without_rows_has_no_key_type_and_that_is_no_mixture():

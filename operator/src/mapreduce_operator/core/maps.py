@@ -39,13 +39,7 @@ def _same_key_type(book: Book, key_type: KeyType, key_at: str) -> bool:
     if not book.key_type:
         book.key_type, book.key_at = key_type, key_at
         return True
-    known = keys.shown(book.key_type)
-    first = f"{known} (at {book.key_at})" if book.key_at else known
-    book.fail(
-        "MixedKeys",
-        f"keys must all have one type, but there are {first} and {keys.shown(key_type)} (at {key_at}); "
-        f"convert them, for example with str(key)",
-    )
+    book.fail("MixedKeys", keys.mixture(book.key_type, book.key_at, key_type, key_at))
     return False
 
 

@@ -178,8 +178,8 @@ def _windows(batch: ListBatch) -> Iterator[Any]:
 def _one_type(outputs: Sequence[MapOutput]) -> str:
     found = {output.key_type: output.key_at for output in reversed(outputs) if output.key_type}
     if len(found) > 1:
-        listed = ", ".join(f"{keys.shown(key_type)} at {where}" for key_type, where in found.items())
-        raise MixedKeyError(f"keys of different types were emitted: {listed}")
+        (first, at), *_, (other, other_at) = reversed(found.items())
+        raise MixedKeyError(keys.mixture(first, at, other, other_at))
     return next(iter(found), "")
 
 
