@@ -34,8 +34,12 @@ class Window:
 
         `places` has the columns `file` and `offset`, where those of the frame are not these.
         """
-        told = (frame if places is None else places).select(FILE, OFFSET)
-        self._first, self._last = (told.row(0), told.row(-1)) if told.height else (("", 0), ("", 0))
+        told = frame if places is None else places
+        files, offsets = told.get_column(FILE), told.get_column(OFFSET)
+        self._first: tuple[Any, ...] = ("", 0)
+        self._last = self._first
+        if told.height:
+            self._first, self._last = (files[0], offsets[0]), (files[-1], offsets[-1])
         self.frame, self.height, self.size = frame, frame.height, size
 
     @classmethod

@@ -272,11 +272,19 @@ def pieces(rows: Columns, most_rows: int, most_bytes: int) -> Iterator[Columns]:
     values = rows.value_series
     width = _FIXED.get(str(values.dtype))
     sizes = lengths(rows.key_series) + (lengths(values) if width is None else width)
+    least, largest = int(sizes.min()), int(sizes.max())  # type: ignore[arg-type] # there are rows
+    if least == largest:
+        step = min(most_rows, max(1, -(-most_bytes // max(1, least))))
+        for start in range(0, rows.count, step):
+            yield rows.cut(start, min(start + step, rows.count))
+        return
     ends = sizes.cast(_uint64()).cum_sum()
     start = before = 0
     while start < rows.count:
         most = min(start + most_rows, rows.count)
-        end = min(bisect_left(ends, before + most_bytes, start, most) + 1, most)
+        # No piece ends before its rows, if all were of the largest size, or after it, if all were of the least.
+        low = min(start + max(0, most_bytes // largest - 1), most)
+        end = min(bisect_left(ends, before + most_bytes, low, most) + 1, most)
         yield rows.cut(start, end)
         start, before = end, ends[end - 1]
 

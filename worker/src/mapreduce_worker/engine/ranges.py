@@ -363,18 +363,18 @@ def _records(file: BinaryIO, listed: ListedFile, bounds: tuple[int, int], max_re
     """Yield whole records, many at a time; raises for the first that is too long."""
     start, end = bounds
     at = start
-    held: list[bytes] = []
+    held: list[memoryview] = []
     size = 0
     for chunk in _bytes(file, listed, start, end):
         at += len(chunk)
         cut = len(chunk) if at == end else chunk.rfind(b"\n") + 1
-        held.append(chunk[:cut])
-        size += cut
+        # A look into the chunk: what is cut off is copied once, where it is joined.
+        view = memoryview(chunk)
         if cut:
-            yield b"".join(held)
-            held, size = [chunk[cut:]], len(chunk) - cut
+            yield b"".join((*held, view[:cut]))
+            held, size = [view[cut:]], len(chunk) - cut
         else:
-            held[-1] = chunk
+            held.append(view)
             size += len(chunk)
             # One byte more, as it may be a carriage return that a line feed follows.
             if size > max_record + 1:

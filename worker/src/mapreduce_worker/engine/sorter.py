@@ -76,7 +76,7 @@ class Sorter:
         self._held.append((rows, numbers))
         self._size += rows.size() + ROW_MEMORY * rows.count
         if self._size > self._most:
-            self._runs.append(self._write_run(self._sorted()))
+            self._runs.append(self._write_run(self._sorted(cut=False)))
 
     def flush(self) -> None:
         """Combine everything since the last flush; nothing, if there is nothing."""
@@ -119,7 +119,7 @@ class Sorter:
 
     def _all(self) -> Iterable[Iterable[Rows]]:
         if self._combine is None:
-            rest = self._sorted()
+            rest = self._sorted(cut=bool(self._runs))
             return self._merged(self._runs, rest, self._fold) if self._runs else rest
         self.flush()
         if len(self._flushed) == 1:
@@ -128,10 +128,15 @@ class Sorter:
         merged = self._merged(self._flushed, [[] for _ in range(self._partitions)], unchanged)
         return map(self._combine, merged)
 
-    def _sorted(self) -> Iterator[Iterable[Rows]]:
-        """Let all that is held go: yield the rows of each partition."""
+    def _sorted(self, *, cut: bool = True) -> Iterator[Iterable[Rows]]:
+        """Let all that is held go: yield the rows of each partition.
+
+        Whoever writes them as they are divides them once more, and needs no pieces: `cut` says whether they come so.
+        """
         held, self._held, self._size = self._held, [], 0
         fold = self._fold if len(held) > 1 else unchanged
+        if fold is unchanged and not cut:
+            return ((part,) for part in self._divided(held))
         return (fold(blocks.cut([part])) for part in self._divided(held))
 
     def _divided(self, held: list[tuple[Rows, Sequence[int]]]) -> Iterator[Rows]:
@@ -140,7 +145,7 @@ class Sorter:
         rows = blocks.joined([rows for rows, _ in held])
         if self._partitions == 1:
             return iter([blocks.sorted_rows(rows)])
-        numbers = [n for _, some in held for n in some]
+        numbers = held[0][1] if len(held) == 1 else [n for _, some in held for n in some]
         if isinstance(rows, Columns):
             return columns.divided(rows, numbers, self._partitions, APART)
         return map(blocks.sorted_rows, blocks.divided(rows, numbers, self._partitions))
