@@ -97,10 +97,10 @@ HINTS: Final[dict[str, Hint]] = {
     ),
     "SlotDamaged": _both("let the program close only what it has opened (os.close, os.closerange, os.dup2)"),
     "SlotOverMemory": Hint(
-        "let map or reduce keep less in memory, or use fewer --workers or --slots; map_batch gets smaller batches with a "
-        "--split-size below 16MiB",
-        "let map or reduce keep less in memory, or raise spec.workers.resources.limits.memory (--memory); map_batch gets "
-        "smaller batches with a spec.input.splitSize (--split-size) below 16Mi",
+        "let map or reduce keep less in memory, or use fewer --workers or --slots; map_batch gets smaller batches with "
+        "a --split-size below 16MiB",
+        "let map or reduce keep less in memory, or raise spec.workers.resources.limits.memory (--memory); map_batch "
+        "gets smaller batches with a spec.input.splitSize (--split-size) below 16Mi",
     ),
     "NoProgress": Hint(
         "call self.progress() within long work, or raise --task-timeout",
