@@ -7,7 +7,7 @@ it differs between processes.
 
 from __future__ import annotations
 
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
 
 def partition(encoded_key: bytes, partitions: int) -> int:
@@ -18,3 +18,8 @@ def partition(encoded_key: bytes, partitions: int) -> int:
 def partition_all(encoded_keys: list[bytes], partitions: int) -> list[int]:
     """Return the partition of each key."""
     return [number % partitions for number in map(xxh3_64_intdigest, encoded_keys)]
+
+
+def hashes(encoded_keys: list[bytes]) -> bytes:
+    """Return the hash of each key, eight bytes each with the highest first: modulo the partitions it is the key's."""
+    return b"".join(map(xxh3_64_digest, encoded_keys))

@@ -99,12 +99,36 @@ def test_keys_that_are_sorted_as_numbers_are_in_the_order_of_bytes(begin, ends):
 )
 def test_rows_are_divided_and_sorted_and_equal_keys_stay_in_order(rows, count, least):
     keys, numbers = [key for key, _ in rows], [number % count for _, number in rows]
-    parts = list(columns.divided(columns.of_lists(keys, list(range(len(rows)))), numbers, count, least))
+    given = columns.partitions([numbers[:1], columns.partitions([numbers[1:]])])
+    parts = list(columns.divided(columns.of_lists(keys, list(range(len(rows)))), given, count, least))
     expected = [
         sorted((key, at) for at, (key, number) in enumerate(zip(keys, numbers, strict=True)) if number == wanted)
         for wanted in range(count)
     ]
     assert [list(zip(part.keys, part.values, strict=True)) for part in parts] == expected
+
+
+@budget.examples(40)
+@given(
+    st.lists(st.tuples(st.binary(max_size=9), st.integers(0, 4)), min_size=1),
+    st.integers(1, 5),
+    st.sampled_from([0, 99]),
+    st.sampled_from([1, 2]),
+    st.sampled_from([b"v", b"v" * 64, b"v" * 65]),
+)
+def test_rows_that_are_known_to_have_one_value_keep_it_wherever_they_go(rows, count, least, few, value):
+    keys, numbers = [key for key, _ in rows], [number % count for _, number in rows]
+    given = columns.joined([columns.of_one(keys[:1], value), columns.of_one(keys[1:], value)])
+    if given.one is not None:
+        assert given.size() == sum(map(len, keys)) + len(keys) * len(value)
+    with mock.patch.object(columns, "BY_NUMBERS", 1), mock.patch.object(columns, "_FEW", few):
+        parts = list(columns.divided(given, columns.partitions([numbers]), count, least))
+    for wanted, part in enumerate(parts):
+        assert part.keys == sorted(key for key, number in zip(keys, numbers, strict=True) if number == wanted)
+        assert part.values == [value] * part.count
+    for part in [given, given.cut(0, 1), *parts]:
+        assert part.one == (value if len(value) <= columns.SHORT else None)
+    assert columns.joined([given, columns.of_one(keys, b"w")]).one is None
 
 
 @budget.examples(20)

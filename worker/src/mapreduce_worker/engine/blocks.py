@@ -7,6 +7,7 @@ are packed (msgpack, `mapreduce.values`), or of one type for all rows. On disk r
     kind of the body                                       1 byte
     body   0: msgpack (keys, values), for a few rows; values are packed, or integers of 64 bits
            1: an Arrow IPC stream of the columns that `columns` describes, its buffers compressed or not
+           2: the length of a packed value (1 byte), that value, which all rows have, and such a stream of their keys
 
 A frame comes from another machine, where user code runs beside its writer. So what it claims is bounded: its rows, the
 bytes that it becomes when it is decompressed (before that is done, see `arrow_sizes.py`), and their ratio.
@@ -58,6 +59,7 @@ _TAIL: Final = struct.Struct(">IB")
 HEAD_BYTES: Final = _HEAD.size + _TAIL.size
 _PLAIN: Final = 0
 _ARROW: Final = 1
+_ONE: Final = 2
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack_plain: Final = msgspec.msgpack.Decoder(tuple[list[bytes], list[int | bytes]]).decode
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
@@ -256,12 +258,15 @@ def write(rows: Rows, codec_name: Codec) -> bytes:
     check(rows)
     if is_small(rows):
         return _framed((_plain(rows),), rows.count, _PLAIN)
-    return framed(stream(as_columns(rows).frame, codec_name), rows.count)
+    found = as_columns(rows)
+    return framed(stream_of(found, codec_name), found)
 
 
-def framed(body: bytes, count: int) -> bytes:
-    """Return the frame of an Arrow stream of so many rows."""
-    return _framed((body,), count, _ARROW)
+def framed(body: bytes, rows: Columns) -> bytes:
+    """Return the frame of rows, of which this is what `stream_of` returned."""
+    if rows.one is None:
+        return _framed((body,), rows.count, _ARROW)
+    return _framed((bytes((len(rows.one),)), rows.one, body), rows.count, _ONE)
 
 
 def framed_pieces(body: Sequence[bytes | memoryview], count: int) -> bytes:
@@ -284,8 +289,13 @@ def _plain(rows: Rows) -> bytes:
     return _pack((rows.keys, values))
 
 
+def stream_of(rows: Columns, codec_name: Codec = "none") -> bytes:
+    """Return the Arrow stream of both columns, or of the keys where all rows are known to have the same value."""
+    return stream(rows.frame if rows.one is None else rows.key_series.to_frame(), codec_name)
+
+
 def stream(frame: polars.DataFrame, codec_name: Codec = "none") -> bytes:
-    """Return the Arrow stream of the two columns, as one batch."""
+    """Return the Arrow stream of some columns, as one batch."""
     import polars  # noqa: PLC0415 - see the module's docstring
 
     buffer = io.BytesIO()
@@ -319,14 +329,16 @@ def _bound(length: int, rows: int, kind: int) -> None:
     """Refuse a head that no block of ours has."""
     if not 0 < rows <= MAX_ROWS:
         raise CorruptionError(f"a block claims {rows} rows; {MAX_ROWS} are the most")
-    most = {_PLAIN: _MAX_PLAIN, _ARROW: MAX_RAW + _SLACK}.get(kind)
+    most = {_PLAIN: _MAX_PLAIN, _ARROW: MAX_RAW + _SLACK, _ONE: MAX_RAW + _SLACK}.get(kind)
     if most is None or length > most:
         raise CorruptionError(f"a block of the kind {kind} claims {length} bytes")
 
 
 def _parse(body: bytes, kind: int, rows: int) -> Rows:
     if kind == _ARROW:
-        return _parse_arrow(body, rows)
+        return Columns(_with_form(_parse_arrow(body, rows)))
+    if kind == _ONE:
+        return _parse_one(body, rows)
     try:
         keys, values = _unpack_plain(body)
         if len(keys) != rows or len(values) != rows:
@@ -336,7 +348,24 @@ def _parse(body: bytes, kind: int, rows: int) -> Rows:
         raise CorruptionError(f"a block with a good CRC is of another format: {error}") from error
 
 
-def _parse_arrow(body: bytes, rows: int) -> Columns:
+def _parse_one(body: bytes, rows: int) -> Columns:
+    size = body[0] if body else 0
+    if not 0 < size <= columns.SHORT or len(body) <= size:
+        raise CorruptionError(f"a block of {rows} rows with one value claims that this has {size} bytes")
+    value, frame = body[1 : size + 1], _parse_arrow(body[size + 1 :], rows)
+    keys = frame.to_series(0)
+    if frame.columns != [columns.KEY] or str(keys.dtype) != "Binary" or keys.null_count():
+        raise CorruptionError(f"a block with a good CRC has the columns {dict(frame.schema)}, where keys alone stand")
+    return columns.with_one(keys, value)
+
+
+def _with_form(frame: polars.DataFrame) -> polars.DataFrame:
+    if not columns.has_form(frame):
+        raise CorruptionError(f"a block with a good CRC has the columns {dict(frame.schema)}, or nulls in them")
+    return frame
+
+
+def _parse_arrow(body: bytes, rows: int) -> polars.DataFrame:
     import polars  # noqa: PLC0415 - see the module's docstring
 
     sizes = arrow_sizes.of(body)
@@ -346,8 +375,6 @@ def _parse_arrow(body: bytes, rows: int) -> Columns:
         frame = polars.read_ipc_stream(body)
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
         raise CorruptionError(f"a block with a good CRC is no Arrow stream: {error}") from error
-    if not columns.has_form(frame):
-        raise CorruptionError(f"a block with a good CRC has the columns {dict(frame.schema)}, or nulls in them")
     if frame.height != rows or frame.estimated_size() > MAX_RAW + _SLACK:
         raise CorruptionError(f"a block of {rows} rows became {frame.height}, of {frame.estimated_size()} bytes")
-    return Columns(frame)
+    return frame

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mapreduce import values as codec
@@ -38,8 +38,10 @@ BY_NUMBERS: Final = 4096
 """Rows from which on that is worth its beginning."""
 _RARE: Final = 4
 """Keys may share their numbers with others as long as they are one in so many, at most."""
-_SHORT: Final = 64
-"""Bytes of a value that rows may have in common."""
+SHORT: Final = 64
+"""Bytes of a value that rows may have in common, at most."""
+_FEW: Final = 32
+"""Partitions that are taken out of a frame one by one."""
 _FIXED: Final = {"Int64": 8, "Float64": 8, "Boolean": 1}
 """The bytes of one value, where all have the same."""
 
@@ -47,11 +49,13 @@ _FIXED: Final = {"Int64": 8, "Float64": 8, "Boolean": 1}
 class Columns:
     """Rows with equal places in both columns; immutable."""
 
-    __slots__ = ("frame", "packed")
+    __slots__ = ("frame", "one", "packed")
 
-    def __init__(self, frame: polars.DataFrame) -> None:
+    def __init__(self, frame: polars.DataFrame, one: bytes | None = None) -> None:
         """Take a frame of the two columns, as this module's docstring has them."""
         self.frame = frame
+        self.one = one
+        """The packed value of all rows, where it is known that they have the same, and that is short."""
         self.packed = frame.columns[1] == PACKED
         """Whether the values are packed; they are of one type otherwise."""
 
@@ -93,7 +97,7 @@ class Columns:
 
     def cut(self, start: int, end: int) -> Columns:
         """Return the rows from `start` to `end`, without a copy."""
-        return Columns(self.frame.slice(start, end - start))
+        return Columns(self.frame.slice(start, end - start), self.one)
 
     def size(self) -> int:
         """Return the bytes of keys and values, as Polars has counted them."""
@@ -125,25 +129,25 @@ def of_one(keys: list[bytes], packed: bytes) -> Columns:
     """Return rows that all have the same packed value."""
     import polars  # noqa: PLC0415 - see the module's docstring
 
-    return _with_one(polars.Series(KEY, keys, dtype=polars.Binary), packed)
+    return with_one(polars.Series(KEY, keys, dtype=polars.Binary), packed)
 
 
 def of_text(keys: polars.Series, packed: bytes) -> Columns:
     """Return rows that all have the same packed value, and as keys text, which is its own encoding."""
     import polars  # noqa: PLC0415 - see the module's docstring
 
-    return _with_one(keys.cast(polars.Binary).alias(KEY), packed)
+    return with_one(keys.cast(polars.Binary).alias(KEY), packed)
 
 
-def _with_one(keys: polars.Series, packed: bytes) -> Columns:
+def with_one(keys: polars.Series, packed: bytes) -> Columns:
+    """Return rows that all have the same packed value, of a column of encoded keys."""
     import polars  # noqa: PLC0415 - see the module's docstring
 
-    if len(packed) > _SHORT:
+    if len(packed) > SHORT:
         # As many copies, so that they are counted: a frame has its bounds.
-        values = polars.Series(PACKED, [packed] * len(keys), dtype=polars.Binary)
-    else:
-        values = polars.Series(PACKED, [packed], dtype=polars.Binary).new_from_index(0, len(keys))
-    return Columns(polars.DataFrame([keys, values]))
+        return Columns(polars.DataFrame([keys, polars.Series(PACKED, [packed] * len(keys), dtype=polars.Binary)]))
+    values = polars.Series(PACKED, [packed], dtype=polars.Binary).new_from_index(0, len(keys))
+    return Columns(polars.DataFrame([keys, values]), packed)
 
 
 def of_integers(keys: list[bytes], numbers: list[int]) -> Columns:
@@ -179,6 +183,8 @@ def joined(rows: Sequence[Columns]) -> Columns:
 
     if len(rows) == 1:
         return rows[0]
+    if (one := rows[0].one) is not None and all(some.one == one for some in rows):
+        return with_one(polars.concat([some.key_series for some in rows]), one)
     if any(one.frame.schema != rows[0].frame.schema for one in rows):
         rows = _typed(rows) or [one.as_packed() for one in rows]
     return Columns(polars.concat([one.frame for one in rows]))
@@ -200,6 +206,10 @@ def _typed(rows: Sequence[Columns]) -> list[Columns] | None:
 
 def in_order(rows: Columns) -> Columns:
     """Sort rows by their keys; those with equal keys stay in their order. One thread: every core has its own slot."""
+    if rows.one is not None:
+        keys = rows.key_series.rechunk()
+        order = _order(keys) if rows.count >= BY_NUMBERS else None
+        return with_one(keys.sort() if order is None else keys.gather(order), rows.one)
     # From columns in many pieces, rows are gathered forty times as slowly.
     frame = rows.frame.rechunk()
     order = _order(frame.get_column(KEY)) if rows.count >= BY_NUMBERS else None
@@ -212,23 +222,23 @@ def _order(keys: polars.Series) -> polars.Series | None:
     """Return the places of keys in their order, or None where there is no faster way to it than comparing them.
 
     Eight bytes of a key are a number, and numbers are sorted in a fifth of the time; only keys whose numbers are equal
-    are compared. The bytes that all keys begin with are left out.
+    are compared. The bytes that all keys begin with are left out; behind a key that is shorter stand zeros.
     """
     import polars  # noqa: PLC0415 - see the module's docstring
 
     sizes = keys.bin.size()
     least, most = int(sizes.min()), int(sizes.max())  # type: ignore[arg-type] # there are keys
-    if least < _NUMBER:
-        return None
     first, last = keys.min(), keys.max()
     common = next((at for at in range(least) if first[at] != last[at]), least)  # type: ignore[index]
-    begin = min(common, least - _NUMBER)
-    numbers = keys.bin.slice(begin, _NUMBER).bin.reinterpret(dtype=polars.UInt64, endianness="big")
+    begin = min(common, max(0, least - _NUMBER))
+    numbers = _numbers(keys if most <= _NUMBER else keys.bin.slice(begin, _NUMBER), padded=least < begin + _NUMBER)
+    if numbers is None:
+        return None
     places = polars.int_range(0, len(keys), dtype=polars.UInt32, eager=True)
     made = polars.DataFrame([numbers.alias("number"), places.alias("place")])
     made = made.sort("number", multithreaded=False, maintain_order=True)
     order = made.get_column("place")
-    if most == begin + _NUMBER:
+    if least == most == begin + _NUMBER:
         return order
     numbers = made.get_column("number")
     equal = (numbers == numbers.shift(1)).fill_null(value=False)
@@ -242,22 +252,42 @@ def _order(keys: polars.Series) -> polars.Series | None:
     return order
 
 
-def divided(rows: Columns, numbers: Sequence[int], count: int, least: int) -> Iterator[Columns]:
+def _numbers(keys: polars.Series, *, padded: bool) -> polars.Series | None:
+    """Return keys of eight bytes, or less if they are to be `padded`, as numbers; None where that is not possible."""
+    import polars  # noqa: PLC0415 - see the module's docstring
+
+    if padded:
+        from mapreduce_worker.engine import inlined  # noqa: PLC0415 - it brings polars
+
+        found = inlined.padded(keys, _NUMBER)
+        if found is None:
+            return None
+        keys = found
+    return keys.bin.reinterpret(dtype=polars.UInt64, endianness="big")
+
+
+def divided(rows: Columns, numbers: polars.Series, count: int, least: int) -> Iterator[Columns]:
     """Yield the rows of each of `count` partitions in order; `numbers` has the partition of each row.
 
     Where a partition has `least` rows or more, as a mean, each is sorted for itself: that takes half the time.
     """
     import polars  # noqa: PLC0415 - see the module's docstring
 
-    frame = rows.frame.hstack([polars.Series(_PART, numbers, dtype=polars.UInt32)])
+    frame = rows.frame.hstack([numbers.alias(_PART)])
+    if frame.height >= least * count and count <= _FEW and rows.one is not None:
+        keys = rows.key_series
+        for number in range(count):
+            yield in_order(with_one(keys.filter(numbers == number), rows.one))
+        return
     if frame.height >= least * count:
         parts = frame.partition_by(_PART, maintain_order=True, include_key=False, as_dict=True)
         for number in range(count):
             part = parts.pop((number,), None)
-            yield in_order(Columns(part)) if part is not None else rows.cut(0, 0)
+            yield in_order(Columns(part, rows.one)) if part is not None else rows.cut(0, 0)
         return
     frame = frame.sort(_PART, KEY, multithreaded=False, maintain_order=True)
-    whole, sizes, start = Columns(polars.DataFrame(frame.get_columns()[:2])), Counter(numbers), 0
+    whole = Columns(polars.DataFrame(frame.get_columns()[:2]), rows.one)
+    sizes, start = Counter(numbers.to_list()), 0
     for number in range(count):
         end = start + sizes[number]
         yield whole.cut(start, end)
@@ -270,7 +300,7 @@ def pieces(rows: Columns, most_rows: int, most_bytes: int) -> Iterator[Columns]:
         yield rows
         return
     values = rows.value_series
-    width = _FIXED.get(str(values.dtype))
+    width = _FIXED.get(str(values.dtype)) if rows.one is None else len(rows.one)
     sizes = lengths(rows.key_series) + (lengths(values) if width is None else width)
     least, largest = int(sizes.min()), int(sizes.max())  # type: ignore[arg-type] # there are rows
     if least == largest:
@@ -292,6 +322,14 @@ def pieces(rows: Columns, most_rows: int, most_bytes: int) -> Iterator[Columns]:
 def lengths(values: polars.Series) -> polars.Series:
     """Return the bytes of each text, or of each value that is bytes; 32 bits without a sign."""
     return values.str.len_bytes() if str(values.dtype) == "String" else values.bin.size()
+
+
+def partitions(numbers: Iterable[Sequence[int] | polars.Series]) -> polars.Series:
+    """Return the partitions of rows, which come in several pieces, as `divided` takes them."""
+    import polars  # noqa: PLC0415 - see the module's docstring
+
+    pieces = [some if isinstance(some, polars.Series) else polars.Series(some, dtype=polars.UInt32) for some in numbers]
+    return polars.concat([some.alias(_PART) for some in pieces])
 
 
 def _uint64() -> type[polars.UInt64]:

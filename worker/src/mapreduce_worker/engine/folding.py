@@ -159,6 +159,6 @@ class Folding:
 
     def _weigh(self, rows: Rows) -> int:
         """Return about how many bytes rows take while they are folded."""
-        if isinstance(rows, Columns) and (not rows.packed or native.has_few_lists(rows.frame, self._reducer)):
+        if isinstance(rows, Columns) and (not rows.packed or native.has_few_lists(rows, self._reducer)):
             return rows.size() + NATIVE_MEMORY * rows.count
         return KEY_COPIES * rows.size() + ROW_MEMORY * rows.count

@@ -66,17 +66,22 @@ class Digest:
         """Add rows."""
         if isinstance(rows, Columns):
             if rows.count:
-                self.update_columns(rows, blocks.stream(rows.frame))
+                self.update_columns(rows, blocks.stream_of(rows))
             return
         self._lengths.update(_numbers(list(map(len, rows.keys))))
         self._keys.update(b"".join(rows.keys))
         self._add_values(rows)
 
     def update_columns(self, rows: Columns, stream: bytes) -> None:
-        """Add rows, of which there are some, and which an Arrow stream holds as they are."""
+        """Add rows, of which there are some, and which an Arrow stream holds as they are (`blocks.stream_of`)."""
         buffers = arrow_sizes.buffers(stream)
         self._lengths.update(_lengths(buffers[1], rows.key_series, 0))
         self._keys.update(buffers[2])
+        if rows.one is not None:
+            heads, bodies = _divided([rows.one])
+            self._heads.update(_numbers(heads) * rows.count)
+            self._bodies.update(bytes(bodies[0]) * rows.count)
+            return
         values = rows.value_series
         kind = str(values.dtype)
         if not rows.packed and kind in ("String", "Binary"):
@@ -180,11 +185,11 @@ class Framer:
             return self._large(rows)
         found = blocks.as_columns(rows)
         blocks.check(found)
-        body = blocks.stream(found.frame)
+        body = blocks.stream_of(found)
         self.digest.update_columns(found, body)
         if self._codec != "none":
             body = self._smaller(found, body)
-        return blocks.framed(body, found.count)
+        return blocks.framed(body, found)
 
     def _large(self, rows: Rows) -> bytes:
         found = blocks.as_block(rows).as_packed()
@@ -196,7 +201,7 @@ class Framer:
         if self._wait:
             self._wait -= 1
             return body
-        packed = blocks.stream(rows.frame, self._codec)
+        packed = blocks.stream_of(rows, self._codec)
         if len(packed) * GAIN <= len(body) * (GAIN - 1):
             return packed
         self._wait = PATIENCE

@@ -86,6 +86,16 @@ def numbers(texts: pl.Series) -> pl.Series | None:
     return _views(texts) if _is_as_written() else None
 
 
+def padded(column: pl.Series, size: int) -> pl.Series | None:
+    """Return bytes with zeros behind them, each of `size`, which is no more than `LONGEST`, and none is longer.
+
+    None where this Polars lays bytes out in another way.
+    """
+    found = numbers(column)
+    # What stands behind a short text in its view are zeros: only its length is another.
+    return None if found is None else texts((found & -(1 << 32)) | size, pl.Binary)
+
+
 def numbers_of_short(column: pl.Series) -> pl.Series | None:
     """Return the numbers of texts, or bytes, that are all short; None for any other column."""
     if column.dtype not in (pl.String, pl.Binary) or not (sizes(column) <= LONGEST).all():

@@ -1,7 +1,7 @@
 """The file between map and reduce: R segments in partition order, and an index.
 
     8 bytes   magic `MRMAPOUT`
-    4 bytes   version, format (2: frames of `blocks`), codec (0 none, 1 lz4, 2 zstd), 0
+    4 bytes   version, format (3: frames of `blocks`), codec (0 none, 1 lz4, 2 zstd), 0
     segments  partition 0's frames, partition 1's, …; a single one where keys have a total order
     index     msgpack: segments as (offset, length, rows, crc), key type, key_at, rows, checksum, and where
               the blocks of that single segment begin
@@ -34,7 +34,7 @@ from mapreduce_worker.engine.ordered import BLOCK_BYTES, Mark, Notes
 MAGIC: Final = b"MRMAPOUT"
 END: Final = b"MREND\r\n\0"
 VERSION: Final = 1
-FORMAT_BLOCKS: Final = 2
+FORMAT_BLOCKS: Final = 3
 _CODECS: Final[dict[Codec, int]] = {"none": 0, "lz4": 1, "zstd": 2}
 _FOOTER: Final = struct.Struct(">II8s")
 

@@ -7,7 +7,7 @@ running it with more or less memory gives the same rows and checksum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, groupby
@@ -35,7 +35,7 @@ from mapreduce_worker.engine.pair_table import PairTable
 from mapreduce_worker.engine.quarantine import Quarantine
 from mapreduce_worker.engine.record_loop import RecordLoop
 from mapreduce_worker.engine.records import Batch
-from mapreduce_worker.engine.sorter import Sorter
+from mapreduce_worker.engine.sorter import Numbers, Sorter
 
 _PUT_OUT: Final = (Each, Collect, Unique)
 """Reducers, by their exact types, that put out every value as it is; of any other nobody knows what becomes of it."""
@@ -174,8 +174,7 @@ class MapRun:
         self._add(rows, self._divider.numbers(encoded, self._guard.key_type))
 
     def _hand_over(self, rows: Rows) -> None:
-        encoded = rows.keys if self._divider.divides else []
-        self._add(rows, self._divider.numbers(encoded, self._guard.key_type))
+        self._add(rows, self._divider.of_rows(rows, self._guard.key_type))
 
     def _spill(self, rows: tables.Rows) -> None:
         """Hand the rows of a table to the sorter, each with its partition."""
@@ -192,7 +191,7 @@ class MapRun:
         with self._naming_rows():
             self._sorter.flush()
 
-    def _add(self, rows: Rows, numbers: Sequence[int]) -> None:
+    def _add(self, rows: Rows, numbers: Numbers) -> None:
         with self._naming_rows():
             self._sorter.add(rows, numbers)
 

@@ -15,7 +15,7 @@ from mapreduce import values as codec
 from mapreduce.reducers import Count, IntegerSum, Mean, Reducer, Sum
 from mapreduce.selection import First, Max, Min, Unique
 from mapreduce_worker.engine import list_heads
-from mapreduce_worker.engine.columns import KEY, PACKED, VALUE
+from mapreduce_worker.engine.columns import KEY, PACKED, VALUE, Columns
 
 if TYPE_CHECKING:
     import polars
@@ -181,9 +181,10 @@ def _side_by_side(values: polars.Series) -> memoryview:
     return arrow_sizes.buffers(blocks.stream(values.to_frame()))[2]
 
 
-def has_few_lists(frame: polars.DataFrame, reducer: Reducer) -> bool:
+def has_few_lists(rows: Columns, reducer: Reducer) -> bool:
     """Tell whether `folded` makes no Python objects of most rows: their accumulators are lists, and the same ones."""
-    return type(reducer) is Unique and frame.height >= _MANY * frame.to_series(1).n_unique()
+    different = rows.value_series.n_unique() if rows.one is None else 1
+    return type(reducer) is Unique and rows.count >= _MANY * different
 
 
 def _lists(packed: polars.Series) -> tuple[list[int], list[Any]] | None:

@@ -8,14 +8,22 @@ Neighbours: `mapreduce.partitioning` (the hash), `map_run`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mapreduce import keys
 from mapreduce.keys import KeyType
-from mapreduce.partitioning import partition_all
+from mapreduce.partitioning import hashes, partition_all
 from mapreduce_worker.engine import failure, sorted_values
+from mapreduce_worker.engine.blocks import Block, Rows
 from mapreduce_worker.engine.failure import UserTaskError
 from mapreduce_worker.engine.instance import Instance
+from mapreduce_worker.engine.sorter import Numbers
+
+if TYPE_CHECKING:
+    import polars
+
+SOME: Final = 4096
+"""Keys of a column that are objects at once: few enough that each takes the memory of one before."""
 
 
 class Divider:
@@ -48,6 +56,14 @@ class Divider:
                 known[key] = self._ask(decode(key))
         return [known[key] for key in encoded]
 
+    def of_rows(self, rows: Rows, key_type: KeyType) -> Numbers:
+        """Return the same of rows: as a column where they are one, and the keys' hashes divide them."""
+        if not self.divides:
+            return []
+        if self._sorts or self._partition is not None or isinstance(rows, Block):
+            return self.numbers(rows.keys, key_type)
+        return by_hash(rows.key_series, self._count)
+
     def _ask(self, key: Any) -> int:
         assert self._partition is not None  # noqa: S101 - its only caller has looked
         where = f"key {key!r:.80}, partition"
@@ -61,3 +77,14 @@ class Divider:
                 f"partition gave {number!r:.80} for the key {key!r:.80}: it must be an int from 0 to {self._count - 1}",
             )
         return number
+
+
+def by_hash(keys: polars.Series, count: int) -> polars.Series:
+    """Return the partition of each key of a column, which has some."""
+    import polars  # noqa: PLC0415 - see `columns`
+
+    some = [hashes(keys.slice(at, SOME).to_list()) for at in range(0, len(keys), SOME)]
+    wide = polars.Series([b"".join(some)]).bin.reinterpret(
+        dtype=polars.Array(polars.UInt64, len(keys)), endianness="big"
+    )
+    return (wide.explode() % count).cast(polars.UInt32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, Union
 
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine import blocks, columns, durable, map_output, merging
@@ -17,6 +17,9 @@ from mapreduce_worker.engine.blocks import Block, Codec, Rows
 from mapreduce_worker.engine.columns import Columns
 from mapreduce_worker.engine.map_output import SegmentFile
 from mapreduce_worker.engine.ordered import Notes
+
+if TYPE_CHECKING:
+    import polars
 
 HELD_SHARE: Final = 4
 """The part of an attempt's memory, one in so many, that rows may take before they are written to a run."""
@@ -27,6 +30,8 @@ ROW_MEMORY: Final = 40
 
 T = TypeVar("T")
 
+Numbers = Union[Sequence[int], "polars.Series"]
+"""The partition of each row."""
 Combine = Callable[[Iterable[Rows]], Iterable[Rows]]
 """Makes fewer rows of rows in key order."""
 
@@ -63,13 +68,13 @@ class Sorter:
         self._most = memory // HELD_SHARE
         self._fold = fold or unchanged
         self._combine = combine
-        self._held: list[tuple[Rows, Sequence[int]]] = []
+        self._held: list[tuple[Rows, Numbers]] = []
         self._size = 0
         self._runs: list[list[SegmentFile]] = []
         self._flushed: list[list[SegmentFile]] = []
         self._scratch: list[Path] = []
 
-    def add(self, rows: Rows, numbers: Sequence[int]) -> None:
+    def add(self, rows: Rows, numbers: Numbers) -> None:
         """Take rows in the order of their emission, and the partition of each; they may go to a run of their own."""
         if not rows.count:
             return
@@ -139,15 +144,15 @@ class Sorter:
             return ((part,) for part in self._divided(held))
         return (fold(blocks.cut([part])) for part in self._divided(held))
 
-    def _divided(self, held: list[tuple[Rows, Sequence[int]]]) -> Iterator[Rows]:
+    def _divided(self, held: list[tuple[Rows, Numbers]]) -> Iterator[Rows]:
         if not held:
             return iter([Block([], [])] * self._partitions)
         rows = blocks.joined([rows for rows, _ in held])
         if self._partitions == 1:
             return iter([blocks.sorted_rows(rows)])
-        numbers = held[0][1] if len(held) == 1 else [n for _, some in held for n in some]
         if isinstance(rows, Columns):
-            return columns.divided(rows, numbers, self._partitions, APART)
+            return columns.divided(rows, columns.partitions(some for _, some in held), self._partitions, APART)
+        numbers = [n for _, some in held for n in some]
         return map(blocks.sorted_rows, blocks.divided(rows, numbers, self._partitions))
 
     def _write_run(self, parts: Iterable[Iterable[Rows]]) -> list[SegmentFile]:
