@@ -48,7 +48,7 @@ def encode(value: object, depth: int = MAX_DEPTH) -> bytes:
         raise _too_deep(value) from error
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise ValueEncodingError(
-            f"a value of type {type(value).__name__} cannot be carried to reduce and read there: {error}"
+            f"a value of type {type(value).__name__} cannot be carried and read again: {error}"
         ) from error
     if len(packed) > depth and _is_deep(packed, decoded, depth):
         raise _too_deep(value)
@@ -65,10 +65,13 @@ def encode_plain(value: object) -> bytes:
             return _encoder.encode(_wrap_big(value))
     except RecursionError as error:
         raise _too_deep(value) from error
-    except (TypeError, ValueError) as error:
+    except UnicodeEncodeError as error:
         raise ValueEncodingError(
-            f"a value of type {type(value).__name__} cannot be carried to reduce: {error}"
+            f"a value of type {type(value).__name__} holds an unpaired surrogate ({error.object[error.start]!r}), "
+            "which has no UTF-8 form; decode the input with another error handler, or replace the character"
         ) from error
+    except (TypeError, ValueError) as error:
+        raise ValueEncodingError(f"a value of type {type(value).__name__} cannot be carried: {error}") from error
 
 
 def encode_all(objects: list[Any]) -> list[bytes]:
