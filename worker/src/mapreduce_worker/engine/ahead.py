@@ -28,8 +28,12 @@ def ahead(items: Iterable[Item], size_of: Callable[[Item], int], most: int = MOS
     shared: _Shared[Item] = _Shared(most)
     with shared.made_by(lambda: _make(iter(items), size_of, shared)):
         while (found := shared.take()) is not None:
-            yield found[0]
-            shared.free(found[1])
+            item, size = found
+            # Who waits for the next item holds none.
+            del found
+            yield item
+            del item
+            shared.free(size)
 
 
 def _make(items: Iterator[Item], size_of: Callable[[Item], int], shared: _Shared[Item]) -> None:

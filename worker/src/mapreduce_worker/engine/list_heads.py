@@ -25,6 +25,15 @@ def head(count: int) -> bytes:
     return _SHORT.pack(_SOME, count) if count < 1 << 16 else _LONG.pack(_MANY, count)
 
 
+def count(packed: bytes) -> int | None:
+    """Return how many values a packed list has; None if it is no list."""
+    first = packed[0] if packed else 0
+    if first & 0xF0 == _FEW:
+        return first & 0x0F
+    width = _SIZES.get(first)
+    return None if width is None else int.from_bytes(packed[1:width], "big")
+
+
 def size(packed: bytes) -> int:
     """Return the bytes of the head of a packed list."""
     return _SIZES.get(packed[0], 1)

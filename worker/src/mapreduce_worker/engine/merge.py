@@ -141,7 +141,12 @@ def require_fit(path: Path, style: Style) -> Summary:
 
 def _rendered(rows: Iterable[Rows], kind: Kind, style: Style) -> Iterator[tuple[int, bytes]]:
     for block in rows:
-        yield block.count, render.text(block, style.format, kind.key_type, own=kind.own)
+        for text in render.pieces(block, style.format, kind.key_type, own=kind.own):
+            yield 0, text
+        count = block.count
+        # It may be very large, and the next one too.
+        del block
+        yield count, b""
 
 
 def pairs(parts: Sequence[Path], *, by_key: bool = True) -> Iterator[tuple[object, object]]:

@@ -228,7 +228,10 @@ def read(path: Path) -> Iterator[Rows]:
         left -= len(data)
         crc = crc32(data, crc)
         rows += block.count
+        # Either may be very large: whoever takes the block holds it no longer than there is need.
+        del data
         yield block
+        del block
     if crc != summary.crc or rows != summary.rows:
         raise CorruptionError(f"{path.name}: {rows} rows of {summary.rows}, CRC {crc:08x}, not {summary.crc:08x}")
 

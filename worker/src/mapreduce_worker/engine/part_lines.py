@@ -68,9 +68,9 @@ class LinesWriter:
         Raises `RowTooLargeError` for rows that no part of rows could have either.
         """
         blocks.check(block)
-        text = render.text(block, self._lines, self._key_type, own=self._own)
-        self._digest.update(text)
-        self._length += self._file.write(text)
+        for text in render.pieces(block, self._lines, self._key_type, own=self._own):
+            self._digest.update(text)
+            self._length += self._file.write(text)
         self._rows += block.count
 
     def become_pairs(self) -> None:

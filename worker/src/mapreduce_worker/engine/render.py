@@ -1,15 +1,15 @@
 """Rows of parts as lines of text: what `mapreduce.tsv` and `mapreduce.jsonl` make of their pairs, to the byte.
 
 Many rows with values of one type are columns, and stay columns until they are text; a column is gone through one by one
-only where Python alone knows how: numbers with a point, tuples, lists. Neighbours: `merge` (the caller), `part` (rows),
-`columns`, `key_columns`.
+only where Python alone knows how: numbers with a point, tuples, lists. A very large value is text in pieces.
+Neighbours: `merge` and `part_lines` (the callers), `part` (rows), `columns`, `key_columns`.
 """
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -33,7 +33,9 @@ _NOT_IN_JSON: Final = r'[\x00-\x1f"\\]'
 _COLUMNS: Final = ("str", "bytes", "int")
 """Types of keys that become text as columns."""
 _LARGE: Final = 16 << 20
-"""Bytes of rows of which one must be very large: as columns its text would be there several times."""
+"""Bytes of rows of which one must be very large: whole, its text would be there several times."""
+_PIECE: Final = 1 << 20
+"""Characters of very large text that are made a field at once."""
 _LONG: Final = 80
 """Bytes of its fields from which on a row is long, in the mean."""
 _AFFIXES: Final = ('{"key":', ',"value":', "}\n")
@@ -52,7 +54,57 @@ def pairs(rows: Rows, key_type: KeyType, *, own: bool) -> list[tuple[Any, Any]]:
 
 def text(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> bytes:
     """Return the lines of rows of a part; raises `CorruptionError` for rows that no part has."""
-    if not (own and isinstance(rows, Columns)) or rows.size() > _LARGE:
+    return b"".join(pieces(rows, style, key_type, own=own))
+
+
+def pieces(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> Iterator[bytes]:
+    """Yield the lines of rows of a part; very large text, or a list of text, comes in pieces.
+
+    Raises `CorruptionError` for rows that no part has.
+    """
+    if not own or rows.size() <= _LARGE:
+        yield _text(rows, style, key_type, own=own)
+    elif rows.count == 1:
+        yield from _large(rows, style, key_type)
+    else:
+        middle = rows.count // 2
+        for half in (rows.cut(0, middle), rows.cut(middle, rows.count)):
+            yield from pieces(half, style, key_type, own=True)
+
+
+def _large(row: Rows, style: OutputFormat, key_type: KeyType) -> Iterator[bytes]:
+    """Yield the line of one very large row."""
+    try:
+        value = row.values[0]
+        found = text_lists.in_pieces(value) if row.packed else None
+        if found is None:
+            value = values.decode(value) if row.packed else value
+            if type(value) is not str:
+                yield _LINES[style]([(keys.decoder(key_type)(row.keys[0]), value)])
+                return
+            found = _text_in_pieces(value, style)
+        del value
+        before, between, after = _AFFIXES if style == "jsonl" else ("", "\t", "\n")
+        key = _field(keys.decoder(key_type)(row.keys[0]), style)
+        yield f"{before}{key}{between}".encode()
+        yield from found
+        yield after.encode()
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise CorruptionError(f"a part has rows that are no records of keys {key_type}: {error}") from error
+
+
+def _text_in_pieces(value: str, style: OutputFormat) -> Iterator[bytes]:
+    """Yield text as a field: each character is what it is by itself."""
+    quote = b'"' if style == "jsonl" else b""
+    yield quote
+    for at in range(0, len(value), _PIECE):
+        field = _field(value[at : at + _PIECE], style).encode()
+        yield field[1:-1] if quote else field
+    yield quote
+
+
+def _text(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> bytes:
+    if not (own and isinstance(rows, Columns)):
         return _LINES[style](pairs(rows, key_type, own=own))
     import polars  # noqa: PLC0415 - see `columns`
 

@@ -21,6 +21,13 @@ _SOME: Final = 512
 """Lists that are there at once: fewer than wake the garbage collector (700), which would go through all of them."""
 _FEW: Final = 8
 """Values are few if each is there so many times, in the mean."""
+_PIECE: Final = 1 << 20
+"""Bytes of a list that become JSON at once, at least, where it does so in pieces."""
+_TEXT: Final = range(0xA0, 0xC0)
+"""How msgpack begins short text: with its length in the same byte; and text whose length has one, two, four more."""
+_LENGTHS: Final = {0xD9: 1, 0xDA: 2, 0xDB: 4}
+_decode_one: Final = msgspec.msgpack.Decoder(list[str]).decode
+_encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[list[str]]).decode
 _encode_lines: Final = msgspec.json.Encoder().encode_lines
 
@@ -61,3 +68,48 @@ def as_json(rows: Columns) -> list[str] | None:
     except msgspec.MsgspecError:
         return None
     return texts
+
+
+def in_pieces(packed: bytes) -> Iterator[bytes] | None:
+    """Return one packed value as JSON, in pieces, of which none is large unless a text is; None if it is no list of
+    text. Taking them raises `msgspec.MsgspecError` for text that is none.
+    """
+    bounds = _bounds(packed)
+    return None if bounds is None else _pieces(packed, bounds)
+
+
+def _pieces(packed: bytes, bounds: list[tuple[int, int, int]]) -> Iterator[bytes]:
+    before = b"["
+    for start, end, count in bounds:
+        yield before + _encode(_decode_one(list_heads.head(count) + packed[start:end]))[1:-1]
+        before = b","
+    yield b"]" if bounds else b"[]"
+
+
+def _bounds(packed: bytes) -> list[tuple[int, int, int]] | None:
+    """Return where pieces of a packed list begin and end, and how many texts they have; None if it has something else.
+
+    No text is looked at, but its length.
+    """
+    left = list_heads.count(packed)
+    if left is None:
+        return None
+    at = start = list_heads.size(packed)
+    bounds: list[tuple[int, int, int]] = []
+    whole, count = len(packed), 0
+    while left and at < whole:
+        first = packed[at]
+        if first in _TEXT:
+            at += first - 0x9F
+        elif width := _LENGTHS.get(first):
+            at += 1 + width + int.from_bytes(packed[at + 1 : at + 1 + width], "big")
+        else:
+            return None
+        left -= 1
+        count += 1
+        if at - start >= _PIECE:
+            bounds.append((start, at, count))
+            start, count = at, 0
+    if count:
+        bounds.append((start, at, count))
+    return bounds if not left and at == whole else None
