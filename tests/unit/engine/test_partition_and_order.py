@@ -83,7 +83,9 @@ def test_values_that_have_no_order_are_laid_to_their_record(pairs, says):
 
 
 def test_values_of_two_types_in_two_maps_are_told_with_both_places():
-    with pytest.raises(MixedKeyError, match="str by str at record:1, str by int at record:0"):
+    with pytest.raises(
+        MixedKeyError, match=r"all values must have one type, but there are int \(at record:0\) and str \(at record:1\)"
+    ):
         run_pairs(job_with(sort_values=True), [[("a", 1)], [("b", "x")]], splits=2)
 
 
