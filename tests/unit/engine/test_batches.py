@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapreduce.plan import FileRange, ListedFile, Split, split_files
-from mapreduce_worker.engine import batch_window, batches, map_task, ranges
+from mapreduce_worker.engine import batch_lines, batch_window, batches, map_task, ranges
 from mapreduce_worker.engine.failure import InputDamaged, RecordRefused
 from mapreduce_worker.engine.options import TaskOptions
 from mapreduce_worker.engine.quarantine import Quarantine
@@ -86,6 +86,27 @@ def test_a_frame_has_no_more_records_than_it_may_wherever_chunks_end(content, er
     assert all(0 < frame.height <= max(1, fields // 3) for frame in made[0])
     wanted = expected(split, in_chunks(content, chunk), options, Quarantine(100).refuse)
     assert [row for frame in made[0] for row in frame.select("file", "offset", "value").rows()] == wanted
+
+
+@pytest.mark.parametrize("alike", [True, False])
+@budget.examples(60)
+@given(BYTES, st.integers(1, 9), st.integers(1, 60), st.integers(1, 12), st.integers(1, 30))
+def test_frames_are_the_same_whoever_counts_their_lines(alike, content, chunk, window, fields, counted):
+    options = TaskOptions(encoding_errors="replace")
+    made = []
+    for least in (1, 1 << 20):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(batch_window, "FIELDS", fields)
+            patch.setattr(batch_lines, "_MANY", least)
+            patch.setattr(batch_lines, "_COUNTED", counted)
+            patch.setattr(batch_lines, "_are_counted_alike", lambda: alike)
+            found = batches.windows(whole(content), in_chunks(content, chunk), options, window=window)
+            made.append([each.frame.rows() for each in found])
+    assert made[0] == made[1]
+
+
+def test_this_polars_counts_lines_as_we_do():
+    assert batch_lines._are_counted_alike()
 
 
 @pytest.mark.parametrize(("form", "header"), [("text", b""), ("csv", b"a\n")])
