@@ -61,10 +61,14 @@ def encode_plain(value: object) -> bytes:
         try:
             return _encoder.encode(value)
         except OverflowError:
-            # A dictionary cannot have such an integer as a key: what stands for it is a TypeError here.
             return _encoder.encode(_wrap_big(value))
     except RecursionError as error:
         raise _too_deep(value) from error
+    except OverflowError as error:
+        raise ValueEncodingError(
+            f"a value of type {type(value).__name__} holds an integer of more than 64 bits as a key of a dictionary, "
+            "or in an object that is no list, tuple, set or dictionary: there it cannot be carried; make it a text"
+        ) from error
     except UnicodeEncodeError as error:
         raise ValueEncodingError(
             f"a value of type {type(value).__name__} holds an unpaired surrogate ({error.object[error.start]!r}), "
@@ -112,15 +116,18 @@ def _too_deep(value: object) -> ValueEncodingError:
 def _without_times(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         return [_without_times(element) for element in value]
+    if isinstance(value, tuple):
+        # A key of a dictionary: all others have come back as lists.
+        return tuple(_without_times(element) for element in value)
     if isinstance(value, dict):
         return {_without_times(key): _without_times(element) for key, element in value.items()}
     return value
 
 
 def _wrap_big(value: object) -> object:
-    """Replace each integer beyond 64 bits by an extension that holds its bytes."""
+    """Replace each integer beyond 64 bits by an extension that holds its bytes, but in keys: it cannot be in one."""
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         if value.bit_length() > MAX_INT_BITS:
             raise ValueError(f"an integer of {value.bit_length()} bits is too large, {MAX_INT_BITS} are the most")
@@ -128,7 +135,7 @@ def _wrap_big(value: object) -> object:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_wrap_big(element) for element in value]
     if isinstance(value, dict):
-        return {_wrap_big(key): _wrap_big(element) for key, element in value.items()}
+        return {key: _wrap_big(element) for key, element in value.items()}
     return value
 
 

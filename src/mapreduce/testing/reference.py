@@ -55,7 +55,7 @@ def run(
 def run_tsv(job_class: type[Job], records: Iterable[Any], **given: Any) -> bytes:
     """Return the content of `output.tsv`; `given` as for `run`."""
     output = run(job_class, records, **given).pairs
-    return b"".join(tsv.line(key, values.decode(values.encode(value))) for key, value in output)
+    return b"".join(tsv.line(*(values.decode(values.encode(part)) for part in pair)) for pair in output)
 
 
 class _Attempt:

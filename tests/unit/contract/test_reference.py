@@ -1,6 +1,7 @@
 """The naive reference, and the text of the output."""
 
 import math
+from datetime import date
 
 import pytest
 
@@ -78,6 +79,14 @@ def test_what_is_too_deep_for_the_engine_is_too_deep_for_the_reference(job):
             testing.run(job, [pair])
     with pytest.raises(UserError, match=r"more than 256 .* within each other"):
         testing.run(DeepInReduce, [1])
+
+
+def test_keys_of_the_output_are_carried_as_values_are():
+    class Days(mr.Job):
+        def map(self, day):
+            yield day, {day}
+
+    assert testing.run_tsv(Days, [date(2020, 1, 2), None]) == b'2020-01-02\t["2020-01-02"]\nnull\t[null]\n'
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The codec of values."""
 
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
 from functools import partial
 
 import msgspec
@@ -46,7 +48,29 @@ def test_tuples_come_back_as_lists():
     assert values.decode(values.encode((1, ("a", 2**80)))) == [1, ["a", 2**80]]
 
 
-@pytest.mark.parametrize("value", [object(), lambda: 1, 1j, {2**64: 1}])
+def test_a_tuple_that_is_a_key_stays_one_beside_what_is_replaced_on_the_way():
+    zoned = datetime(2020, 1, 2, tzinfo=UTC)
+    text = "2020-01-02T00:00:00+00:00"
+    given = [{("a", (1, 2)): 2**80}, {frozenset([1]): zoned}, {(zoned, 2): 3}]
+    assert values.decode(values.encode(given)) == [{("a", (1, 2)): 2**80}, {(1,): text}, {(text, 2): 3}]
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Huge(Enum):
+    ONE = 2**70
+
+
+@pytest.mark.parametrize("value", [{2**64: 1}, {("a", -(2**64)): 1}, Point(2**64), {"a": [Point(2**64)]}, Huge.ONE])
+def test_a_large_integer_where_none_can_be_carried_is_refused_in_words_that_say_so(value):
+    with pytest.raises(ValueEncodingError, match=rf"{type(value).__name__} holds an integer of more than 64 bits"):
+        values.encode(value)
+
+
+@pytest.mark.parametrize("value", [object(), lambda: 1, 1j])
 def test_what_cannot_be_carried_is_refused_with_its_type(value):
     with pytest.raises(ValueEncodingError, match=type(value).__name__):
         values.encode(value)

@@ -72,8 +72,10 @@ def test_a_part_that_is_run_again_is_the_same(tmp_path):
     ("pairs", "reason", "message"),
     [
         (["ab", 7], "UserCodeFailed", "map must yield pairs"),
-        ([("k", object())], "ValueNotEncodable", "cannot be carried"),
-        ([("k", "\ud800")], "ValueNotEncodable", "surrogate"),
+        ([("k", object())], "ValueNotEncodable", "a value of type object cannot be carried"),
+        ([("k", ["\ud800"])], "ValueNotEncodable", "a value of type list holds an unpaired surrogate"),
+        ([("\ud800", 1)], "ValueNotEncodable", "a value of type str holds an unpaired surrogate"),
+        ([("k", 2**20_000)], "ValueNotEncodable", "a value of type int cannot be carried"),
         ([("k", {1: {}}), (1,)], "UserCodeFailed", "map must yield pairs"),
     ],
 )

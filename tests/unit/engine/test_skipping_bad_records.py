@@ -225,6 +225,12 @@ def test_a_value_that_is_changed_after_it_was_yielded_is_what_it_was(tmp_path):
     assert [value for part in expected for _, value in part] == [["a"], ["a", "b"], ["a", "b", "c"]]
 
 
+def test_a_value_that_python_does_not_copy_is_good_if_it_can_be_carried(tmp_path):
+    members = {"map": lambda self, line: [("k", [memoryview(line.encode())])], "reduce": collect}
+    made, _ = map_file(type("Views", (mr.Job,), members), tmp_path, write_input(tmp_path, b"a\n"), skip=1)
+    assert (made.bad, [row for part in rows_of(tmp_path / "map.out") for row in part]) == ((), [(b"k", [b"a"])])
+
+
 def test_one_more_than_the_limit_ends_the_attempt_for_good_and_names_the_last(tmp_path):
     with pytest.raises(UserTaskError) as caught:
         map_file(JOBS["sum"], tmp_path, write_input(tmp_path, b"a !\nb !\nc !\n"), skip=2)

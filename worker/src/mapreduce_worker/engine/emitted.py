@@ -23,10 +23,16 @@ def pack(pair: Any) -> bytes:
         key, value = pair
     else:
         key, value = pair = taken_apart(pair)
-    if type(key) in _PLAIN and type(value) in _PLAIN:
-        return values.encode_plain(pair)
-    # The pair is no part of the value.
-    packed = values.encode(pair, values.MAX_DEPTH + 1)
+    try:
+        if type(key) in _PLAIN and type(value) in _PLAIN:
+            return values.encode_plain(pair)
+        # The pair is no part of the value.
+        packed = values.encode(pair, values.MAX_DEPTH + 1)
+    except ValueEncodingError:
+        # In the words of what is at fault: nobody has made the pair a value.
+        for part in pair:
+            values.encode(part)
+        raise
     _check_text(values.decode(packed))
     return packed
 

@@ -122,9 +122,17 @@ def pairs(reducer: Reducer | None, *, sort_values: bool, put_out: bool) -> Admit
         if start is not None:
             start(value)
         # User code may change what it has yielded, once it goes on.
-        return key, value if type(value) in _PLAIN else deepcopy(value)
+        return key, value if type(value) in _PLAIN else _copied(value)
 
     return admit
+
+
+def _copied(value: Any) -> Any:
+    try:
+        return deepcopy(value)
+    except TypeError:
+        # Such as a memoryview.
+        return values.decode(values.encode(value))
 
 
 def key(found: Any) -> Any:
