@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import polars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,13 +54,18 @@ def test_the_checksum_is_that_of_rows_with_a_value_each(value):
         (b"\x41" + b"v" * 65, "key", "claims that this has 65 bytes"),
         (b"\x01v", "value", "where keys alone stand"),
         (b"\x01v", "both", "where keys alone stand"),
+        (b"\x01v", "none", "where keys alone stand"),
         (b"\x01v", None, "holds 0|no Arrow stream"),
     ],
 )
 def test_a_block_that_is_not_what_it_claims_is_refused(begin, columns_, words):
     rows = columns.of_one(KEYS, b"v")
-    series = {"key": rows.key_series, "value": rows.key_series.alias("value")}.get(columns_)
-    frame = rows.frame if columns_ == "both" else series.to_frame() if series is not None else None
+    frame = {
+        "key": rows.frame.select("key"),
+        "value": rows.frame.select("key").rename({"key": "value"}),
+        "both": rows.frame,
+        "none": polars.DataFrame(height=len(KEYS)),
+    }.get(columns_)
     body = begin + (blocks.stream(frame) if frame is not None else b"")
     tail = struct.pack(">IB", len(KEYS), 2)
     with pytest.raises(CorruptionError, match=words):

@@ -353,10 +353,9 @@ def _parse_one(body: bytes, rows: int) -> Columns:
     if not 0 < size <= columns.SHORT or len(body) <= size:
         raise CorruptionError(f"a block of {rows} rows with one value claims that this has {size} bytes")
     value, frame = body[1 : size + 1], _parse_arrow(body[size + 1 :], rows)
-    keys = frame.to_series(0)
-    if frame.columns != [columns.KEY] or str(keys.dtype) != "Binary" or keys.null_count():
+    if not columns.are_keys(frame):
         raise CorruptionError(f"a block with a good CRC has the columns {dict(frame.schema)}, where keys alone stand")
-    return columns.with_one(keys, value)
+    return columns.with_one(frame.get_column(columns.KEY), value)
 
 
 def _with_form(frame: polars.DataFrame) -> polars.DataFrame:

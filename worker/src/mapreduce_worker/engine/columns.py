@@ -177,6 +177,11 @@ def has_form(frame: polars.DataFrame) -> bool:
     return kinds[0] == "Binary" and typed and not any(series.null_count() for series in frame.get_columns())
 
 
+def are_keys(frame: polars.DataFrame) -> bool:
+    """Tell whether a frame has encoded keys, no null, and nothing else; a forged one may have no column at all."""
+    return frame.columns == [KEY] and str(frame.dtypes[0]) == "Binary" and not frame[KEY].null_count()
+
+
 def joined(rows: Sequence[Columns]) -> Columns:
     """Return all rows, one after the other, with values of one form."""
     import polars  # noqa: PLC0415 - see the module's docstring
