@@ -32,6 +32,7 @@ from mapreduce.protocol.data import (
     SegmentHead,
 )
 from mapreduce.protocol.reports import (
+    COMPLAINT_CHARACTERS,
     AttemptCancelled,
     AttemptFailed,
     Cleaned,
@@ -76,6 +77,7 @@ from mapreduce.protocol.wire import (
 
 __all__ = [
     "AT_FOLLOWS",
+    "COMPLAINT_CHARACTERS",
     "CONTENT_TYPE",
     "ERROR_FOLLOWS",
     "EXCHANGE",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -13,6 +13,9 @@ from mapreduce.ids import Amount, AttemptId, Epoch
 from mapreduce.plan import PlanHeader, Split
 from mapreduce.program import Shape
 from mapreduce.protocol.sessions import MAX_ITEMS, MapOutput
+
+COMPLAINT_CHARACTERS: Final = 100
+"""The most that a complaint says of why a map's segments could not be read; who complains cuts it."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -189,7 +192,7 @@ class SegmentsLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     attempt: AttemptId
     holder: Annotated[str, msgspec.Meta(max_length=253)]
-    maps: tuple[tuple[AttemptId, Annotated[str, msgspec.Meta(max_length=100)]], ...]
+    maps: tuple[tuple[AttemptId, Annotated[str, msgspec.Meta(max_length=COMPLAINT_CHARACTERS)]], ...]
     """(map attempt, reason) pairs."""
 
 

@@ -13,7 +13,7 @@ import msgspec
 from mapreduce.boundaries import ALL, KeyRange
 from mapreduce.digests import consumed
 from mapreduce.ids import AttemptId, TaskId
-from mapreduce.protocol import Holder, Locations, ReadSegments, SegmentsLost
+from mapreduce.protocol import COMPLAINT_CHARACTERS, Holder, Locations, ReadSegments, SegmentsLost
 from mapreduce_worker.core.events import FetchedSegment, SegmentsArrived, SegmentSpoiled
 
 MAPS_A_REQUEST = 1000
@@ -196,7 +196,7 @@ class Gathering:
             self._complained.add((place.attempt, place.holder))
             holder = table.holder(place.holder)
             if holder is not None:
-                maps = ((result.source, result.message),)
+                maps = ((result.source, result.message[:COMPLAINT_CHARACTERS]),)
                 complaint = SegmentsLost(attempt=result.attempt, holder=holder.worker, maps=maps)
         self._spoiled.add(result.source)
         self.placed(table, [index])
@@ -219,7 +219,7 @@ class Gathering:
                 continue
             self._complained.add((attempt, fetch.holder.number))
             if table.place(self.step, attempt.task.index) == fetch.wanted[attempt]:
-                yield attempt, reason
+                yield attempt, reason[:COMPLAINT_CHARACTERS]
 
     def _wants(self, index: int, place: Place) -> bool:
         """Tell whether the output at `place` is to be fetched.
