@@ -30,7 +30,7 @@ from tests.support.outputs import PATH, UID, attempt, make_output, opened_epoch,
 SMALL_PAGE: Final = 300
 """Bytes that the journal's sample is read in: frames lie across its pages."""
 _WORDS = [f"word{number:04d}" for number in range(300)]
-_KIND: Final = {0: "msgpack", 1: "Arrow"}
+_KIND: Final = {0: "msgpack", 1: "Arrow", 2: "one value"}
 
 
 def all_samples(folder: Path) -> list[Sample]:
@@ -54,7 +54,7 @@ def all_samples(folder: Path) -> list[Sample]:
 
 
 def map_output_sample(folder: Path, codec: Codec) -> Sample:
-    """Return a map output of many partitions: few rows, none, integers, objects, one row, and typed columns."""
+    """Return a map output of many partitions: few rows, none, integers, objects, one row, columns, one value."""
     path = folder / f"sample-{codec}.mapout"
     index = _write_map_output(path, codec)
     content = path.read_bytes()
@@ -146,6 +146,7 @@ def _write_map_output(path: Path, codec: Codec = "lz4") -> map_output.Index:
         columns.of_lists(many, _WORDS),
         columns.of_lists(many, [number / 7 for number in range(len(many))]),
         columns.of_lists(many, [number % 3 == 0 for number in range(len(many))]),
+        columns.of_one(many, values.encode(["one"])),
     ]
     with path.open("wb") as file:
         writer = map_output.Writer(file, codec)

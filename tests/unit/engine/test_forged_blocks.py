@@ -104,13 +104,19 @@ def test_a_row_that_no_block_can_hold_is_refused_when_it_is_written(monkeypatch)
         blocks.write(Block([b"k"], [b"v" * (1 << 19)]), "lz4")
 
 
-@pytest.mark.parametrize(("rows", "kind"), [(0, 1), (blocks.MAX_ROWS + 1, 1), (2**32 - 1, 0), (ROWS, 2), (ROWS - 1, 1)])
+@pytest.mark.parametrize(("rows", "kind"), [(0, 1), (blocks.MAX_ROWS + 1, 1), (2**32 - 1, 0), (ROWS - 1, 1)])
 def test_a_head_that_no_block_of_ours_has_is_refused(rows, kind):
     with pytest.raises(CorruptionError):
         read(framed(body_of(HONEST), rows, kind))
 
 
-@pytest.mark.parametrize(("length", "kind"), [(2**32 - 1, 1), (100_000, 0)])
+@pytest.mark.parametrize("kind", [3, 255])
+def test_a_block_of_a_newer_kind_is_told_as_one_that_this_engine_does_not_read(kind):
+    with pytest.raises(CorruptionError, match=f"a block is of the kind {kind}: this engine does not read it"):
+        read(framed(body_of(HONEST), ROWS, kind))
+
+
+@pytest.mark.parametrize(("length", "kind"), [(2**32 - 1, 1), (100_000, 0), (2**32 - 1, 2)])
 def test_a_length_beyond_any_block_is_refused_before_it_is_read(length, kind):
     head = struct.pack(">IIIB", length, 0, 1, kind)
     with pytest.raises(CorruptionError, match=f"a block of the kind {kind} claims {length} bytes"):

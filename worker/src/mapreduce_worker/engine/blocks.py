@@ -330,7 +330,9 @@ def _bound(length: int, rows: int, kind: int) -> None:
     if not 0 < rows <= MAX_ROWS:
         raise CorruptionError(f"a block claims {rows} rows; {MAX_ROWS} are the most")
     most = {_PLAIN: _MAX_PLAIN, _ARROW: MAX_RAW + _SLACK, _ONE: MAX_RAW + _SLACK}.get(kind)
-    if most is None or length > most:
+    if most is None:
+        raise CorruptionError(f"a block is of the kind {kind}: this engine does not read it")
+    if length > most:
         raise CorruptionError(f"a block of the kind {kind} claims {length} bytes")
 
 
