@@ -31,6 +31,9 @@ from mapreduce.values import MAX_DEPTH
 KeyType = str
 """A key type as text: `str`, `bytes`, `bool`, `int`, `float` or `tuple[…]` of these; `desc[…]` around it."""
 
+BY = " by "
+"""Stands between the types of keys and of values where these are sorted: `str by int`."""
+
 INT_MIN = -(2**63)
 INT_MAX = 2**63 - 1
 
@@ -40,7 +43,6 @@ _NAN = struct.unpack(">Q", struct.pack(">d", math.nan))[0] & (_ALL >> 1)
 _SCALARS = {str: "str", bytes: "bytes", bool: "bool", int: "int", float: "float"}
 _FIXED = {"bool": 1, "int": 8, "float": 8}
 _DESC = "desc["
-_BY = " by "
 _FLIPPED = bytes(255 - byte for byte in range(256))
 
 
@@ -83,12 +85,12 @@ def plain(key_type: KeyType) -> KeyType:
 
 def shown(key_type: KeyType) -> str:
     """Return a type as people are told of it, without its order; that of values which are sorted stands after `by`."""
-    return _BY.join(map(plain, key_type.split(_BY)))
+    return BY.join(map(plain, key_type.split(BY)))
 
 
 def mixture(one: KeyType, at: str, other: KeyType, other_at: str) -> str:
     """Return what is told where maps have keys of two types, or values where these are sorted; each with its place."""
-    first, second = shown(one).split(_BY), shown(other).split(_BY)
+    first, second = shown(one).split(BY), shown(other).split(BY)
     values = first[0] == second[0]
     what = "with sort_values all values must" if values else "keys must all"
     told = " and ".join(

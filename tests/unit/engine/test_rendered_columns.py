@@ -24,6 +24,10 @@ LISTS = st.lists(TEXTS, max_size=4) | st.lists(TEXTS | st.none() | BYTES | st.li
 TUPLES = st.tuples(TEXTS, st.tuples(INTS, FLOATS))
 
 
+def text(made, style, key_type, *, own):
+    return b"".join(render.pieces(made, style, key_type, own=own))
+
+
 @st.composite
 def rows(draw):
     key = draw(st.sampled_from([*SCALARS, TUPLES]))
@@ -40,15 +44,15 @@ def test_lines_of_columns_are_those_of_single_records(given, style):
     arrived = [(decode(keys.encode(key)), values.decode(values.encode(value))) for key, value in given]
     expected = b"".join(LINE[style](*pair) for pair in arrived)
     made = columns.of_lists(encoded, [value for _, value in given])
-    assert render.text(made, style, key_type, own=True) == expected
-    assert render.text(made.as_packed(), style, key_type, own=True) == expected
+    assert text(made, style, key_type, own=True) == expected
+    assert text(made.as_packed(), style, key_type, own=True) == expected
     for bound in ("_LARGE", "_LONG"):
         with mock.patch.object(render, bound, 0):
-            assert render.text(made, style, key_type, own=True) == expected
+            assert text(made, style, key_type, own=True) == expected
     few = Block(encoded, [values.encode(value) for _, value in given])
-    assert render.text(few, style, key_type, own=True) == expected
+    assert text(few, style, key_type, own=True) == expected
     pairs = columns.of_packed(encoded, [values.encode(pair) for pair in arrived])
-    assert render.text(pairs, style, key_type, own=False) == expected
+    assert text(pairs, style, key_type, own=False) == expected
 
 
 @pytest.mark.parametrize("style", ["tsv", "jsonl"])
@@ -58,7 +62,7 @@ def test_each_character_in_a_list_is_what_single_records_make_of_it(style):
     lists = [["".join(map(chr, points[at : at + 512])), ""] for at in range(0, len(points), 512)]
     lists += [[chr(point)] for point in range(0x3000)]
     made = columns.of_lists([b"k"] * len(lists), lists)
-    assert render.text(made, style, "str", own=True) == b"".join(LINE[style]("k", each) for each in lists)
+    assert text(made, style, "str", own=True) == b"".join(LINE[style]("k", each) for each in lists)
 
 
 @pytest.mark.parametrize(("key", "key_type"), [(b"\xff", "str"), (b"abc", "int"), (b"a", "")])
@@ -66,11 +70,11 @@ def test_each_character_in_a_list_is_what_single_records_make_of_it(style):
 def test_rows_whose_keys_are_none_are_damage(key, key_type, style):
     made = columns.of_lists([b"ab" * 4, key], [1, 2])
     with pytest.raises(CorruptionError, match="no records"):
-        render.text(made, style, key_type, own=True)
+        text(made, style, key_type, own=True)
 
 
 def test_values_that_are_no_msgpack_are_damage():
     for made in (columns.of_packed([b"k"], [b"\xc1"]), Block([b"k"], [b"\xc1"])):
         for own in (True, False):
             with pytest.raises(CorruptionError, match="no records"):
-                render.text(made, "tsv", "str", own=own)
+                text(made, "tsv", "str", own=own)

@@ -52,11 +52,6 @@ def pairs(rows: Rows, key_type: KeyType, *, own: bool) -> list[tuple[Any, Any]]:
         raise CorruptionError(f"a part has rows that are no records of keys {key_type}: {error}") from error
 
 
-def text(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> bytes:
-    """Return the lines of rows of a part; raises `CorruptionError` for rows that no part has."""
-    return b"".join(pieces(rows, style, key_type, own=own))
-
-
 def pieces(rows: Rows, style: OutputFormat, key_type: KeyType, *, own: bool) -> Iterator[bytes]:
     """Yield the lines of rows of a part; very large text, or a list of text, comes in pieces.
 

@@ -10,19 +10,17 @@ Neighbours: `tables`, `map_run`, `partitions`, `reduce_task`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any
 
 from mapreduce import keys
 from mapreduce.errors import MixedKeyError, UnsupportedKeyError
 from mapreduce.keys import KeyType
 from mapreduce_worker.engine.tables import KeyGuard, Mapper, Pairs
 
-_BY: Final = " by "
-
 
 def split(pair_type: KeyType) -> tuple[KeyType, KeyType]:
     """Return the types of key and value of `str by int`."""
-    key_type, _, value_type = pair_type.partition(_BY)
+    key_type, _, value_type = pair_type.partition(keys.BY)
     return key_type, value_type
 
 
@@ -82,7 +80,7 @@ class PairGuard(KeyGuard):
                 "with sort_values a value must be what a key may be (str, bytes, bool, int, float or a tuple of "
                 f"these), not {type(value).__name__}: {keys.short(value)}"
             ) from None
-        return f"{key_type}{_BY}{keys.descending(value_type) if self._values_descend else value_type}"
+        return f"{key_type}{keys.BY}{keys.descending(value_type) if self._values_descend else value_type}"
 
     def _encoder(self, key_type: KeyType) -> Callable[[Any], bytes]:
         encode = keys.encoder(_as_tuple(key_type))
