@@ -79,11 +79,13 @@ def encode_plain(value: object) -> bytes:
 
 
 def encode_all(objects: list[Any]) -> list[bytes]:
-    """Encode many values, each as `encode` does."""
+    """Encode many values, of which each has been looked at, or is a reducer's list of such: how deep they are is not
+    asked again.
+    """
     try:
         return list(map(_encoder.encode, objects))
     except (OverflowError, TypeError, ValueError, RecursionError):
-        return list(map(encode, objects))
+        return [encode(value, MAX_DEPTH + 1) for value in objects]
 
 
 def decode(data: bytes) -> Any:

@@ -123,6 +123,11 @@ def test_a_value_may_be_256_deep_and_no_more_however_deep_its_caller_is(kind, ca
             within(calls, partial(values.encode, nested(depth, kind)))
 
 
+def test_a_list_of_deep_values_is_carried_whatever_is_carried_with_it():
+    deep = [nested(256, lambda inner: [inner])]
+    assert values.encode_all([deep, 2**80]) == [*values.encode_all([deep]), values.encode(2**80)]
+
+
 def test_a_value_of_very_many_lists_is_not_a_deep_one():
     given = [[{"k": [number]}] for number in range(1000)]
     assert values.decode(values.encode(given)) == given
