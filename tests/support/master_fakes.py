@@ -218,10 +218,15 @@ class FakeWorker(FakeProcess):
         self.has_reduce = True
         """What it finds when it loads the program."""
         self.places: dict[int, tuple[AttemptId, str]] = {}
+        self.holders: dict[int, int] = {}
+        """The number of the worker that has the output at each place."""
+        self.names: dict[int, str] = {}
+        """The names of workers, by their numbers."""
         self.discarded: list[AttemptId] = []
         self.unreadable: dict[AttemptId, set[AttemptId]] = {}
         """What a reduce attempt complained of and has not got from elsewhere."""
-
+        self.complain_again: set[AttemptId] = set()
+        """Whose complaints count no more since there is a new session, and are made again once places are told."""
         self.computing: dict[AttemptId, str] = {}
         """Reduce attempts that need no segment any more, and the digest of what they read."""
 
@@ -238,6 +243,8 @@ class FakeWorker(FakeProcess):
     def welcomed(self, body: Registered) -> None:
         super().welcomed(body)
         self.places.clear()
+        # All is fetched anew in a new session (`locations.Gathering.look_again`), and can be read as little as before.
+        self.complain_again = self.unreadable.keys() & self.active.keys()
         reduces = {attempt for attempt in self.active if attempt.task.kind == "reduce"}
         self.waiting.update(reduces - self.computing.keys())
 
@@ -251,9 +258,11 @@ class FakeWorker(FakeProcess):
             self.outputs.pop(attempt, None)
         if answer.locations is not None:
             self.locations_seen = answer.locations.version
+            self.names.update((holder.number, holder.worker) for holder in answer.locations.holders)
             for place in answer.locations.outputs:
                 for position, index in enumerate(range(place.first, place.last + 1)):
                     attempt = AttemptId(TaskId(0, "map", index), place.epoch, place.number)
+                    self.holders[index] = place.holder
                     if place.holder == LEFT_OUT:
                         self.places[index] = (attempt, "")
                     elif place.holder < 0:
@@ -263,6 +272,14 @@ class FakeWorker(FakeProcess):
         for attempt, assignment in self.active.items():
             if isinstance(assignment, RunReduce):
                 (self.waiting.discard if self._complete(assignment) else self.waiting.add)(attempt)
+        self._complain_again()
+
+    def _complain_again(self) -> None:
+        for attempt in list(self.complain_again & self.active.keys()):
+            told = [index for index, place in self.places.items() if place[0] in self.unreadable[attempt]]
+            for index in told:
+                self.complain_again.discard(attempt)
+                self.complain(attempt, self.names[self.holders[index]], [index])
 
     def _complete(self, assignment: RunReduce) -> bool:
         if assignment.attempt in self.computing:

@@ -90,6 +90,18 @@ def test_a_complaint_that_is_repeated_counts_once():
     assert len([event for event in job.history("Charged") if event.budget == "segments"]) == 1
 
 
+def test_a_complaint_that_comes_before_its_holder_is_known_is_made_again():
+    job = JobUnderTest(maps=4, reducers=3, workers=3).until_reducing()
+    worker, attempt = job.running("reduce")[0]
+    holder = other_than(job, worker)
+    worker.complain(attempt, holder.name, [next(iter(holder.outputs)).task.index])
+    job.start_master(resumed=True)
+    job.settle()
+    job.list_pods()
+    assert job.run_to_the_end() == "Succeeded"
+    assert [event.attempt for event in job.history("Cancelled")] == [attempt]
+
+
 def cut_off(job, first, second, rounds):
     """Let no reducer on one of two workers read what the other one holds, for so many beats."""
     for _ in range(rounds):

@@ -1,8 +1,16 @@
-"""What a worker says of segments that it could not read: no more than the master takes, which refuses all else."""
+"""What a worker says of segments that it could not read: as often as a master needs it, and no more than it takes."""
 
 from mapreduce import protocol
 from mapreduce.protocol import COMPLAINT_CHARACTERS, Exchange, Outcome, SegmentsLost
-from mapreduce_worker.core.events import Command, FetchSegments, SegmentsArrived, SegmentSpoiled, SessionOpened, Ticked
+from mapreduce_worker.core.events import (
+    Command,
+    FetchSegments,
+    Refused,
+    SegmentsArrived,
+    SegmentSpoiled,
+    SessionOpened,
+    Ticked,
+)
 from tests.support.worker_messages import (
     Driven,
     at,
@@ -56,4 +64,16 @@ def test_what_a_slot_says_of_a_spoiled_segment_is_cut():
     again = fetch_in(worker.tell(SegmentSpoiled(ATTEMPT, SOURCE, REFUSED)))
     worker.tell(SegmentsArrived(attempt=ATTEMPT, fetch=again.fetch, arrived=arrived))
     worker.tell(SegmentSpoiled(ATTEMPT, SOURCE, REFUSED))
+    assert complaints(worker) == [COMPLAINT]
+
+
+def test_what_cannot_be_read_in_a_new_session_either_is_told_anew():
+    worker, asked = reducing()
+    worker.tell(SegmentsArrived(attempt=ATTEMPT, fetch=asked.fetch, lost=((SOURCE, REFUSED),)))
+    worker.tell(Refused(worker.sent[-1].serial, 401, "SessionUnknown", ""))
+    worker.tell(SessionOpened(worker.registrations[-1].serial, registered("s2", epoch=2)))
+    worker.answer_number = 0
+    again = fetch_in(worker.answer(epoch=2, locations=locations(1, at(0, 0, 0))))
+    assert complaints(worker) == []
+    worker.tell(SegmentsArrived(attempt=ATTEMPT, fetch=again.fetch, lost=((SOURCE, REFUSED),)))
     assert complaints(worker) == [COMPLAINT]
