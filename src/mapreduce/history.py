@@ -12,7 +12,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Literal, TypedDict
 
 import msgspec
 
@@ -95,6 +95,42 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Bytes that the maps have for each partition (Sizes), see `partition_sizes`; `render` writes them out."""
     heavy: tuple[HeavyKey, ...] = ()
     """The heaviest keys of the job (Sizes)."""
+    where: str = ""
+    """File and offset, or key and partition, at which an attempt failed (Failed)."""
+    traceback: str = ""
+    """Where its code was then, at most 8 KiB (Failed); see `failure_texts`."""
+    log: str = ""
+    """The end of what it printed, at most 4 KiB (Failed)."""
+    same_as: int = 0
+    """The event that has the same traceback, which is not told again: its sequence within the epoch, and in
+    `events.ndjson` that of its line (Failed)."""
+    peak_memory: int = 0
+    """The most bytes of memory that its process was seen to use; 0 where nobody looked (Failed)."""
+
+
+class EventFields(TypedDict, total=False):
+    """What an event may say beside its word, its time, and of whom it tells; see `HistoryEvent`."""
+
+    reason: str
+    message: str
+    budget: Budget
+    checksum: str
+    rows: int
+    size: int
+    records: int
+    counters: dict[str, int]
+    seconds: float
+    spills: int
+    bad: BadRecords
+    key_type: str
+    boundaries: tuple[bytes, ...]
+    sizes: PackedSizes
+    heavy: tuple[HeavyKey, ...]
+    where: str
+    traceback: str
+    log: str
+    same_as: int
+    peak_memory: int
 
 
 class PlanPage(msgspec.Struct, frozen=True, tag_field="type", tag="page"):
@@ -177,11 +213,15 @@ def render(frames: Iterable[Frame]) -> Iterator[bytes]:
     """Yield the lines of `events.ndjson`, numbered in journal order."""
     encode = msgspec.json.encode
     number = 0
+    lines: dict[tuple[int, int], int] = {}
     for frame in frames:
         if not isinstance(frame.entry, HistoryEvent):
             continue
         number += 1
-        entry = msgspec.structs.replace(frame.entry, bad=(), sizes=b"", heavy=())
+        if frame.entry.traceback:
+            lines[frame.epoch, frame.sequence] = number
+        same_as = lines.get((frame.epoch, frame.entry.same_as), 0)
+        entry = msgspec.structs.replace(frame.entry, bad=(), sizes=b"", heavy=(), same_as=same_as)
         fields = {"sequence": number, "epoch": frame.epoch} | msgspec.to_builtins(entry)
         if frame.entry.bad:
             fields["bad_records"] = len(frame.entry.bad)

@@ -10,8 +10,11 @@ from typing import Final
 
 import msgspec
 
+from mapreduce.failure_texts import FailureTexts
 from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
 from mapreduce.ids import AttemptId
+from mapreduce.protocol import ErrorInfo
+from mapreduce_operator.core import policies
 from mapreduce_worker.gateway.storage import Output
 
 EPOCH: Final = 1
@@ -26,6 +29,7 @@ class History:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._sequence = 0
+        self._texts = FailureTexts()
 
     def note(self, word: str, attempt: AttemptId | None = None, **fields: object) -> None:
         """Append an event, with the time; `fields` are those of `HistoryEvent`."""
@@ -33,6 +37,11 @@ class History:
         if attempt is not None:
             event |= {"task": attempt.task, "attempt": attempt, "worker": WORKER}
         self.append(msgspec.convert(event, HistoryEvent))
+
+    def failed(self, attempt: AttemptId, error: ErrorInfo) -> None:
+        """Append that an attempt failed, and what it says of that."""
+        told = self._texts.keep(error, self._sequence + 1)
+        self.note("Failed", attempt, reason=error.reason, message=policies.one_line(error), **told)
 
     def append(self, entry: HistoryEvent | PlanPage | PlanMade) -> None:
         """Append an entry."""

@@ -302,7 +302,7 @@ class SequentialRun:
         info = engine_failure.describe(error)
         with suppress(MapReduceError):
             # Where the journal cannot be written any more, the failure itself matters more.
-            self._history.note("Failed", attempt, reason=info.reason, message=info.message)
+            self._history.failed(attempt, info)
         return _TaskFailed(info)
 
     def _draw(self, **changes: object) -> None:

@@ -358,9 +358,9 @@ class FakeWorker(FakeProcess):
         error = ErrorInfo(kind=kind, reason=reason, message=fields.pop("message", "ValueError: no"), **fields)  # type: ignore[arg-type]  # fields by name
         self.report(AttemptFailed(attempt=attempt, error=error))
 
-    def complain(self, attempt: AttemptId, holder: str, maps: list[int]) -> None:
+    def complain(self, attempt: AttemptId, holder: str, maps: list[int], reason: str = "SegmentUnreadable") -> None:
         """A reduce attempt cannot read some maps from a holder."""
-        lost = tuple((self.places[index][0], "SegmentUnreadable") for index in maps)
+        lost = tuple((self.places[index][0], reason) for index in maps)
         self.waiting.add(attempt)
         self.unreadable.setdefault(attempt, set()).update(source for source, _ in lost)
         self.report(SegmentsLost(attempt=attempt, holder=holder, maps=lost), ends=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mapreduce import history
 from mapreduce.program import Program
 from mapreduce.spec import JobSpec
 from mapreduce_cli import sequential
@@ -36,6 +37,9 @@ def test_what_the_program_raises_itself_is_its_failure_with_place_and_traceback(
         run(tmp_path, f"raise {raised}")
     assert (caught.value.reason, caught.value.where) == ("UserCodeFailed", "in.txt:0")
     assert "in map" in caught.value.traceback
+    (kept,) = tmp_path.glob("folder/.*/_history/events.ndjson")
+    (failed,) = [event for event in history.parse(kept.read_bytes()) if event["event"] == "Failed"]
+    assert (failed["where"], failed["traceback"]) == ("in.txt:0", caught.value.traceback)
 
 
 @pytest.mark.parametrize("name", [number.name for number in sequential.SIGNALS])

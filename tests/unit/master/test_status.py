@@ -98,7 +98,9 @@ def test_start_and_failures_are_known_after_a_restart():
     job.restart_master()
     job.settle()
     assert job.status.start_wall == started
-    assert [failure.message for failure in job.status.last_failures] == ["ValueError: no (at a.txt:17)"]
+    assert [(failure.message, failure.where) for failure in job.status.last_failures] == [
+        ("ValueError: no", "a.txt:17")
+    ]
 
 
 def test_a_job_that_is_over_has_no_ready_workers():

@@ -8,16 +8,16 @@ owns the one `Book` of a job and empties `commands` into an Outcome after each e
 from __future__ import annotations
 
 from array import array
-from typing import Literal
+from typing import Literal, Unpack
 
 import msgspec
 
 from mapreduce import tickets
 from mapreduce.bad_records import BadRecord
-from mapreduce.history import Budget, EventWord, HistoryEvent
+from mapreduce.failure_texts import FailureTexts
+from mapreduce.history import Budget, EventFields, EventWord, HistoryEvent
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
-from mapreduce.partition_sizes import HeavyKey
 from mapreduce.plan import PlanHeader
 from mapreduce.protocol import OutputSummary, Role
 from mapreduce.spec import JobSpec
@@ -195,6 +195,8 @@ class Book:
         self.input_problem = Failure("", "")
         self.announced: set[tuple[str, str]] = set()
         self.last_failures: list[TaskFailure] = []
+        self.texts = FailureTexts()
+        """What the history keeps of what failures said."""
         self.charges: dict[Budget, int] = {"user": 0, "disruption": 0, "segments": 0}
         """What each budget paid for, of the whole job."""
         self.journal_trouble: JournalTrouble | None = None
@@ -265,29 +267,15 @@ class Book:
             self.announced.add((reason, message))
             self.announce(kind, reason, message)
 
-    def record(  # noqa: PLR0913 - the fields of one history event
+    def record(
         self,
         event: EventWord,
         *,
         attempt: AttemptId | None = None,
         task: TaskId | None = None,
         worker: Worker | None = None,
-        reason: str = "",
-        message: str = "",
-        budget: Budget = "",
-        checksum: str = "",
-        rows: int = 0,
-        size: int = 0,
-        records: int = 0,
-        counters: dict[str, int] | None = None,
-        seconds: float = 0.0,
-        spills: int = 0,
-        bad: tuple[BadRecord, ...] = (),
-        key_type: KeyType = "",
-        boundaries: tuple[bytes, ...] = (),
-        sizes: bytes = b"",
-        heavy: tuple[HeavyKey, ...] = (),
         awaited: bool = False,
+        **fields: Unpack[EventFields],
     ) -> int:
         """Journal one event; return its sequence."""
         entry = HistoryEvent(
@@ -297,21 +285,7 @@ class Book:
             attempt=attempt,
             worker=worker.name if worker is not None else "",
             worker_uid=worker.uid if worker is not None else "",
-            reason=reason,
-            message=message,
-            budget=budget,
-            checksum=checksum,
-            rows=rows,
-            size=size,
-            records=records,
-            counters=counters or {},
-            seconds=round(seconds, 3),
-            spills=spills,
-            bad=bad,
-            key_type=key_type,
-            boundaries=boundaries,
-            sizes=sizes,
-            heavy=heavy,
+            **fields,
         )
         return self._journal(entry, awaited=awaited)
 

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from mapreduce.bad_records import BadRecord
-from mapreduce.history import Budget
+from mapreduce.history import Budget, HistoryEvent
 from mapreduce.ids import AttemptId, Kind, TaskId
 from mapreduce.keys import KeyType
 from mapreduce.partition_sizes import HeavyKey
@@ -89,6 +89,12 @@ class Recovered(msgspec.Struct):
     started_wall: float | None = None
     active_wall: float | None = None
     failures: list[TaskFailure] = []
+    texts: int = 0
+    """Bytes of what failures said that are in the journal."""
+    failed: HistoryEvent | None = None
+    """The failure that was told last."""
+    tracebacks: dict[tuple[int, int], str] = {}
+    """The first of them, by epoch and sequence."""
 
 
 class UnreadableStreak(msgspec.Struct, frozen=True):

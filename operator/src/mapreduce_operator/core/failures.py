@@ -40,7 +40,8 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     text = policies.one_line(error)[:_TEXT]
     free = error.kind != "disruption" or not counted or attempts.costs_nothing(book, attempt)
     budget: Budget = "" if free else "disruption"
-    book.record("Failed", attempt=attempt.id, worker=worker, reason=error.reason, message=text, budget=budget)
+    told = book.texts.keep(error, book.journal.last + 1)
+    book.record("Failed", attempt=attempt.id, worker=worker, reason=error.reason, message=text, budget=budget, **told)
     if not counted:
         return
     remember(book, attempt, error)
@@ -297,12 +298,17 @@ def segments_lost(book: Book, attempt: Attempt, complaint: SegmentsLost) -> None
         if policies.complaint(len(complainants), len(reducers), len(running)).action == "rerun":
             gone.append(source)
     if gone:
-        _output_unreadable(book, holder, sorted(source.task.index for source in gone))
+        _output_unreadable(book, holder, sorted(source.task.index for source in gone), _why(complaint))
     if len(gone) < len(current):
-        _move(book, attempt, holder)
+        _move(book, attempt, holder, _why(complaint))
 
 
-def _output_unreadable(book: Book, holder: Worker, indices: list[int]) -> None:
+def _why(complaint: SegmentsLost) -> str:
+    """Return, in one line, why the first of the segments could not be read."""
+    return " ".join(complaint.maps[0][1].split())
+
+
+def _output_unreadable(book: Book, holder: Worker, indices: list[int], why: str) -> None:
     book.charges["segments"] += len(indices)
     maps_ = f"map-{indices[0]}" if len(indices) == 1 else f"{len(indices)} maps, from map-{indices[0]} on,"
     message = f"{holder.name}: what {maps_} made cannot be read from it, and is made again"
@@ -310,7 +316,9 @@ def _output_unreadable(book: Book, holder: Worker, indices: list[int]) -> None:
     for index in indices:
         attempt_id = book.outputs.attempt(index)
         attempts.discard(book, holder, attempt_id)
-        book.record("Charged", attempt=attempt_id, worker=holder, reason="SegmentUnreadable", budget="segments")
+        book.record(
+            "Charged", attempt=attempt_id, worker=holder, reason="SegmentUnreadable", message=why, budget="segments"
+        )
     maps.lose(book, indices, holder, "SegmentUnreadable")
     _charge_holder(book, holder)
 
@@ -330,13 +338,14 @@ def _charge_holder(book: Book, holder: Worker) -> None:
         book.fail(verdict.reason, verdict.message)
 
 
-def _move(book: Book, attempt: Attempt, holder: Worker) -> None:
+def _move(book: Book, attempt: Attempt, holder: Worker, why: str) -> None:
     partition = attempt.id.task.index
     book.avoid.setdefault(partition, set()).add(attempt.worker.number)
     message = f"reducer {partition} cannot read from it"
     book.charges["segments"] += 1
     book.announce("Warning", MOVED, f"{holder.name}: {message}, and moves to another worker")
-    book.record("Charged", worker=holder, reason=MOVED, message=message, budget="segments")
+    told = f"{message}: {why}" if why else message
+    book.record("Charged", worker=holder, reason=MOVED, message=told, budget="segments")
     attempts.cancel(book, attempt, MOVED)
     attempts.put_back(book, "reduce", partition)
 

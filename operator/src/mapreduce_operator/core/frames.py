@@ -5,6 +5,11 @@ Neighbours: `entries.py` (`Recovered`), `rebuild.py` (the caller, which goes on 
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
+
+from mapreduce import failure_texts
 from mapreduce.history import Frame, HistoryEvent, PlanMade, PlanPage
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce_operator.core import failures, shape
@@ -12,6 +17,9 @@ from mapreduce_operator.core.book import KEPT_FAILURES
 from mapreduce_operator.core.entries import Failure, Part, Recovered
 from mapreduce_operator.core.events import TaskFailure
 from mapreduce_operator.core.pace import Pace
+
+TRACEBACKS: Final = 100
+"""Tracebacks that are remembered while a journal is read, as others may be told to be the same."""
 
 
 def read(found: Recovered, frame: Frame) -> None:
@@ -27,6 +35,8 @@ def read(found: Recovered, frame: Frame) -> None:
         if found.header is None and entry.pages == len(found.pages):
             found.header = entry.header
     else:
+        if entry.event == "Failed":
+            _read_texts(found, frame, entry)
         _read_event(found, entry)
 
 
@@ -55,6 +65,14 @@ def _read_event(found: Recovered, entry: HistoryEvent) -> None:
             found.failure = Failure(entry.reason, entry.message)
         case _:
             pass
+
+
+def _read_texts(found: Recovered, frame: Frame, entry: HistoryEvent) -> None:
+    found.texts += failure_texts.size(entry)
+    if entry.traceback and len(found.tracebacks) < TRACEBACKS:
+        found.tracebacks[frame.epoch, frame.sequence] = entry.traceback
+    told = found.tracebacks.get((frame.epoch, entry.same_as), "")
+    found.failed = msgspec.structs.replace(entry, traceback=entry.traceback or told)
 
 
 def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
@@ -88,7 +106,7 @@ def _read_charge(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
     found.last_error[task] = (entry.message, entry.worker)
     if entry.reason == failures.OVER_MEMORY:
         found.alone.add(task)
-    found.failures = [*found.failures, _failure(entry)][-KEPT_FAILURES:]
+    found.failures = [*found.failures, _failure(found, entry)][-KEPT_FAILURES:]
 
 
 def _read_map(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
@@ -134,14 +152,19 @@ def _part(entry: HistoryEvent, attempt: AttemptId) -> Part:
     return Part(attempt, *facts, -1, entry.records, entry.counters, entry.bad)
 
 
-def _failure(entry: HistoryEvent) -> TaskFailure:
-    """What people see of a charged failure of an older epoch: its traceback is not in the journal."""
+def _failure(found: Recovered, entry: HistoryEvent) -> TaskFailure:
+    """What people see of a charged failure of an older epoch; the failure itself was told just before the charge."""
+    failed = found.failed
+    if failed is None or failed.attempt != entry.attempt:
+        failed = entry
     return TaskFailure(
         task=str(entry.task),
         worker=entry.worker,
         reason=entry.reason,
-        message=entry.message,
-        where="",
-        traceback="",
+        message=entry.message.removesuffix(f" (at {failed.where})"),
+        where=failed.where,
+        traceback=failed.traceback,
+        output=failed.log,
+        peak_memory=failed.peak_memory,
         wall=entry.wall,
     )

@@ -91,7 +91,7 @@ def _note_finished(
         size=made.size,
         records=records,
         counters=made.counters,
-        seconds=seconds,
+        seconds=round(seconds, 3),
         spills=0 if isinstance(made, MapPartSucceeded) else made.spills,
         bad=() if isinstance(made, ReduceSucceeded) else made.bad,
         message=message,
