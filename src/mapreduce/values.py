@@ -28,6 +28,8 @@ _CONTAINERS: Final = frozenset({list, dict})
 _HEADS: Final = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
 """How msgpack begins a list or a dictionary; other values may hold these bytes too."""
 _NO_HEADS: Final = bytes(set(range(256)) - set(_HEADS))
+_NO_DICTIONARIES: Final = bytes(set(range(256)) - {*range(0x82, 0x90), 0xDE, 0xDF})
+"""All bytes but those by which msgpack begins a dictionary of two entries or more; other values may hold these too."""
 _encoder = msgspec.msgpack.Encoder()
 
 encode_quickly: Final = _encoder.encode
@@ -52,7 +54,9 @@ def encode(value: object, depth: int = MAX_DEPTH) -> bytes:
         ) from error
     if len(packed) > depth and _is_deep(packed, decoded, depth):
         raise _too_deep(value)
-    return encode_plain(_without_times(decoded)) if any(mark in packed for mark in _TIMES) else packed
+    if packed.translate(None, _NO_DICTIONARIES) and len(encode_plain(decoded)) < len(packed):
+        raise _equal_keys(value)
+    return encode_plain(_without_times(decoded, value)) if any(mark in packed for mark in _TIMES) else packed
 
 
 def encode_plain(value: object) -> bytes:
@@ -115,17 +119,27 @@ def _too_deep(value: object) -> ValueEncodingError:
     )
 
 
-def _without_times(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, list):
-        return [_without_times(element) for element in value]
-    if isinstance(value, tuple):
+def _equal_keys(value: object) -> ValueEncodingError:
+    return ValueEncodingError(
+        f"in a value of type {type(value).__name__} two keys of a dictionary become equal when they are carried, and "
+        "one entry would be lost: a time, for example, becomes its ISO text; make them differ, or yield a list of pairs"
+    )
+
+
+def _without_times(decoded: Any, value: object) -> Any:
+    if isinstance(decoded, datetime):
+        return decoded.astimezone(UTC).isoformat()
+    if isinstance(decoded, list):
+        return [_without_times(element, value) for element in decoded]
+    if isinstance(decoded, tuple):
         # A key of a dictionary: all others have come back as lists.
-        return tuple(_without_times(element) for element in value)
-    if isinstance(value, dict):
-        return {_without_times(key): _without_times(element) for key, element in value.items()}
-    return value
+        return tuple(_without_times(element, value) for element in decoded)
+    if isinstance(decoded, dict):
+        entries = {_without_times(key, value): _without_times(element, value) for key, element in decoded.items()}
+        if len(entries) < len(decoded):
+            raise _equal_keys(value)
+        return entries
+    return decoded
 
 
 def _wrap_big(value: object) -> object:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
 from functools import partial
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -60,6 +61,10 @@ class Point:
     x: int
 
 
+class Colour(Enum):
+    RED = "red"
+
+
 class Huge(Enum):
     ONE = 2**70
 
@@ -91,6 +96,42 @@ def test_times_come_back_as_text_and_those_with_a_zone_in_utc():
         assert values.decode(values.encode(time)) == text
         assert values.decode(values.encode([{"at": (time, 2**80)}])) == [{"at": [text, 2**80]}]
     assert values.decode(values.encode(datetime(2020, 1, 2))) == "2020-01-02T00:00:00"  # noqa: DTZ001 - without a zone
+
+
+ZONED = datetime(2020, 1, 2, tzinfo=UTC)
+NUMBER = UUID(int=7)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {NUMBER: 1, str(NUMBER): 2},
+        {ZONED: 1, "2020-01-02T00:00:00+00:00": 2},
+        {ZONED.replace(tzinfo=None): 1, "2020-01-02T00:00:00": 2},
+        {(1, ZONED): 1, (1, "2020-01-02T00:00:00+00:00"): 2},
+        {(1, 2): 2**80, frozenset([1, 2]): 2},
+        {Colour.RED: 1, "red": 2},
+        [{"a": ({b"x": 1, NUMBER: "a", str(NUMBER): "b"},)}],
+        {str(number): number for number in range(20)} | {NUMBER: 1, str(NUMBER): 2},
+    ],
+)
+def test_a_dictionary_whose_keys_become_equal_is_refused(value):
+    with pytest.raises(ValueEncodingError, match=f"type {type(value).__name__} two keys of a dictionary become equal"):
+        values.encode(value)
+
+
+@given(st.dictionaries(st.one_of(st.text("ab", max_size=2), st.binary(max_size=2), st.integers(), st.floats()), plain))
+def test_a_dictionary_whose_keys_stay_apart_is_taken(value):
+    if all(type(key) is not int or -(2**63) <= key < 2**64 for key in value):
+        assert len(values.decode(values.encode(value))) == len(value)
+
+
+def test_a_dictionary_of_times_and_their_texts_is_taken():
+    east = ZONED.astimezone(timezone(timedelta(hours=2)))
+    assert values.decode(values.encode({ZONED: ZONED, "2020-01-02T02:00:00+02:00": east})) == {
+        "2020-01-02T00:00:00+00:00": "2020-01-02T00:00:00+00:00",
+        "2020-01-02T02:00:00+02:00": "2020-01-02T00:00:00+00:00",
+    }
 
 
 def within(calls, function):
