@@ -186,6 +186,8 @@ class _Watcher:
                 reduces=(reduces.succeeded, reduces.total),
                 records=status.records,
                 size=status.size,
+                total_size=status.total_size,
+                retries=maps.retried + reduces.retried,
                 message=status.message,
             )
         )

@@ -27,6 +27,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Jobs on a cluster": {
         "submit": ("mapreduce_cli.cluster.submit:submit", "Run a job on the cluster."),
         "get": ("mapreduce_cli.cluster.get:get", "List jobs, and how far they are."),
+        "watch": ("mapreduce_cli.cluster.watch:watch", "Show how far a job is until it is over."),
         "describe": ("mapreduce_cli.cluster.describe:describe", "Show all that is known of a job."),
         "explain": ("mapreduce_cli.cluster.explain:explain", "Say in plain words what a job waits for."),
         "logs": ("mapreduce_cli.cluster.logs:logs", "Print what a job's Pods wrote."),

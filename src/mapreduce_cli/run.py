@@ -13,6 +13,8 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,8 +24,7 @@ from mapreduce import paths, starting
 from mapreduce.errors import InputError, MapReduceError, OutputError, UsageError
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import MIB, JobSpec, Limits
-from mapreduce_cli import failures, localjobs, options, programs, results
-from mapreduce_cli.progress import Display, Silent
+from mapreduce_cli import failures, localjobs, options, programs, progress, results
 
 if TYPE_CHECKING:
     from mapreduce_operator.drivers.beginning import Begun
@@ -66,7 +67,8 @@ _manifest.json, _history/events.ndjson and _SUCCESS.
     is_flag=True,
     help="Run everything in this process, one task after the other; pdb works, nothing that hangs is ended.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end, and no progress.")
+@progress.option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
 @options.of_job
 def run(
     program: str,
@@ -74,6 +76,7 @@ def run(
     output: str,
     sequential: bool,
     as_json: bool,
+    shown: progress.Choice,
     **given: Any,
 ) -> None:
     """Run a job on this machine.
@@ -89,7 +92,7 @@ def run(
     except UsageError as error:
         sys.exit(show.refused(error))
     try:
-        summary = _run(spec, sequential, Silent() if as_json else None)
+        summary = _run(spec, sequential, partial(progress.display, shown, as_json=as_json))
     except failures.JobFailed as failure:
         sys.exit(show.failed(failure, dict(zip((*spec.inputs, spec.output), (*inputs, output), strict=True))))
     except MapReduceError as error:
@@ -99,33 +102,33 @@ def run(
     show.succeeded(summary, time.monotonic() - began)
 
 
-def _run(spec: JobSpec, sequential: bool, show: Display | None) -> OutputSummary:
+def _run(spec: JobSpec, sequential: bool, display: Callable[[], progress.Display]) -> OutputSummary:
     if sequential:
         _fix_hash_seed()
     # Imported late: each mode brings much that the other one, and --help, do not need.
     if sequential:
         from mapreduce_cli import sequential as mode  # noqa: PLC0415 - see above
 
-        return mode.run(spec, ROOT, show)
+        return mode.run(spec, ROOT, display())
     from mapreduce_operator.drivers import beginning  # noqa: PLC0415 - see above
 
     # It imports for the workers while this process imports for the master.
     begun = beginning.begin()
     try:
-        return _run_with_workers(spec, show, begun)
+        return _run_with_workers(spec, display, begun)
     finally:
         if begun is not None:
             begun.end()
 
 
-def _run_with_workers(spec: JobSpec, show: Display | None, begun: Begun | None) -> OutputSummary:
+def _run_with_workers(spec: JobSpec, display: Callable[[], progress.Display], begun: Begun | None) -> OutputSummary:
     with starting.imports():
         from mapreduce_cli import local  # noqa: PLC0415 - see above
 
     # At its end the interpreter would look through all that was imported, for 50 ms: no user code ran in
     # this process, so nothing waits for that.
     atexit.register(gc.freeze)
-    return local.run(spec, ROOT, show, begun)
+    return local.run(spec, ROOT, display(), begun)
 
 
 def _fix_hash_seed() -> None:

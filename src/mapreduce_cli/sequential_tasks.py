@@ -144,7 +144,7 @@ class SequentialRun:
         self._history.append(PlanMade(header, len(pages)))
         self._history.note("Planned", rows=len(splits), size=header.size)
         self._header = header
-        self._draw(phase="Mapping", maps=(0, len(splits)))
+        self._draw(phase="Mapping", maps=(0, len(splits)), total_size=header.size)
         return splits
 
     def _map(self, job_class: type[Job], split: Split) -> tuple[Path, MapOutput]:

@@ -1,4 +1,4 @@
-"""Waiting for a job's end, with progress. Neighbours: `submit.py`, `rerun.py`; `progress.py` draws."""
+"""Waiting for a job's end, with progress. Neighbours: `submit.py`, `rerun.py`, `watch.py`; `progress.py` draws."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mapreduce_cli.cluster.commands import Asked
 from mapreduce_cli.cluster.problems import Broken, NotFound, Unreachable
 from mapreduce_cli.cluster.refs import job
 from mapreduce_cli.failures import JobFailed
-from mapreduce_cli.progress import Display, Silent, display
+from mapreduce_cli.progress import Choice, Display, display
 
 if TYPE_CHECKING:
     from mapreduce_cli.cluster.api import Api
@@ -27,23 +27,24 @@ OUTAGE = 300.0
 """Seconds for which an API server that does not answer is asked again: the job itself goes on."""
 
 
-def to_its_end(asked: Asked, created: Json) -> None:
+def to_its_end(asked: Asked, created: Json, shown: Choice = "auto") -> None:
     """Show progress until the job is over, then its result; leaves with its exit status if it failed."""
     began = time.monotonic()
-    show = Silent() if asked.json else display()
+    show = display(shown, as_json=asked.json)
     try:
         found = until_over(asked.api, created, show)
     except KeyboardInterrupt:
         show.close()
         name = jobs.name(created)
-        terminal.note(f"{name} goes on; `mapreduce get {name}` shows how far it is, `mapreduce delete {name}` ends it")
+        terminal.note(f"{name} goes on; `mapreduce watch {name}` shows it again, `mapreduce delete {name}` ends it")
         raise
     finally:
         show.close()
     failed = failure(found)
     if failed is not None:
         _tell_failure(asked, failed)
-    _tell(asked, found, time.monotonic() - began)
+    # Who came later than the job asks how long the job took, not how long it was watched.
+    _tell(asked, found, jobs.seconds(found) or time.monotonic() - began)
 
 
 def until_over(api: Api, created: Json, show: Display) -> Json:

@@ -5,6 +5,7 @@ Neighbours: `get.py`, `describe.py`, `explain.py`, `waiting.py` and others, whic
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from mapreduce import words
@@ -77,8 +78,19 @@ def snapshot(job: Json) -> Snapshot:
         reduces=(int(reduces.get("succeeded") or 0), int(reduces.get("total") or 0)),
         records=int(known.get("records") or 0),
         size=int(known.get("bytes") or 0),
+        total_size=int(known.get("totalBytes") or 0),
+        retries=int(known.get("retries") or 0),
         message=terminal.one_line(str(known.get("message") or "")),
     )
+
+
+def seconds(job: Json) -> float:
+    """Return how long it took from its creation to its end; 0 where that is not known."""
+    try:
+        began, ended = job["metadata"]["creationTimestamp"], status(job)["completionTime"]
+        return (datetime.datetime.fromisoformat(ended) - datetime.datetime.fromisoformat(began)).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return 0.0
 
 
 def left_out(job: Json) -> str:

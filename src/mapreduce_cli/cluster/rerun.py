@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mapreduce import words
-from mapreduce_cli import terminal
+from mapreduce_cli import progress, terminal
 from mapreduce_cli.cluster import creation, following, jobs, request
 from mapreduce_cli.cluster.commands import Asked, command
 from mapreduce_cli.cluster.lifecycle import wait_gone
@@ -35,7 +35,10 @@ DELETION: Final = 120.0
 @click.option("--output", metavar="PATH", default="", help="Another directory on the output's volume.")
 @click.option("--overwrite", is_flag=True, help="Replace the output that is there at the end.")
 @click.option("--wait", is_flag=True, help="Show progress; return with the job's exit status when it is over.")
-def rerun(asked: Asked, name: str, new_name: str, replace: bool, wait: bool, **changes: Any) -> None:
+@progress.option
+def rerun(
+    asked: Asked, name: str, *, new_name: str, replace: bool, wait: bool, shown: progress.Choice, **changes: Any
+) -> None:
     """Run a job once more, under a new name.
 
     A job never writes over an output: say with --output where the new one goes, or with --overwrite
@@ -55,7 +58,7 @@ def rerun(asked: Asked, name: str, new_name: str, replace: bool, wait: bool, **c
     created = creation.create(asked.api, asked.namespace, made)
     if wait:
         terminal.note(f"{chosen}: submitted")
-        following.to_its_end(asked, created)
+        following.to_its_end(asked, created, shown)
     elif asked.json:
         terminal.document({"job": {"name": chosen, "namespace": asked.namespace, "uid": jobs.uid(created)}})
     else:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from mapreduce_cli import options, programs, terminal
+from mapreduce_cli import options, programs, progress, terminal
 from mapreduce_cli.cluster import creation, following, jobs, manifests, refusals, request, volumes
 from mapreduce_cli.cluster.commands import Asked, command, pairs
 from mapreduce_cli.cluster.manifests import Manifests
@@ -30,7 +30,7 @@ patterns with *, ?, [] and **. An output path that ends with a slash gets the jo
 MIN_TTL: Final = 10
 """Seconds that a job must stay after its end for it to be seen, looks that failed included."""
 
-_FOR_RESOURCES: Final = {"source", "name", "wait", "dry_run", "namespace", "context", "kubeconfig", "as_json"}
+_FOR_RESOURCES: Final = {"source", "name", "wait", "shown", "dry_run", "namespace", "context", "kubeconfig", "as_json"}
 
 
 @command("submit", epilog=_EPILOG)
@@ -42,6 +42,7 @@ _FOR_RESOURCES: Final = {"source", "name", "wait", "dry_run", "namespace", "cont
 @click.option("--name", metavar="NAME", default="", help="The job's name.  [default: the program's, with five letters]")
 @click.option("--wait", is_flag=True, help="Show progress; return with the job's exit status when it is over.")
 @click.option("--dry-run", is_flag=True, help="Print the resource as YAML, and submit nothing.")
+@progress.option
 @options.of_job
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Worker Pods.  [default: 2]")
 @click.option("--slots", metavar="N", type=click.IntRange(min=1), help="Tasks at once in a worker.")
@@ -54,7 +55,9 @@ _FOR_RESOURCES: Final = {"source", "name", "wait", "dry_run", "namespace", "cont
 @click.option("--deadline", metavar="SECONDS", type=click.IntRange(min=1), help="The longest that it may take.")
 @click.option("--ttl", metavar="SECONDS", type=click.IntRange(min=0), help="Delete the job this long after its end.")
 @click.option("--suspend", is_flag=True, help="Do not begin before `mapreduce resume`.")
-def submit(asked: Asked, source: str, name: str, wait: bool, dry_run: bool, **given: Any) -> None:
+def submit(
+    asked: Asked, source: str, name: str, *, wait: bool, dry_run: bool, shown: progress.Choice, **given: Any
+) -> None:
     """Run a job on the cluster.
 
     PROGRAM is job.py, job.py:Class, or an installed module of the image, with the options that
@@ -82,7 +85,7 @@ def submit(asked: Asked, source: str, name: str, wait: bool, dry_run: bool, **gi
             terminal.say(f"{jobs.name(created)}: submitted")
         return
     terminal.note(f"{jobs.name(created)}: submitted")
-    following.to_its_end(asked, created)
+    following.to_its_end(asked, created, shown)
 
 
 def _from_file(path: str, name: str) -> Manifests:
