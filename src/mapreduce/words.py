@@ -13,6 +13,8 @@ PLURAL: Final = "mapreducejobs"
 KIND: Final = "MapReduceJob"
 FINALIZER: Final = "mapreduce.dev/cleanup"
 AUDIENCE: Final = "mapreduce.dev"
+METRICS_PORT: Final = 9090
+"""Where operator, workers and gateways serve /metrics; not where the probes are, which every Pod may reach."""
 
 LABEL_JOB: Final = "mapreduce.dev/job"
 """The job's name, on everything that is made for it."""

@@ -129,6 +129,46 @@ def test_only_namespaces_whose_jobs_are_run_reach_the_operator():
     assert admitted("watchNamespaces={a,b}") == {"matchExpressions": [named]}
 
 
+def ports(documents, kind):
+    document = next(document for document in documents if document["kind"] == kind)
+    spec = document["spec"]
+    found = spec["ports"] if kind == "Service" else spec["template"]["spec"]["containers"][0]["ports"]
+    return [port["name"] for port in found]
+
+
+def scrapers(documents):
+    """Return the peers that reach the port of the metrics."""
+    policy = next(document for document in documents if document["kind"] == "NetworkPolicy")
+    return [
+        rule.get("from")
+        for rule in policy["spec"]["ingress"]
+        if {"port": "metrics", "protocol": "TCP"} in rule["ports"]
+    ]
+
+
+def test_metrics_are_for_one_namespace_until_somebody_says_otherwise():
+    documents = render_chart()
+    monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    assert scrapers(documents) == [[monitoring]]
+    assert ports(documents, "Service") == ["rpc", "metrics"]
+    assert ports(documents, "Deployment") == ["rpc", "health", "metrics"]
+    assert scrapers(render_chart("metrics.from[0].podSelector.matchLabels.app=prometheus")) == [
+        [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]
+    ]
+
+
+def test_an_empty_list_of_scrapers_lets_in_nobody():
+    assert scrapers(render_chart("metrics.from=null")) == []
+
+
+def test_without_metrics_nothing_of_them_is_there():
+    documents = render_chart("metrics.enabled=false")
+    assert scrapers(documents) == []
+    assert ports(documents, "Service") == ["rpc"]
+    assert ports(documents, "Deployment") == ["rpc", "health"]
+    assert "MAPREDUCE_METRICS" not in str(documents)
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "Job"])
 def test_our_own_pods_meet_the_restricted_standard(server, kind):
     document = next(document for document in render_chart() if document["kind"] == kind)

@@ -24,6 +24,7 @@ from mapreduce_operator.drivers.local import LocalAuthenticator
 from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Identity
 from mapreduce_operator.rpc.intake import Intake
 from mapreduce_operator.rpc.server import make_app, serve
+from mapreduce_operator.runtime.counts import Counts
 from mapreduce_operator.runtime.jobs import JobRuntime
 from mapreduce_operator.runtime.registry import Registry
 from tests.support.runtimes import NotedDriver, NotedObserver, ScriptedCore, answer, registered, spec
@@ -51,6 +52,7 @@ class Server:
         self.authenticator = authenticator
         self.registry = registry or Registry()
         self.intake = intake or Intake()
+        self.counts = Counts()
         self.token = authenticator.issue(Identity("uid-1", "w-0", "pod", "127.0.0.1"))
 
     async def post(self, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
@@ -78,10 +80,12 @@ def welcoming(event: Event) -> tuple[Command, ...]:
 async def serving(script: Callable[[Event], tuple[Command, ...]] = welcoming) -> AsyncIterator[Server]:
     core, registry, authenticator = ScriptedCore(script), Registry(), LocalAuthenticator()
     registry.add(JobRuntime(spec(), core, NotedDriver(), NotedObserver()))
-    intake = Intake()
-    server = await serve(make_app(registry, authenticator, intake), "127.0.0.1")
+    intake, counts = Intake(), Counts()
+    server = await serve(make_app(registry, authenticator, intake, counts), "127.0.0.1")
     async with aiohttp.ClientSession() as client:
-        yield Server(f"http://127.0.0.1:{server.port}", core, client, authenticator, registry, intake)
+        made = Server(f"http://127.0.0.1:{server.port}", core, client, authenticator, registry, intake)
+        made.counts = counts
+        yield made
     await server.close()
 
 
@@ -326,6 +330,22 @@ def test_authentication_that_cannot_be_asked_answers_503() -> None:
         await server.close()
 
     asyncio.run(scene())
+
+
+def test_what_is_answered_is_counted_by_request_and_status() -> None:
+    async def scene(server: Server) -> None:
+        session = protocol.decode((await server.register())[1], Registered).session
+        await server.exchange(session)
+        await server.exchange("another")
+        await server.post("/v1/other", b"")
+        assert dict(server.counts.rpc_requests) == {
+            ("register", "200"): 1,
+            ("exchange", "200"): 1,
+            ("exchange", "401"): 1,
+            ("other", "404"): 1,
+        }
+
+    run(scene)
 
 
 def test_anything_else_than_the_three_paths_is_refused_in_the_same_form() -> None:

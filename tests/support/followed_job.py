@@ -115,9 +115,9 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def following(world: World) -> AsyncIterator[Job]:
+async def following(world: World, shared: Shared | None = None) -> AsyncIterator[Job]:
     """Follow the job while the block runs."""
-    job = Job(world.resource, world.shared(), world.find)
+    job = Job(world.resource, shared or world.shared(), world.find)
     try:
         await settled()
         yield job

@@ -29,7 +29,7 @@ class OperatorProcess:
 
     def __init__(self, server: ApiServer, *settings: str, twin_of: OperatorProcess | None = None) -> None:
         self.folder = server.folder
-        self.port, self.health = free_port(), free_port()
+        self.port, self.health, self.metrics = free_port(), free_port(), free_port()
         self.documents = render_chart(*settings)
         self._server = server
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,6 +57,7 @@ class OperatorProcess:
                 "MAPREDUCE_BIND": "127.0.0.1",
                 "MAPREDUCE_RPC_PORT": str(self.port),
                 "MAPREDUCE_HEALTH_PORT": str(self.health),
+                "MAPREDUCE_METRICS_PORT": str(self.metrics),
             }
         )
         with self._log.open("ab") as log:
@@ -78,6 +79,11 @@ class OperatorProcess:
     def health_text(self) -> str:
         """Return what the kubelet would be told of its liveness; raises `OSError` where it is not alive."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/healthz", timeout=PATIENCE) as answer:
+            return bytes(answer.read()).decode()
+
+    def metrics_text(self) -> str:
+        """Return what a scraper would be told."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=PATIENCE) as answer:
             return bytes(answer.read()).decode()
 
     def log(self) -> str:

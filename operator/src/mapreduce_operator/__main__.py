@@ -31,12 +31,14 @@ from mapreduce_operator.kube.handlers import Watches
 from mapreduce_operator.kube.health import API_SECONDS, LOOP_SECONDS, Health, Vital
 from mapreduce_operator.kube.jobs import Jobs
 from mapreduce_operator.kube.lease import Lease
+from mapreduce_operator.kube.metrics import Endpoint
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.pods import Platform
 from mapreduce_operator.kube.resource import Defaults, ParsedJob
 from mapreduce_operator.kube.running import Shared
 from mapreduce_operator.kube.writer import Writer
 from mapreduce_operator.rpc.server import make_app, serve
+from mapreduce_operator.runtime.counts import Counts, watch_lag
 from mapreduce_operator.runtime.registry import Registry
 from mapreduce_operator.settings import Settings, read
 
@@ -65,6 +67,15 @@ class Tls:
         return hmac.new(self._key, f"pod\n{job_uid}\n{name}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
+class Told:
+    """What others are told of this process: the kubelet, and who scrapes it."""
+
+    def __init__(self, health: Health, counts: Counts) -> None:
+        self.health = health
+        self.counts = counts
+        self.endpoint = Endpoint(counts)
+
+
 def main() -> int:
     """Run until told to stop; return the exit status."""
     try:
@@ -91,24 +102,28 @@ async def run(settings: Settings) -> int:
     ending = asyncio.Event()
     _on_signals(ending.set)
     tls = Tls(settings)
-    health = Health()
-    probes = await serve(health.app(), settings.bind, settings.health_port)
-    api = await connect()
+    told = Told(Health(), Counts())
+    probes = [await serve(told.health.app(), settings.bind, settings.health_port)]
+    if settings.metrics_port:
+        probes.append(await serve(told.endpoint.app(), settings.bind, settings.metrics_port))
+    api = await connect(told.counts.api_requests)
     lease = _lease(api, settings)
-    health.vitals = (Vital("the API server answered about the Lease", lease.silence, API_SECONDS),)
+    told.health.vitals = (Vital("the API server answered about the Lease", lease.silence, API_SECONDS),)
     try:
         epoch = await _until(ending, lease.acquire())
         if epoch is None:
             return 0
-        return await _lead(settings, tls, api, lease, health, ending)
+        return await _lead(settings, tls, api, lease, told, ending)
     finally:
         await lease.release()
         await api.close()
-        await probes.close()
+        for server in probes:
+            await server.close()
 
 
-async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: Health, ending: asyncio.Event) -> int:
+async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, told: Told, ending: asyncio.Event) -> int:
     """Run all jobs while the Lease is held."""
+    health, counts = told.health, told.counts
     failed = asyncio.Event()
 
     def fail() -> None:
@@ -119,11 +134,13 @@ async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: He
         _log.error("another operator has this one's place, so this process ends: %s", message)
         fail()
 
-    shared, jobs = _compose(settings, tls, api, lease, deposed)
+    shared, jobs = _compose(settings, tls, api, lease, deposed, counts)
     keeper = _guarded(lease.keep(), "the Lease", fail)
+    lag = _guarded(watch_lag(counts.lag["master"]), "the lag of this loop", fail)
     authenticator = TokenReviewAuthenticator(api, jobs.namespace_of, shared.platform.made)
-    watches = Watches(jobs, settings.watch, fail)
-    server = await serve(make_app(shared.registry, authenticator), settings.bind, settings.rpc_port, tls.context)
+    watches = Watches(jobs, settings.watch, fail, lag=counts.lag["watches"])
+    app = make_app(shared.registry, authenticator, counts=counts)
+    server = await serve(app, settings.bind, settings.rpc_port, tls.context)
     lister: asyncio.Task[None] | None = None
     try:
         health.failed, health.trouble = failed.is_set, jobs.trouble
@@ -132,13 +149,14 @@ async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: He
             Vital("the watches' loop ran", watches.age, LOOP_SECONDS),
             Vital("all jobs and Pods were listed", jobs.age, API_SECONDS),
         )
+        told.endpoint.lead(lease, jobs)
         await _until(ending, jobs.list_at_start())
         lister = _guarded(jobs.keep_listing(), "the LIST", fail)
         health.ready = not ending.is_set()
         await ending.wait()
     finally:
         health.ready = False
-        for task in (keeper, lister):
+        for task in (keeper, lag, lister):
             if task is not None:
                 task.cancel()
         await jobs.close()
@@ -150,7 +168,7 @@ async def _lead(settings: Settings, tls: Tls, api: Api, lease: Lease, health: He
 
 
 def _compose(
-    settings: Settings, tls: Tls, api: Api, lease: Lease, deposed: Callable[[str], None]
+    settings: Settings, tls: Tls, api: Api, lease: Lease, deposed: Callable[[str], None], counts: Counts
 ) -> tuple[Shared, Jobs]:
     writer = Writer(api, lease)
     platform = Platform(settings.master, tls.ca, tls.word, settings.worker_pull_policy)
@@ -183,6 +201,7 @@ def _compose(
         make_driver=make_driver,
         latest_epoch=lease.latest,
         deposed=deposed,
+        counts=counts,
     )
     return shared, Jobs(shared, settings.watch)
 

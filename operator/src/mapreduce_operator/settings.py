@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bind: str = "0.0.0.0"  # noqa: S104 - see above
     rpc_port: int = 8443
     health_port: int = 8080
+    metrics_port: int = 0
+    """Where /metrics is served; nowhere if 0."""
     worker_image: str = ""
     worker_pull_policy: str = "IfNotPresent"
     worker_resources: Resources = Resources()
@@ -82,6 +84,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         bind=text("MAPREDUCE_BIND", str(defaults["bind"])),
         rpc_port=int(number("MAPREDUCE_RPC_PORT", 8443)),
         health_port=int(number("MAPREDUCE_HEALTH_PORT", 8080)),
+        metrics_port=int(number("MAPREDUCE_METRICS_PORT", 0)),
         worker_image=text("MAPREDUCE_WORKER_IMAGE", ""),
         worker_pull_policy=text("MAPREDUCE_WORKER_PULL_POLICY", str(defaults["worker_pull_policy"])),
         worker_resources=resources("MAPREDUCE_WORKER_RESOURCES"),

@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import ApiClient, Configuration
 
+from mapreduce.metric_page import Counter
 from mapreduce_operator.kube import client, handlers
 from mapreduce_operator.kube.client import Api, Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, Expired, Unauthorized, Unavailable
@@ -21,6 +22,7 @@ class Server:
     def __init__(self, *answers, token="old"):
         self.answers = list(answers)
         self.asked = []
+        self.counted = Counter()
         self.now = 1000.0
         self.file = token
 
@@ -45,7 +47,7 @@ class Server:
             def read_credentials():
                 configuration.api_key["BearerToken"] = f"bearer {self.file}"
 
-            api = Api(ApiClient(configuration), 5.0, read_credentials, clock or (lambda: self.now))
+            api = Api(ApiClient(configuration), 5.0, read_credentials, clock or (lambda: self.now), self.counted)
             results = []
             for call in calls:
                 try:
@@ -68,6 +70,12 @@ def test_a_token_that_expired_is_read_again_and_the_request_is_repeated():
     server = Server((401, {}), (200, {}), token="new")
     assert server.run(get) == [{"message": "said"}]
     assert [token for _, token in server.asked] == ["bearer before", "bearer new"]
+
+
+def test_every_request_is_counted_with_its_answer():
+    server = Server((401, {}), (200, {}), (500, {}), token="new")
+    server.run(get, renew)
+    assert dict(server.counted) == {("GET", "401"): 1, ("GET", "200"): 1, ("PUT", "500"): 1}
 
 
 def test_a_token_that_is_refused_again_may_be_tried_later():
@@ -148,14 +156,16 @@ def test_a_connection_that_is_refused_says_that_the_server_is_away():
     async def go():
         configuration = Configuration()
         configuration.host = "http://127.0.0.1:9"
-        api = Api(ApiClient(configuration), 5.0)
+        counted = Counter()
+        api = Api(ApiClient(configuration), 5.0, counted=counted)
         try:
             with pytest.raises(Unavailable):
                 await api.get(POD)
         finally:
             await api.close()
+        return dict(counted)
 
-    asyncio.run(go())
+    assert asyncio.run(go()) == {("GET", "error"): 1}
 
 
 @pytest.mark.parametrize(

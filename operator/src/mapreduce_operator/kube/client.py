@@ -26,6 +26,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import OpenApiException
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
+from mapreduce.metric_page import Counter
 from mapreduce_operator.kube.errors import (
     ApiError,
     Conflict,
@@ -79,9 +80,11 @@ class Api:
         timeout: float = TIMEOUT,
         read_credentials: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        counted: Counter | None = None,
     ) -> None:
-        """`read_credentials` reads those of the client again, where they may change."""
+        """`read_credentials` reads those of the client again, where they may change. `counted`: what was asked."""
         self._client = client
+        self._counted = counted or Counter()
         self._timeout = timeout
         self._read_credentials = read_credentials
         self._clock = clock
@@ -160,6 +163,7 @@ class Api:
                     if method == "GET" or ref.resource in _UNFENCED:
                         status, content, pause = await self._send(method, path, body, content_type)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            self._counted.add(method, "error")
             raise Unavailable(f"{what}: {str(error) or type(error).__name__}") from error
         except (OpenApiException, ConfigException) as error:
             raise Unavailable(f"{what}: {error}") from error
@@ -189,6 +193,7 @@ class Api:
         )
         response = await self._client.call_api(method, url, headers, sent, _request_timeout=self._timeout)
         content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's
+        self._counted.add(method, str(response.status))
         return response.status, content, _pause(response.status, response.headers)
 
 
@@ -215,7 +220,7 @@ def _decoded(what: str, status: int, content: bytes) -> JsonObject:
     raise kind(str(answer.get("message") or f"{what}: status {status}"), status=status, reason=reason)
 
 
-async def connect() -> Api:
+async def connect(counted: Counter | None = None) -> Api:
     """Return a client with the Pod's own credentials, or, outside of one, with those of KUBECONFIG.
 
     Raises `ApiError` where there are none.
@@ -235,4 +240,4 @@ async def connect() -> Api:
             )
     except (ConfigException, OSError) as error:
         raise ApiError(f"no way to reach a cluster: {error}") from error
-    return Api(ApiClient(configuration), read_credentials=read)
+    return Api(ApiClient(configuration), read_credentials=read, counted=counted)

@@ -39,19 +39,21 @@ class EventPace:
         """The newest of those for which there was no room, and the number of the others."""
         self._left_out = 0
 
-    def add(self, told: Told, now: float) -> None:
-        """Take in what happened: it is due, or the newest that is held back."""
+    def add(self, told: Told, now: float) -> bool:
+        """Take in what happened: it is due, or the newest that is held back; tell whether one is left out for it."""
         self.refill(now)
         # What waits may wait for long, and a worker has a say in its length.
         told = _with_message(told, events.cut(told.announcement.message))
         if self._held is not None:
             self._left_out += 1
             self._held = told
-        elif self._tokens < 1 or len(self.due) >= BURST:
+            return True
+        if self._tokens < 1 or len(self.due) >= BURST:
             self._held = told
         else:
             self._tokens -= 1
             self.due.append(told)
+        return False
 
     def refill(self, now: float) -> None:
         """What was held back is due if enough time has passed."""

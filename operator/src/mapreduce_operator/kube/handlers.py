@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol, cast
 import kopf
 
 from mapreduce import words
+from mapreduce.metric_page import Histogram
 from mapreduce_operator.kube import kept, observe, pods
 from mapreduce_operator.kube.observe import PodSeen
 
@@ -61,8 +62,10 @@ class Watches:
         namespaces: tuple[str, ...],
         ended: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
+        lag: Histogram | None = None,
     ) -> None:
         self._sink = sink
+        self._lag = lag or Histogram(())
         self._namespaces = namespaces
         self._ended = ended
         self._master = asyncio.get_running_loop()
@@ -113,6 +116,7 @@ class Watches:
         while True:
             self._beaten = self._clock()
             await asyncio.sleep(BEAT)
+            self._lag.observe(max(0.0, self._clock() - self._beaten - BEAT))
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

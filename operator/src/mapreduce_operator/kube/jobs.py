@@ -18,6 +18,7 @@ from mapreduce_operator.kube import kept, observe, pods, resource
 from mapreduce_operator.kube.client import JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, Forbidden, InvalidSpec, NotFound
 from mapreduce_operator.kube.existing import Existing
+from mapreduce_operator.kube.job_series import JobSeries
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.reconcile import Job
 from mapreduce_operator.kube.running import Shared
@@ -91,6 +92,10 @@ class Jobs:
         job = self._jobs.get(pod.job_uid)
         if job is not None:
             job.pod_seen(pod)
+
+    def series(self) -> tuple[JobSeries, ...]:
+        """Return what a scraper is told of each job; the order stays while jobs come and go."""
+        return tuple(job.series for job in self._jobs.values())
 
     def age(self) -> float:
         """Return the seconds since a LIST that succeeded began, or since the start if none did."""

@@ -1,8 +1,8 @@
 """Sends what people see of one job: its status, at most one patch a second, and its Events, some a minute.
 
 The status goes first, but for the last one: who waits for the end finds there what led to it.
-Neighbours: `status.py` and `events.py` (what is sent), `event_pace.py` (which Events),
-`reconcile.py` (owns one of these a job).
+Neighbours: `status.py` and `events.py` (what is sent), `event_pace.py` (which Events), `job_series.py` (what of it
+a scraper is told), `reconcile.py` (owns one of these a job).
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from mapreduce_operator.kube import events, pods, status
 from mapreduce_operator.kube.client import Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, LeaseLost, NotFound, Rejected, Unavailable
 from mapreduce_operator.kube.event_pace import EventPace, Told
+from mapreduce_operator.kube.job_series import JobSeries
 from mapreduce_operator.kube.resource import Owner
 from mapreduce_operator.kube.writer import Writer
+from mapreduce_operator.runtime.counts import Counts
 
 INTERVAL: Final = 1.0
 """Seconds between two patches of one job's status."""
@@ -40,17 +42,20 @@ _log = logging.getLogger(__name__)
 class Publisher:
     """The outgoing side of one job."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two of them are clocks, which only tests pass
         self,
         writer: Writer,
         owner: Owner,
         generation: int,
         previous: Mapping[str, Any],
         *,
+        counts: Counts | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`previous` is the status that stands there; `wall` tells the time of Events, in Unix seconds."""
+        self._counts = counts or Counts()
+        self.series = JobSeries(owner.namespace, owner.name, str(previous.get("phase") or ""), self._counts.jobs_ended)
         self._writer = writer
         self._wall = wall
         self._clock = clock
@@ -74,6 +79,7 @@ class Publisher:
     def set_status(self, new: JobStatus) -> None:
         """Show this status soon; one that was not sent yet is skipped."""
         self._status = self.latest = status.slimmed(new)
+        self.series.saw(self.latest, self._wall())
         if status.is_final(new):
             self._final.set()
         self._wake()
@@ -88,7 +94,8 @@ class Publisher:
 
     def announce(self, announcement: Announce) -> None:
         """Send an Event soon."""
-        self._events.add(Told(announcement, self._wall()), self._clock())
+        if self._events.add(Told(announcement, self._wall()), self._clock()):
+            self._counts.events_left_out.add()
         self._wake()
 
     async def flush(self) -> None:

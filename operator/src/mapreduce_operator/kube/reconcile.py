@@ -34,6 +34,7 @@ from mapreduce_operator.kube.client import JsonObject, Ref
 from mapreduce_operator.kube.errors import ApiError, Conflict, Forbidden, InvalidSpec, LeaseLost, Rejected
 from mapreduce_operator.kube.existing import Existing, Looks
 from mapreduce_operator.kube.inputs import Missing
+from mapreduce_operator.kube.job_series import JobSeries
 from mapreduce_operator.kube.observe import PodSeen
 from mapreduce_operator.kube.publish import Publisher
 from mapreduce_operator.kube.resource import ParsedJob
@@ -61,7 +62,9 @@ class Job:
         self._seen_at = shared.clock()
         self._first_seen = self._waits_since = self._seen_at
         generation = int(body["metadata"].get("generation") or 0)
-        self._publisher = Publisher(shared.writer, self.owner, generation, body.get("status") or {}, wall=shared.wall)
+        self._publisher = Publisher(
+            shared.writer, self.owner, generation, body.get("status") or {}, counts=shared.counts, wall=shared.wall
+        )
         self._resumed = resource.touched(body)
         self._running = Running(self.owner, shared, self)
         self._parsed: ParsedJob | None = None
@@ -73,6 +76,11 @@ class Job:
         self._is_told_suspended = False
         self._woken = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def series(self) -> JobSeries:
+        """What a scraper is told of the job."""
+        return self._publisher.series
 
     # --- what the outside world tells ---
 
@@ -332,6 +340,8 @@ class Job:
         if self._broken:
             return
         self._broken = reason
+        if reason == "InternalError":
+            self._shared.counts.job_defects.add()
         self._publisher.set_status(status.failed(reason, message, self._shared.wall(), self._publisher.latest))
         self._publisher.announce(Announce(kind="Warning", reason=reason, message=message))
         self._woken.set()

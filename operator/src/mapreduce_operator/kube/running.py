@@ -20,6 +20,7 @@ from mapreduce_operator.kube.pods import Platform
 from mapreduce_operator.kube.resource import Defaults, Owner, ParsedJob
 from mapreduce_operator.kube.sightings import Sightings
 from mapreduce_operator.kube.writer import Writer
+from mapreduce_operator.runtime.counts import Counts
 from mapreduce_operator.runtime.driver import Driver
 from mapreduce_operator.runtime.jobs import Core, JobRuntime, Observer
 from mapreduce_operator.runtime.registry import Registry
@@ -39,6 +40,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     latest_epoch: Callable[[], Awaitable[int]]
     deposed: Callable[[str], None]
     """Told, with the reason, that another operator has this one's place."""
+    counts: Counts = msgspec.field(default_factory=Counts)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     """Unix seconds: ends are written down, and outlive a process, in these."""

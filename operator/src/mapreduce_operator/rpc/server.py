@@ -12,6 +12,7 @@ import logging
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -22,6 +23,7 @@ from mapreduce.protocol import Exchange, Refusal, Register
 from mapreduce_operator.core.events import Exchanged, Refuse, Welcome, WorkerRegistered
 from mapreduce_operator.rpc.authentication import AuthenticationUnavailable, Authenticator, Identity, TokenRejected
 from mapreduce_operator.rpc.intake import Busy, Intake, Overtaken
+from mapreduce_operator.runtime.counts import Counts
 from mapreduce_operator.runtime.jobs import JobRuntime, JobUnavailable, Response
 from mapreduce_operator.runtime.registry import Registry
 
@@ -30,6 +32,8 @@ SHUTDOWN_SECONDS = 1.0
 _REGISTRY = web.AppKey("registry", Registry)
 _AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 _INTAKE = web.AppKey("intake", Intake)
+_COUNTS = web.AppKey("counts", Counts)
+_REQUESTS: Final = {protocol.REGISTER: "register", protocol.PROGRAM: "program", protocol.EXCHANGE: "exchange"}
 DIGEST_BODY = 1 << 10
 _log = logging.getLogger(__name__)
 
@@ -51,9 +55,12 @@ class _Versioned(msgspec.Struct):
     version: int
 
 
-def make_app(registry: Registry, authenticator: Authenticator, intake: Intake | None = None) -> web.Application:
+def make_app(
+    registry: Registry, authenticator: Authenticator, intake: Intake | None = None, counts: Counts | None = None
+) -> web.Application:
     """Return the application that serves the jobs of `registry`; `intake` says how much it reads."""
-    app = web.Application(middlewares=[_refusals], client_max_size=protocol.MAX_BODY)
+    app = web.Application(middlewares=[_counted, _refusals], client_max_size=protocol.MAX_BODY)
+    app[_COUNTS] = counts or Counts()
     app[_REGISTRY] = registry
     app[_AUTHENTICATOR] = authenticator
     app[_INTAKE] = intake or Intake()
@@ -86,6 +93,14 @@ async def serve(app: web.Application, host: str, port: int = 0, tls: ssl.SSLCont
         await runner.cleanup()
         raise
     return Server(runner, runner.addresses[0][1])
+
+
+@web.middleware
+async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count what is answered; who went away before is not."""
+    response = await handler(request)
+    request.app[_COUNTS].rpc_requests.add(_REQUESTS.get(request.path, "other"), str(response.status))
+    return response
 
 
 @web.middleware
