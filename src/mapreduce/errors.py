@@ -9,7 +9,12 @@ from __future__ import annotations
 
 
 class MapReduceError(Exception):
-    """The root: catch it to catch everything that this project raises on purpose."""
+    """The root: catch it to catch everything that this project raises on purpose.
+
+    Its message says what is wrong, where, and what to do. Three branches tell who must act: `UserError` the author
+    of the job, `UsageError` whoever asked for what cannot be had, `SystemFault` whoever runs the system. The classes
+    below it are in `mapreduce.errors`, or where the table says.
+    """
 
 
 class UsageError(MapReduceError):

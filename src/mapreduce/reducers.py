@@ -71,12 +71,16 @@ class Reducer:
 
 
 class Count(Reducer):
-    """How often each key was yielded: with it, map yields or returns keys alone.
+    """How often each key was yielded, as int: with it, `map` yields or returns keys alone, not pairs.
 
-    def map(self, line):
-        return line.split()
-
-    reduce = mr.Count()
+    Examples:
+        >>> class Words(mr.Job):
+        ...     def map(self, line):
+        ...         return line.split()
+        ...
+        ...     reduce = mr.Count()
+        >>> run(Words, ["to be or", "not to be"])
+        [('be', 2), ('not', 1), ('or', 1), ('to', 2)]
     """
 
     keys_only = True
@@ -98,10 +102,23 @@ class Count(Reducer):
 class Sum(Reducer):
     """The sum of the values, exact: integers never wrap, floats are rounded once at the end.
 
-    An accumulator is an int while only integers were seen, else a list: [integer sum,
-    non-overlapping float partials…] (Shewchuk, "Adaptive Precision Floating-Point
-    Arithmetic", 1997, as in `math.fsum`).
+    Of integers alone it is an int, else a float; a value that is no number fails the attempt with `TypeError`. As
+    `combine = mr.Sum()`, beside a `reduce` of your own, it takes integers only.
+
+    Examples:
+        >>> class Total(mr.Job):
+        ...     def map(self, line):
+        ...         city, price = line.split()
+        ...         yield city, float(price)
+        ...
+        ...     reduce = mr.Sum()
+        >>> run(Total, ["Ulm 0.1", "Ulm 0.2", "Bonn 5", "Ulm 0.7"])
+        [('Bonn', 5.0), ('Ulm', 1.0)]
     """
+
+    # An accumulator is an int while only integers were seen, else a list: [integer sum,
+    # non-overlapping float partials…] (Shewchuk, "Adaptive Precision Floating-Point
+    # Arithmetic", 1997, as in `math.fsum`).
 
     few_numbers = True
     combines = True
@@ -174,7 +191,22 @@ class IntegerSum(Sum):
 
 
 class Mean(Reducer):
-    """The mean of the values, a float: computed exactly, and rounded once. An accumulator is [count, sum]."""
+    """The mean of the values, a float: computed exactly, and rounded once.
+
+    A value that is no number fails the attempt with `TypeError`.
+
+    Examples:
+        >>> class Usual(mr.Job):
+        ...     def map(self, line):
+        ...         city, price = line.split()
+        ...         yield city, int(price)
+        ...
+        ...     reduce = mr.Mean()
+        >>> run(Usual, ["Ulm 30", "Bonn 5", "Ulm 10", "Bonn 8"])
+        [('Bonn', 6.5), ('Ulm', 20.0)]
+    """
+
+    # An accumulator is [count, sum].
 
     few_numbers = True
     _sum: ClassVar[Sum] = Sum()

@@ -31,7 +31,18 @@ def _weigh(value: Any) -> int:
 
 
 class First(Reducer):
-    """The first of the values, in the order of the input."""
+    """The first of the values, in the order of the input; they may be of any type.
+
+    Examples:
+        >>> class Earliest(mr.Job):
+        ...     def map(self, line):
+        ...         user, page = line.split()
+        ...         yield user, page
+        ...
+        ...     reduce = mr.First()
+        >>> run(Earliest, ["ann /home", "bob /", "ann /help"])
+        [('ann', '/home'), ('bob', '/')]
+    """
 
     combines = True
 
@@ -79,24 +90,71 @@ class _Extreme(First):
 
 
 class Min(_Extreme):
-    """The smallest of the values; NaN only if there is nothing else."""
+    """The smallest of the values; NaN only if there is nothing else.
+
+    Values of a key are of one kind: numbers, str, bytes, times, or lists, which are compared element by element.
+    Another, or a dictionary, fails the attempt with `TypeError`. Of equal ones the first wins.
+
+    Examples:
+        >>> class Cheapest(mr.Job):
+        ...     def map(self, line):
+        ...         fruit, price, shop = line.split()
+        ...         yield fruit, (int(price), shop)
+        ...
+        ...     reduce = mr.Min()
+        >>> run(Cheapest, ["plum 3 Ulm", "pear 4 Ulm", "plum 2 Bonn"])
+        [('pear', [4, 'Ulm']), ('plum', [2, 'Bonn'])]
+    """
 
     def _is_better(self, other: Any, acc: Any) -> bool:
         return bool(other < acc)
 
 
 class Max(_Extreme):
-    """The largest of the values; NaN is larger than any number."""
+    """The largest of the values; NaN is larger than any number.
+
+    Values of a key are of one kind, as with `mr.Min()`; of equal ones the first wins.
+
+    Examples:
+        >>> class Latest(mr.Job):
+        ...     def map(self, line):
+        ...         user, day = line.split()
+        ...         yield user, day
+        ...
+        ...     reduce = mr.Max()
+        >>> run(Latest, ["ann 2026-05-01", "bob 2026-04-30", "ann 2026-05-03"])
+        [('ann', '2026-05-03'), ('bob', '2026-04-30')]
+    """
 
     def _is_better(self, other: Any, acc: Any) -> bool:
         return bool(other > acc)
 
 
 class Top(Reducer):
-    """The `n` largest of the values as a list, the largest first; equal ones in the order of the input."""
+    """The `n` largest of the values as a list, the largest first; equal ones in the order of the input.
+
+    Values of a key are of one kind, as with `mr.Min()`.
+
+    Examples:
+        >>> class Best(mr.Job):
+        ...     def map(self, line):
+        ...         name, points = line.split()
+        ...         yield name, int(points)
+        ...
+        ...     reduce = mr.Top(2)
+        >>> run(Best, ["ann 7", "bob 4", "ann 5", "ann 9"])
+        [('ann', [9, 7]), ('bob', [4])]
+    """
 
     def __init__(self, n: int = 10) -> None:
-        """Keep `n` values a key."""
+        """Keep `n` values a key.
+
+        Args:
+            n: How many values of a key are kept, 1 or more.
+
+        Raises:
+            ValueError: `n` is no int, or less than 1.
+        """
         if type(n) is not int or n < 1:
             raise ValueError(f"Top(n) takes how many values to keep, 1 or more, not {n!r:.80}")
         self.n = n
@@ -145,7 +203,20 @@ class _Descending:
 
 
 class Collect(Reducer):
-    """All values as a list, in the order of the input. They must fit into a slot's memory."""
+    """All values as a list, in the order of the input. They must fit into a slot's memory.
+
+    Nothing is folded before values travel.
+
+    Examples:
+        >>> class Pages(mr.Job):
+        ...     def map(self, line):
+        ...         user, page = line.split()
+        ...         yield user, page
+        ...
+        ...     reduce = mr.Collect()
+        >>> run(Pages, ["ann /home", "bob /", "ann /help", "ann /home"])
+        [('ann', ['/home', '/help', '/home']), ('bob', ['/'])]
+    """
 
     folds = False
 
@@ -155,7 +226,18 @@ class Collect(Reducer):
 
 
 class Each(Reducer):
-    """Every value with its key, unchanged, in the order of the input: what map yields, sorted by key."""
+    """Every value with its key, unchanged, in the order of the input: what `map` yields, sorted by key.
+
+    Examples:
+        >>> class ByPrice(mr.Job):
+        ...     def map(self, line):
+        ...         city, price = line.split()
+        ...         yield int(price), city
+        ...
+        ...     reduce = mr.Each()
+        >>> run(ByPrice, ["Ulm 30", "Bonn 5", "Mainz 30"])
+        [(5, 'Bonn'), (30, 'Ulm'), (30, 'Mainz')]
+    """
 
     folds = False
 
@@ -168,9 +250,20 @@ class Each(Reducer):
 class Unique(Reducer):
     """The distinct values as a list, in the order in which each came first. They must fit into a slot's memory.
 
-    Two values are one if they are encoded alike: 1, 1.0 and True are three. An accumulator travels as the list, and
-    is a dictionary while it grows: the value by what tells it from others.
+    Two values are one if they are encoded alike: 1, 1.0 and True are three.
+
+    Examples:
+        >>> class Visitors(mr.Job):
+        ...     def map(self, line):
+        ...         page, visitor = line.split()
+        ...         yield page, visitor
+        ...
+        ...     reduce = mr.Unique()
+        >>> run(Visitors, ["/ bob", "/ ann", "/help ann", "/ bob"])
+        [('/', ['bob', 'ann']), ('/help', ['ann'])]
     """
+
+    # An accumulator travels as the list, and is a dictionary while it grows: the value by what tells it from others.
 
     def __init_subclass__(cls) -> None:
         """Fold nothing in a class that derives from this one: what it does, it does with all values."""

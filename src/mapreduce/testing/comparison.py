@@ -37,7 +37,21 @@ class RunJob(Protocol):
 
 
 class DifferentOutputError(AssertionError):
-    """The engine's output is not the reference's: the job depends on how its work is divided."""
+    """The engine's output is not the reference's: the job depends on how its work is divided.
+
+    An `AssertionError`, so that a test fails with its message, which shows the first pair that differs.
+
+    Examples:
+        >>> class Numbered(mr.Job):
+        ...     count = 0
+        ...
+        ...     def map(self, line):
+        ...         self.count += 1
+        ...         yield line, self.count
+        >>> run(Numbered, ["a", "b", "c"])
+        Traceback (most recent call last):
+        mapreduce.testing.comparison.DifferentOutputError: the output of Numbered depends on how its work is divided. …
+    """
 
 
 def run(
@@ -49,7 +63,18 @@ def run(
     splits: int = SPLITS,
     partitions: int = PARTITIONS,
 ) -> list[Pair]:
-    """Return the job's output pairs in output order; see `outcome`."""
+    """Return the job's output pairs in output order; arguments and errors are those of `outcome`.
+
+    Examples:
+        >>> class WordCount(mr.Job):
+        ...     def map(self, line):
+        ...         for word in line.split():
+        ...             yield word, 1
+        ...
+        ...     reduce = mr.Sum()
+        >>> run(WordCount, ["a b", "a"])
+        [('a', 2), ('b', 1)]
+    """
     return outcome(job_class, records, params=params, files=files, splits=splits, partitions=partitions).pairs
 
 
@@ -64,13 +89,31 @@ def outcome(
 ) -> Outcome:
     """Return what the job makes of the records: `pairs`, its output in output order, and `counters`.
 
-    `params` are the parameters as text, as on the command line; `files` the contents of the side
-    files by name. To the job the n-th record is at offset n of the file `record`.
+    Where the worker's distribution is installed, the engine runs the job too, so that every call is made twice, and its
+    outcome is compared. The counters are the reference's: what `setup` counts in a real run depends on how often
+    it runs. What the job's own code raises is raised as it is.
 
-    Where the worker's distribution is installed, the engine runs the job too: raises `DifferentOutputError`
-    if it gives another outcome, and what it raises where the reference succeeds. Every call of the
-    job's methods is made twice then. Without it, the reference runs alone. The counters are the
-    reference's: what `setup` counts in a real run depends on how often it runs.
+    Args:
+        job_class: The job, a subclass of `mr.Job`.
+        records: What `map` is called with, one after the other: for text each line as str, for csv, jsonl and parquet
+            each row or value. To the job the n-th is at offset n of the file `record`.
+        params: The parameters by name, as text, as on the command line.
+        files: The contents of the side files by name.
+        splits: Among how many maps the engine divides the records.
+        partitions: Among how many reduces the engine divides the keys.
+
+    Raises:
+        DifferentOutputError: The engine gives another outcome.
+        MapReduceError: What cannot be run or carried: `ProgramError` for parameters that do not fit,
+            `MixedKeyError` for keys of two types, and others of its tree.
+
+    Examples:
+        >>> class Words(mr.Job):
+        ...     def map(self, line):
+        ...         self.counters["lines"] += 1
+        ...         return ((word, len(word)) for word in line.split())
+        >>> outcome(Words, ["to be", "not"])
+        Outcome(pairs=[('to', 2), ('be', 2), ('not', 3)], counters={'lines': 2})
     """
     given = list(records)
     contents = {name: text.encode() if isinstance(text, str) else text for name, text in (files or {}).items()}

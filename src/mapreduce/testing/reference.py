@@ -22,7 +22,13 @@ Pair = tuple[Any, Any]
 
 
 class Outcome(NamedTuple):
-    """What a job made of records: its output pairs in output order, and its counters."""
+    """What a job made of records.
+
+    Attributes:
+        pairs: The output, pairs of key and value in output order: by the key that `reduce` was called with, then as
+            yielded; without a reduce, as yielded.
+        counters: What the job counted, by name.
+    """
 
     pairs: list[Pair]
     counters: dict[str, int]
@@ -53,7 +59,22 @@ def run(
 
 
 def run_tsv(job_class: type[Job], records: Iterable[Any], **given: Any) -> bytes:
-    """Return the content of `output.tsv`; `given` as for `run`."""
+    """Return the content of `output.tsv` by the naive reference alone, without the engine beside it.
+
+    Args:
+        job_class: The job, a subclass of `mr.Job`.
+        records: What `map` is called with, one after the other.
+        given: `params`, the parameters as text by name, and `files`, the contents of the side files as bytes.
+
+    Examples:
+        >>> class Lengths(mr.Job):
+        ...     def map(self, word):
+        ...         yield len(word), word
+        ...
+        ...     reduce = mr.Collect()
+        >>> run_tsv(Lengths, ["to", "be", "not"])
+        b'2\\t["to","be"]\\n3\\t["not"]\\n'
+    """
     output = run(job_class, records, **given).pairs
     return b"".join(tsv.line(*(values.decode(values.encode(part)) for part in pair)) for pair in output)
 
