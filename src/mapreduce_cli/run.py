@@ -11,6 +11,7 @@ import gc
 import glob
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -94,6 +95,7 @@ def run(
     try:
         summary = _run(spec, sequential, partial(progress.display, shown, as_json=as_json))
     except failures.JobFailed as failure:
+        failure.notes += _where_more_is(spec, output)
         sys.exit(show.failed(failure, dict(zip((*spec.inputs, spec.output), (*inputs, output), strict=True))))
     except MapReduceError as error:
         sys.exit(show.failed(failures.JobFailed("InternalError", str(error)), {}))
@@ -218,6 +220,14 @@ def _output(text: str, uid: str, *, replace: bool) -> str:
     if not os.path.isdir(parent) or not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"the output {text} cannot be made: {parent} is not a directory that you may write to")
     return path.lstrip("/")
+
+
+def _where_more_is(spec: JobSpec, output: str) -> tuple[str, ...]:
+    """Tell how to see what every attempt said, where a failed run left a history."""
+    if not (ROOT / paths.staging(spec.output, spec.uid) / paths.EVENTS).exists():
+        return ()
+    folder = output if "/" in output else f"./{output}"
+    return (f"more: mapreduce logs {shlex.quote(folder)} shows each failed attempt with its traceback",)
 
 
 def _cores() -> int:

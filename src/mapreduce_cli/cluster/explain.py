@@ -148,7 +148,8 @@ def _failed(known: Known) -> Iterator[Reason]:
             said = f"; it ended with: {lines[-1].strip()}" if lines[-1].strip() else ""
         yield Reason(
             f"the last failure was {failure.get('task')}{where}: {failure.get('message')}{said}",
-            f"mapreduce describe {jobs.name(known.job)} shows the whole traceback",
+            f"mapreduce describe {jobs.name(known.job)} shows the whole traceback; "
+            f"mapreduce logs {jobs.name(known.job)} --task {failure.get('task')} what each attempt printed",
         )
 
 

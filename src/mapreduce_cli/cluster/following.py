@@ -87,8 +87,13 @@ def failure(found: Json) -> JobFailed | None:
         notes=(
             *failures.last_words(about),
             f"more: mapreduce describe {jobs.name(found)}",
+            *_where_its_log_is(found, str(about.get("task") or "")),
         ),
     )
+
+
+def _where_its_log_is(found: Json, task: str) -> tuple[str, ...]:
+    return (f"every attempt of {task}: mapreduce logs {jobs.name(found)} --task {task}",) if task else ()
 
 
 def _tell_failure(asked: Asked, failed: JobFailed) -> None:

@@ -1,6 +1,6 @@
 """`mapreduce logs`: what a job's Pods wrote, of one or of all, as it is or as it comes.
 
-Neighbours: `lookup.py` (finds the job and its Pods), `api.py` (streams a log), `jobs.py` (whether it is over).
+Neighbours: `lookup.py` (finds the job and its Pods), `api.py` (streams a log), `past_logs.py` (of Pods that are gone).
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import msgspec
 
 from mapreduce import words
 from mapreduce_cli import terminal
-from mapreduce_cli.cluster import jobs
+from mapreduce_cli.cluster import jobs, local_output, past_logs
 from mapreduce_cli.cluster.commands import Asked, command
+from mapreduce_cli.cluster.helper_pod import of_a_pod
 from mapreduce_cli.cluster.lookup import find_job, pods_of
 from mapreduce_cli.cluster.problems import NotFound, Problem, Refused
 from mapreduce_cli.cluster.refs import Ref, job
@@ -32,66 +33,95 @@ POLL: Final = 2.0
 """Seconds after which a followed job is looked at again: new Pods, or its end."""
 TASK: Final = re.compile(r"[\w-]+-[0-9]+")
 """A task as people name it, such as map-17."""
+ATTEMPT: Final = re.compile(r"[\w-]+-[0-9]+\.e[0-9]+\.[0-9]+")
+"""An attempt of one, such as map-17.e1.0."""
 Line = tuple[str, bytes]
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Whose lines: of one Pod, by its name or a worker's number; about one task; of gateways too."""
+    """Whose lines: of one Pod, by its name or a worker's number; about one task or attempt; of gateways too."""
 
     worker: str
-    task: str
+    about: str
     gateways: bool
 
 
 @command("logs")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME|./DIR")
 @click.option("--worker", metavar="POD", default="", help="One Pod: its name, or the number of a worker.")
 @click.option("--task", metavar="TASK", default="", help="Only what tells of the attempts of one task, such as map-17.")
+@click.option("--attempt", metavar="ATTEMPT", default="", help="Only what tells of one attempt, such as map-17.e1.0.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job is over.")
 @click.option("--tail", metavar="N", type=click.IntRange(min=0), help="The last lines of each Pod only.")
 @click.option("--gateways", is_flag=True, help="Those of the Pods that serve the volumes, too.")
+@of_a_pod
 def logs(  # noqa: PLR0913 - the options, one by one
-    asked: Asked, name: str, *, worker: str, task: str, follow: bool, tail: int | None, gateways: bool
+    asked: Asked,
+    name: str,
+    *,
+    worker: str,
+    task: str,
+    attempt: str,
+    follow: bool,
+    tail: int | None,
+    gateways: bool,
+    image: str,
+    timeout: float,
 ) -> None:
     """Print what a job's Pods wrote.
 
     Lines of several Pods have the Pod's name before them. What a program prints is among them, 4 KiB of each attempt.
-    A Pod's log goes with the Pod: when a job is over, its Pods are gone.
+    A Pod's log goes with the Pod. Of one task or attempt, the job's history is asked where no Pod tells of it: on the
+    output's claim once the job is over, by a small Pod; before that, the last failures in the job's status. NAME may be
+    the output folder of a run on this machine, with a slash in it.
     """
-    wanted = Wanted(worker, task, gateways)
-    if wanted.task and not TASK.fullmatch(wanted.task):
-        raise Refused(
-            f"{wanted.task!r} is no task", hint="a task is named as mapreduce describe names it: map-17, reduce-0"
-        )
+    wanted = Wanted(worker, _about_what(task, attempt), gateways)
+    if local_output.is_folder(name):
+        past_logs.show(past_logs.of_folder(name, wanted.about), wanted.about, as_json=asked.json)
+        return
     if follow and asked.json:
         raise Refused("--follow has no end, and --json is one document", hint="leave one of them out")
     found = find_job(asked.api, asked.namespace, name)
     pods = _chosen(asked.api, found, wanted, may_come=follow)
     query = {"tailLines": str(tail)} if tail is not None else {}
     if follow:
-        _print(_about(_follow(asked.api, found, wanted, query), wanted.task), prefixed=not wanted.worker)
+        _print(_about(_follow(asked.api, found, wanted, query), wanted.about), prefixed=not wanted.worker)
         return
     texts = {pod: _log(asked.api, asked.namespace, pod, query) for pod in pods}
-    if wanted.task:
+    if wanted.about:
         texts = {
-            pod: b"\n".join(line for _, line in _about(_lines_of(pod, text), wanted.task))
+            pod: b"\n".join(line for _, line in _about(_lines_of(pod, text), wanted.about))
             for pod, text in texts.items()
         }
+        if not any(texts.values()):
+            told = past_logs.of_job(asked, found, wanted.about, image=image, timeout=timeout)
+            past_logs.show(told, wanted.about, as_json=asked.json)
+            return
+        terminal.note(f"from Pods that are there: {', '.join(pod for pod, text in texts.items() if text)}")
     if asked.json:
         terminal.document({"logs": [{"pod": pod, "log": text.decode(errors="replace")} for pod, text in texts.items()]})
         return
-    if wanted.task and not any(texts.values()):
-        terminal.note(f"no Pod that is there tells of {wanted.task}: nothing to tell, or it ran in a Pod that is gone")
     _print((line for pod, text in texts.items() for line in _lines_of(pod, text)), prefixed=len(texts) > 1)
+
+
+def _about_what(task: str, attempt: str) -> str:
+    """Return the task or the attempt that is asked for; raises `Refused` for what is neither, or both."""
+    if task and attempt:
+        raise Refused("--task and --attempt are two ways to say one thing", hint="leave one of them out")
+    if task and not TASK.fullmatch(task):
+        raise Refused(f"{task!r} is no task", hint="a task is named as mapreduce describe names it: map-17, reduce-0")
+    if attempt and not ATTEMPT.fullmatch(attempt):
+        raise Refused(f"{attempt!r} is no attempt", hint="an attempt is named as the history names it: map-17.e1.0")
+    return task or attempt
 
 
 def _chosen(api: Api, found: Json, wanted: Wanted, *, may_come: bool) -> list[str]:
     """Return the names of the Pods; raises `Refused` where there is none, and says why.
 
-    may_come: a worker that the job will have, and has not yet, is waited for.
+    may_come: a worker that the job will have, and has not yet, is waited for. Who asks for a task needs no Pod.
     """
     pods = [pod for pod in pods_of(api, found) if _is_wanted(pod, wanted)]
-    if pods or (may_come and _may_come(found, wanted.worker)):
+    if pods or wanted.about or (may_come and _may_come(found, wanted.worker)):
         return [str(pod["metadata"]["name"]) for pod in pods]
     raise _nothing(found, wanted.worker)
 
@@ -117,7 +147,8 @@ def _nothing(found: Json, worker: str) -> Refused:
     name = jobs.name(found)
     if jobs.is_over(found):
         what = f"{name} is over ({jobs.phase(found)}), and its Pods are gone with their logs"
-        return Refused(what, hint=f"mapreduce describe {name} shows its last failures with their tracebacks")
+        hint = f"mapreduce describe {name} shows its last failures; mapreduce logs {name} --task map-0 asks the history"
+        return Refused(what, hint=hint)
     if _may_come(found, worker) and not jobs.status(found).get("lastFailures"):
         return Refused(f"{name} has no worker {worker} now", hint="--follow waits for it")
     if worker:
@@ -195,15 +226,16 @@ def _lines_of(pod: str, text: bytes) -> Iterator[Line]:
     return ((pod, line) for line in text.removesuffix(b"\n").split(b"\n") if text)
 
 
-def _about(lines: Iterator[Line], task: str) -> Iterator[Line]:
-    """Yield the lines that name an attempt of the task (all lines, if it is empty), and what is indented below them."""
-    names_it = re.compile(rb"(?<![\w-])" + re.escape(task.encode()) + rb"\.e[0-9]")
+def _about(lines: Iterator[Line], about: str) -> Iterator[Line]:
+    """Yield the lines that name an attempt that is asked for (all, if none is), and what is indented below them."""
+    end = rb"(?![0-9])" if ATTEMPT.fullmatch(about) else rb"\.e[0-9]"
+    names_it = re.compile(rb"(?<![\w-])" + re.escape(about.encode()) + end)
     below: dict[str, bool] = {}
     for pod, line in lines:
         # What a program prints is indented: it cannot pass for a line of the worker's.
         if not line.startswith(b"  "):
-            below[pod] = not task or bool(names_it.search(line))
-        if below.get(pod, not task):
+            below[pod] = not about or bool(names_it.search(line))
+        if below.get(pod, not about):
             yield pod, line
 
 
