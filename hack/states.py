@@ -55,7 +55,7 @@ def machine(
     for (state, event), following in table.items():
         if following != state:
             arrows.setdefault((_name(state), _name(following)), []).append(event)
-    lines = [f"## {title}", "", about, "", "```mermaid", "stateDiagram-v2"]
+    lines = [f"## {title}", "", about, "", "<!-- not run: a picture -->", "```mermaid", "stateDiagram-v2"]
     lines += [f"    [*] --> {_name(next(iter(table))[0])}"]
     lines += [f"    {before} --> {after}: {', '.join(names)}" for (before, after), names in arrows.items()]
     lines += ["```", "", "| event | what happened | from | to |", "|---|---|---|---|"]

@@ -1,7 +1,7 @@
 """The Markdown of this repository as its tests read it: blocks, links, anchors.
 
 Only as much of Markdown as the documents use: fenced blocks, headings with `#`, inline links.
-Neighbours: `tutorial` (runs the commands of a document), `guide` (runs its Python).
+Neighbours: `tutorial` (runs the commands of a document), `guide` (runs its Python), `blocks` (looks at the rest).
 """
 
 from __future__ import annotations
@@ -15,15 +15,20 @@ import msgspec
 ROOT = Path(__file__).parents[2]
 _LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 _FENCE = re.compile(r"^( *)(```+)(.*)$")
+_NOT_RUN = re.compile(r"^ *<!-- not run: (.+) -->$")
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A fenced block. line: of its first line of text, from 1; section: the heading of level 2 it stands below."""
+    """A fenced block. line: of its first line of text, from 1; section: the heading of level 2 it stands below.
+
+    not_run: the reason, where the line above it is `<!-- not run: REASON -->`.
+    """
 
     language: str
     text: str
     line: int
     section: str
+    not_run: str = ""
 
 
 def all_files() -> list[Path]:
@@ -36,26 +41,51 @@ def _below(folder: str) -> list[Path]:
     return list((ROOT / folder).rglob("*.md"))
 
 
+def covered() -> list[Path]:
+    """Return every document whose blocks are held to the rule that `blocks` tells."""
+    top = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
+    return [*top, *sorted(_below("docs")), *sorted((ROOT / "helm").rglob("*.md"))]
+
+
 def blocks(text: str) -> list[Block]:
     """Return the fenced blocks in their order; raises `ValueError` for one that does not end."""
     found: list[Block] = []
-    section = fence = language = ""
+    section = fence = language = above = not_run = ""
     begin = 0
     rows: list[str] = []
     for number, row in enumerate(text.split("\n"), start=1):
         mark = _FENCE.match(row)
         if fence:
             if mark and mark[2] == fence and not mark[3].strip():
-                found.append(Block(language, "".join(f"{line}\n" for line in rows), begin, section))
+                found.append(Block(language, "".join(f"{line}\n" for line in rows), begin, section, not_run))
                 fence = ""
             else:
                 rows.append(row)
         elif mark:
             fence, language, begin, rows = mark[2], mark[3].strip(), number + 1, []
+            reason = _NOT_RUN.match(above)
+            not_run = reason[1] if reason else ""
         elif row.startswith("## "):
             section = row.removeprefix("## ").strip()
+        above = row
     if fence:
         raise ValueError(f"the block of line {begin} does not end")
+    return found
+
+
+def indented(text: str) -> list[int]:
+    """Return the lines, from 1, at which a block begins that is indented and not fenced: nobody can say what it is."""
+    found = []
+    rows, fence = ["", *text.split("\n")], ""
+    for number, row in enumerate(rows):
+        mark = _FENCE.match(row)
+        if mark and not fence:
+            fence = mark[2]
+        elif fence:
+            if mark and mark[2] == fence and not mark[3].strip():
+                fence = ""
+        elif row.startswith("    ") and row.strip() and not rows[number - 1].strip():
+            found.append(number)
     return found
 
 

@@ -18,7 +18,7 @@ _FLAGS = doctest.ELLIPSIS
 
 def run(blocks: Iterable[Block], name: str) -> tuple[list[str], int]:
     """Run the Python of these blocks; return what is not as it is shown, and how many results were compared."""
-    examples = [example for block in blocks for example in _examples(block)]
+    examples = [example for block in blocks if not block.not_run for example in _examples(block)]
     test = doctest.DocTest(examples, {"__name__": "guide"}, name, name, 0, None)
     said: list[str] = []
     doctest.DocTestRunner(verbose=False, optionflags=_FLAGS).run(test, out=said.append, clear_globs=False)

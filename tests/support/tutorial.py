@@ -1,7 +1,8 @@
 """Runs the commands of a document as a reader would: block after block, in one shell, word for word.
 
 A block ```sh holds commands, and a block ```text after it what they print. In the latter `…` stands for any text
-within a line, and a line of `…` alone for any lines; all else must be there as it is shown.
+within a line, and a line of `…` alone for any lines; all else must be there as it is shown. Blocks that say why they
+are not run are passed over.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def steps(blocks: Iterable[Block]) -> list[Step]:
     """Return the steps of a document's blocks; raises `ValueError` for output without commands before it."""
     found: list[Step] = []
     for block in blocks:
+        if block.not_run:
+            continue
         if block.language == "sh":
             found.append(Step(block.text, block.line))
         elif block.language == "text":
