@@ -106,7 +106,7 @@ class Phase(msgspec.Struct, kw_only=True):
     done: int = 0
     active: int = 0
     failed: int = 0
-    """Tasks that are left out, and the one for which the job failed."""
+    """Tasks that are left out."""
     retried: int = 0
     backups: int = 0
     records: int = 0
@@ -116,7 +116,7 @@ class Phase(msgspec.Struct, kw_only=True):
     total_size: int = 0
     """Input bytes of all maps; 0 if that is not known, as of reduces."""
     records_s: float = 0.0
-    """Records a second over the last half minute, or over the phase once it is over."""
+    """Records a second over the last half minute, or over the whole phase once it is over."""
     size_s: float = 0.0
     left_s: float = -1.0
     """Seconds until the phase is over, as estimated; -1 if nothing can be said."""
@@ -166,7 +166,7 @@ class Usage(msgspec.Struct, kw_only=True):
 
 
 class Rate(msgspec.Struct, kw_only=True):
-    """Sums from the job's beginning to each of some moments, by columns; the whole of it in every update."""
+    """Sums from the job's beginning to each of some moments, by columns."""
 
     at: list[int] = []
     records: list[int] = []
@@ -225,8 +225,9 @@ class Partitions(msgspec.Struct, kw_only=True):
 class Update(msgspec.Struct, kw_only=True):
     """One job, or what changed of it: `GET /api/v1/jobs/NS/NAME?since=REV&boot=BOOT`.
 
-    Workers, attempts and usage are those that changed after `since`, the rest is told whole. If it is `full`, all that
-    was told before is to be forgotten: `boot` changed, or too much since.
+    Workers, attempts and usage are those that changed after `since`; rate, groups and partitions are told whole, or
+    `null` if they did not change. If it is `full`, all that was told before is to be forgotten: `boot` changed, or too
+    much since.
     """
 
     v: int = VERSION
@@ -244,9 +245,9 @@ class Update(msgspec.Struct, kw_only=True):
     workers: list[Worker] = []
     attempts: Attempts = msgspec.field(default_factory=Attempts)
     usage: Usage = msgspec.field(default_factory=Usage)
-    rate: Rate = msgspec.field(default_factory=Rate)
-    groups: list[Group] = []
-    partitions: Partitions = msgspec.field(default_factory=Partitions)
+    rate: Rate | None = None
+    groups: list[Group] | None = None
+    partitions: Partitions | None = None
 
 
 class JobRow(msgspec.Struct, kw_only=True):
