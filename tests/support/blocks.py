@@ -1,8 +1,8 @@
 """What every fenced block of a document is held to, beside those that are run; `documents.covered()` says where.
 
 A block says its language, and each language has a check: `python` and `pycon` are run by `guide`, `sh` and the `text`
-below it by `tutorial`; here are `yaml`, `json` and `promql`, and the words of commands that are not run. A block that no
-check fits says why in the line above it: `<!-- not run: REASON -->`, with a reason of `REASONS`.
+below it by `tutorial`; here are `yaml`, `json` and `promql`, and the words of commands that are not run. A block that
+no check fits says why in the line above it: `<!-- not run: REASON -->`, with a reason of `REASONS`.
 """
 
 from __future__ import annotations
