@@ -34,6 +34,8 @@ _TYPES: Final = {int: "Int64", float: "Float64", str: "String", bool: "Boolean",
 _SOME: Final = 1 << 14
 _NUMBER: Final = 8
 """The bytes of a key that are sorted as a number."""
+_PLACE_BITS, _REST_BITS = 32, 36
+"""The bits of a row's place, and of place and size, where both stand behind that number."""
 BY_NUMBERS: Final = 4096
 """Rows from which on that is worth its beginning."""
 _RARE: Final = 4
@@ -233,6 +235,8 @@ def _order(keys: polars.Series) -> polars.Series | None:
 
     sizes = keys.bin.size()
     least, most = int(sizes.min()), int(sizes.max())  # type: ignore[arg-type] # there are keys
+    if most <= _NUMBER:
+        return _order_of_short(keys, sizes, least)
     first, last = keys.min(), keys.max()
     common = next((at for at in range(least) if first[at] != last[at]), least)  # type: ignore[index]
     begin = min(common, max(0, least - _NUMBER))
@@ -255,6 +259,24 @@ def _order(keys: polars.Series) -> polars.Series | None:
         rest = polars.DataFrame([keys.gather(some), some]).sort(KEY, multithreaded=False, maintain_order=True)
         order = order.scatter(at, rest.get_column("place"))
     return order
+
+
+def _order_of_short(keys: polars.Series, sizes: polars.Series, least: int) -> polars.Series | None:
+    """Return the places of keys of no more than `_NUMBER` bytes in their order, or None as `_order` does.
+
+    The bytes, how many they are, and the place make one number of 128 bits, which no other row has: so it is a sort of
+    one column, however it treats equal ones, and nothing is left to be compared.
+    """
+    import polars  # noqa: PLC0415 - see the module's docstring
+
+    numbers = _numbers(keys, padded=least < _NUMBER)
+    if numbers is None:
+        return None
+    places = polars.int_range(0, len(keys), dtype=polars.UInt64, eager=True)
+    rest = sizes.cast(polars.UInt64) * (1 << _PLACE_BITS) + places
+    above = polars.Series([1 << _REST_BITS], dtype=polars.Int128)
+    made = (numbers.cast(polars.Int128) * above + rest.cast(polars.Int128)).sort(multithreaded=False)
+    return made.cast(polars.UInt32, wrap_numerical=True)
 
 
 def _numbers(keys: polars.Series, *, padded: bool) -> polars.Series | None:

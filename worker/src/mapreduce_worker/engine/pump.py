@@ -67,18 +67,19 @@ class Pump:
 
         `other` gets any other pair, and returns the value that is looked for from then on.
         """
-        add, wanted = self._keys.append, value
-        flow = _Flow(mapper, self._keys, self._ends)
+        keys, wanted = self._keys, value
+        flow = _Flow(mapper, keys, self._ends)
         pairs = chain.from_iterable(flow.run(records))
         try:
             while not flow.ended:
                 for key, found in islice(pairs, self._enough):
                     if found is wanted:
-                        add(key)
+                        # Not by a name of its own: the interpreter knows this form, and spares the call.
+                        keys.append(key)
                     else:
                         wanted = other(key, found)
                 if not flow.ended:
-                    self._ends.append(len(self._keys))
+                    self._ends.append(len(keys))
                 self._hand_on()
         except (Exception, SystemExit):  # user code may raise anything
             # As in `run`.

@@ -10,6 +10,7 @@ counted).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, Final
 
 import polars as pl
@@ -21,6 +22,8 @@ from mapreduce_worker.engine.joined_text import JoinedText
 
 MOST: Final = 16 << 20
 """Bytes of keys and their places that are counted at once, at most: more of them gain nothing."""
+AGAIN: Final = 1 << 16
+"""Keys that are counted once more, at most, where that spares adding up two tables."""
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 
@@ -29,7 +32,7 @@ class TextCounts:
 
     def __init__(self, limit: int) -> None:
         """Hold about `limit` bytes of keys and counts."""
-        self._most = min(MOST, limit // 4)
+        self._most = min(MOST, limit // 2)
         self._sums = Sums(limit)
         self._joined = JoinedText()
 
@@ -38,6 +41,11 @@ class TextCounts:
         numbers = list(sums.values())
         if not numbers or min(numbers) < _INT_MIN or max(numbers) > _INT_MAX:
             return not numbers
+        if min(numbers) > 0 and sum(numbers) <= AGAIN:
+            # Each as often as it came, with those that are still to come: then there is one table, and none to add.
+            again = list(chain.from_iterable(map(repeat, sums, numbers)))
+            if self._joined.add(again) >= 0:
+                return True
         values = pl.Series("value", numbers, dtype=pl.Int64)
         self._sums.add(pl.DataFrame([pl.Series("key", list(sums), dtype=pl.String), values]))
         return True
