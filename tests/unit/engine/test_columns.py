@@ -80,9 +80,7 @@ def test_packed_rows_among_more_of_one_type_get_its_column():
 @budget.examples(60)
 @given(
     st.binary(max_size=9),
-    st.lists(
-        st.binary(min_size=8, max_size=8) | st.binary(max_size=10) | st.sampled_from([b"12345678a", b"12345678b"])
-    )
+    st.lists(st.binary(min_size=8, max_size=8) | st.binary(max_size=10) | st.sampled_from([b"12345678a", b"12345678b"]))
     | st.lists(st.sampled_from([b"", b"\0", b"\0\0", b"a", b"a\0", b"a\0\0", b"b", b"\xff" * 8])),
 )
 def test_keys_that_are_sorted_as_numbers_are_in_the_order_of_bytes(begin, ends):
