@@ -23,6 +23,8 @@ end, or until its resource goes. Of more than 1,000 such jobs, the others are su
 TITLES = {
     "every": "Of every process",
     "operator": "Of the operator",
+    "worker": "Of a worker",
+    "gateway": "Of a gateway",
 }
 
 

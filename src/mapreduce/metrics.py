@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 MetricKind = Literal["counter", "gauge", "histogram"]
-Exporter = Literal["every", "operator"]
+Exporter = Literal["every", "operator", "worker", "gateway"]
 EXPORTERS: Final[tuple[Exporter, ...]] = get_args(Exporter)
 
 
@@ -25,6 +25,7 @@ class Metric(msgspec.Struct, frozen=True):
     who: Exporter = "operator"
 
 
+_Row = tuple[str, MetricKind, str, tuple[str, ...]]
 _JOB: Final = ("namespace", "mrjob")
 
 _EVERY: Final = (
@@ -103,5 +104,48 @@ _JOBS: Final = (
     ),
 )
 
-TABLE: Final = (*_EVERY, *_PROCESS, *_JOBS)
+_OF_WORKER: Final[tuple[_Row, ...]] = (
+    ("slots", "gauge", "Slots of this worker, by state: busy or free.", ("state",)),
+    (
+        "attempts_total",
+        "counter",
+        "Attempts that ended in a slot, by kind and outcome: succeeded, failed, or killed with its process.",
+        ("kind", "outcome"),
+    ),
+    ("records_total", "counter", "Input records of maps that succeeded here.", ()),
+    ("read_bytes_total", "counter", "Bytes of input that were fetched from a gateway.", ()),
+    ("fetched_bytes_total", "counter", "Bytes of map outputs that were fetched from workers.", ()),
+    ("served_bytes_total", "counter", "Bytes of map outputs and parts that others have read here.", ()),
+    ("fetch_failures_total", "counter", "Fetches that failed: of input, or of segments.", ("what",)),
+    ("spills_total", "counter", "Runs that reduces here have written to disk, since they did not fit.", ()),
+    ("cpu_seconds_total", "counter", "Processor time of the worker and of all that it started.", ()),
+    ("memory_bytes", "gauge", "Memory of the worker and of all that it started, without pages of files.", ()),
+    ("memory_limit_bytes", "gauge", "Memory that the Pod may use.", ()),
+    ("scratch_bytes", "gauge", "Bytes on the scratch disk.", ()),
+    ("scratch_limit_bytes", "gauge", "Bytes that may be on the scratch disk.", ()),
+    ("master_silence_seconds", "gauge", "Seconds since the operator last answered.", ()),
+)
+_OF_GATEWAY: Final[tuple[_Row, ...]] = (
+    ("served_bytes_total", "counter", "Bytes of input that workers have read here.", ()),
+    ("staged_parts_total", "counter", "Parts that were staged.", ()),
+    ("staged_bytes_total", "counter", "Bytes of the parts that were staged.", ()),
+    ("journal_frames_total", "counter", "Frames that are durable in the journal.", ()),
+    ("journal_sync_seconds", "histogram", "How long frames took to become durable.", ()),
+    (
+        "store_errors_total",
+        "counter",
+        "Operations of the store that failed: open, plan, stage, publish, clean, journal.",
+        ("operation",),
+    ),
+    ("volume_free_bytes", "gauge", "Bytes that are free on the volume: input or output.", ("volume",)),
+    ("volume_size_bytes", "gauge", "Bytes that the volume has in all.", ("volume",)),
+)
+
+TABLE: Final = (
+    *_EVERY,
+    *_PROCESS,
+    *_JOBS,
+    *(Metric(f"mapreduce_worker_{name}", kind, told, labels, "worker") for name, kind, told, labels in _OF_WORKER),
+    *(Metric(f"mapreduce_gateway_{name}", kind, told, labels, "gateway") for name, kind, told, labels in _OF_GATEWAY),
+)
 BY_NAME: Final = {metric.name: metric for metric in TABLE}

@@ -171,7 +171,14 @@ def _compose(
     settings: Settings, tls: Tls, api: Api, lease: Lease, deposed: Callable[[str], None], counts: Counts
 ) -> tuple[Shared, Jobs]:
     writer = Writer(api, lease)
-    platform = Platform(settings.master, tls.ca, tls.word, settings.worker_pull_policy)
+    platform = Platform(
+        settings.master,
+        tls.ca,
+        tls.word,
+        settings.worker_pull_policy,
+        metrics=settings.metrics_port > 0,
+        scrapers=settings.scrapers,
+    )
     epoch = lease.epoch
     judge = lease.judge(settings.watch)
 

@@ -10,7 +10,7 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ from mapreduce.errors import UsageError
 from mapreduce.spec import Timing
 from mapreduce_operator.kube.choices import Resources
 
+_peers_of: Final = msgspec.json.Decoder(tuple[dict[str, Any], ...]).decode
 _resources_of: Final = msgspec.json.Decoder(Resources).decode
 
 
@@ -41,7 +42,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rpc_port: int = 8443
     health_port: int = 8080
     metrics_port: int = 0
-    """Where /metrics is served; nowhere if 0."""
+    """Where /metrics is served, also by Pods of jobs; nowhere if 0."""
+    scrapers: tuple[dict[str, Any], ...] = ()
+    """Who may read them: peers of a NetworkPolicy."""
     worker_image: str = ""
     worker_pull_policy: str = "IfNotPresent"
     worker_resources: Resources = Resources()
@@ -70,6 +73,12 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         except msgspec.DecodeError as error:
             raise UsageError(f"{name}: {error}") from error
 
+    def peers(name: str) -> tuple[dict[str, Any], ...]:
+        try:
+            return _peers_of(text(name, "[]"))
+        except msgspec.DecodeError as error:
+            raise UsageError(f"{name}: {error}") from error
+
     namespace = environment.get("MAPREDUCE_NAMESPACE")
     if not namespace:
         raise UsageError("MAPREDUCE_NAMESPACE is not set: the namespace of the operator's Lease")
@@ -85,6 +94,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         rpc_port=int(number("MAPREDUCE_RPC_PORT", 8443)),
         health_port=int(number("MAPREDUCE_HEALTH_PORT", 8080)),
         metrics_port=int(number("MAPREDUCE_METRICS_PORT", 0)),
+        scrapers=peers("MAPREDUCE_METRICS_FROM"),
         worker_image=text("MAPREDUCE_WORKER_IMAGE", ""),
         worker_pull_policy=text("MAPREDUCE_WORKER_PULL_POLICY", str(defaults["worker_pull_policy"])),
         worker_resources=resources("MAPREDUCE_WORKER_RESOURCES"),

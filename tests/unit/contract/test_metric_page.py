@@ -10,7 +10,14 @@ from mapreduce import metrics
 from mapreduce.metric_page import Counter, Histogram, Page
 
 BASE_UNITS = ("_seconds", "_bytes", "_total", "_info")
-PLAIN = {"mapreduce_epoch", "mapreduce_jobs", "mapreduce_job_phase", "mapreduce_job_tasks", "mapreduce_job_workers"}
+PLAIN = {
+    "mapreduce_epoch",
+    "mapreduce_jobs",
+    "mapreduce_job_phase",
+    "mapreduce_job_tasks",
+    "mapreduce_job_workers",
+    "mapreduce_worker_slots",
+}
 """What counts things has no unit."""
 
 

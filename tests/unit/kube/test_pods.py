@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mapreduce import words
@@ -192,13 +193,36 @@ def test_the_ca_comes_by_a_config_map_whose_name_changes_with_it():
 
 
 def test_only_pods_of_the_same_job_reach_a_job_s_pods():
-    spec = pods.network_policy(parsed().owner)["spec"]
+    spec = pods.network_policy(parsed().owner, PLATFORM)["spec"]
     same = {"matchLabels": {"mapreduce.dev/job-uid": UID}}
     assert spec == {
         "podSelector": same,
         "policyTypes": ["Ingress"],
         "ingress": [{"from": [{"podSelector": same}], "ports": [{"port": 8444, "protocol": "TCP"}]}],
     }
+
+
+def test_scrapers_reach_the_metrics_of_a_job_s_pods_and_nothing_else():
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    platform = msgspec.structs.replace(PLATFORM, metrics=True, scrapers=(peer,))
+    data, scrape = pods.network_policy(parsed().owner, platform)["spec"]["ingress"]
+    assert [data] == pods.network_policy(parsed().owner, PLATFORM)["spec"]["ingress"]
+    assert scrape == {"from": [peer], "ports": [{"port": 9090, "protocol": "TCP"}]}
+    nobody = msgspec.structs.replace(platform, scrapers=())
+    assert pods.network_policy(parsed().owner, nobody)["spec"]["ingress"] == [data]
+
+
+@pytest.mark.parametrize("role", ["worker", "gateway"])
+def test_a_pod_serves_metrics_where_the_platform_has_them(role):
+    platform = msgspec.structs.replace(PLATFORM, metrics=True)
+    with_metrics = pods.pod(parsed(), start(role), platform)
+    assert [port["name"] for port in with_metrics["spec"]["containers"][0]["ports"]] == ["data", "metrics"]
+    told = environment(with_metrics)
+    assert told["MAPREDUCE_METRICS_PORT"] == "9090"
+    assert told["MAPREDUCE_SCRATCH_LIMIT"] == str((20 if role == "worker" else 4) << 30)
+    without = made(role)
+    assert [port["name"] for port in without["spec"]["containers"][0]["ports"]] == ["data"]
+    assert environment(without).keys() == told.keys() - {"MAPREDUCE_METRICS_PORT", "MAPREDUCE_SCRATCH_LIMIT"}
 
 
 @pytest.mark.parametrize("of", ["worker", "operator"])

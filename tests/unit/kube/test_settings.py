@@ -22,16 +22,24 @@ def test_every_variable_is_read():
             "MAPREDUCE_WORKER_RESOURCES": '{"limits": {"memory": "1Gi"}}',
             "MAPREDUCE_LEASE_SECONDS": "600",
             "MAPREDUCE_BEAT_SECONDS": "1.5",
+            "MAPREDUCE_METRICS_PORT": "9090",
+            "MAPREDUCE_METRICS_FROM": '[{"podSelector": {}}]',
         }
     )
     assert read.watch == ("a", "b")
     assert read.worker_resources == Resources({}, {"memory": "1Gi"})
     assert read.timing == Timing(lease=600.0, beat=1.5)
+    assert (read.metrics_port, read.scrapers) == (9090, ({"podSelector": {}},))
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("MAPREDUCE_LEASE_SECONDS", "soon"), ("MAPREDUCE_WORKER_RESOURCES", "{"), ("MAPREDUCE_NAMESPACE", "")],
+    [
+        ("MAPREDUCE_LEASE_SECONDS", "soon"),
+        ("MAPREDUCE_WORKER_RESOURCES", "{"),
+        ("MAPREDUCE_METRICS_FROM", "x"),
+        ("MAPREDUCE_NAMESPACE", ""),
+    ],
 )
 def test_a_value_that_makes_no_sense_names_its_variable(variable, value):
     with pytest.raises(UsageError, match=variable):

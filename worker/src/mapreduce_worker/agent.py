@@ -13,7 +13,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import mapreduce
 from mapreduce import paths, protocol
@@ -35,6 +35,9 @@ from mapreduce_worker.slots.messages import Prepare
 from mapreduce_worker.slots.pool import SlotPool
 from mapreduce_worker.ticketing import TicketBook
 
+if TYPE_CHECKING:
+    from mapreduce_worker.metrics import WorkerMeter
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -46,6 +49,7 @@ async def run_worker(settings: Settings, token: Callable[[], str], warm: Sequenc
     book = TicketBook()
     server = DataServer(worker_routes(settings.scratch, book, MapOutputs(settings.scratch)))
     port = await server.start(settings.data_host, settings.data_port)
+    meter = await _meter(settings, server) if settings.metrics_port else None
     try:
         async with (
             MasterClient(settings.master, token, settings.ca) as client,
@@ -60,9 +64,20 @@ async def run_worker(settings: Settings, token: Callable[[], str], warm: Sequenc
             ) as pool,
         ):
             core = WorkerCore(_identity(settings, port), random.random)
-            return await Agent(settings, core, inbox, Tools(client, fetcher, pool, book)).run()
+            return await Agent(settings, core, inbox, Tools(client, fetcher, pool, book)).run(meter)
     finally:
+        if meter is not None:
+            await meter.endpoint.close()
         await server.close()
+
+
+async def _meter(settings: Settings, server: DataServer) -> WorkerMeter:
+    # On this machine nobody scrapes.
+    from mapreduce_worker.metrics import WorkerMeter  # noqa: PLC0415 - see above
+
+    meter = WorkerMeter(settings, lambda: server.served)
+    await meter.endpoint.start(settings.data_host, settings.metrics_port)
+    return meter
 
 
 def _identity(settings: Settings, port: int) -> Register:
@@ -99,9 +114,10 @@ class Agent:
             self._client, self._learn, self._carry_out, inbox, grace=settings.grace
         )
 
-    async def run(self) -> int:
-        """Feed the core until it says `Exit`; return the status."""
-        return await self._loop.run(self._core.handle)
+    async def run(self, meter: WorkerMeter | None = None) -> int:
+        """Feed the core until it says `Exit`; return the status. `meter`: counts what passes."""
+        handle = self._core.handle
+        return await self._loop.run(handle if meter is None else meter.watching(handle))
 
     def _carry_out(self, command: events.Command) -> None:
         match command:

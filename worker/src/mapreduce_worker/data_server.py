@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from mapreduce import paths, protocol, tickets
 from mapreduce.errors import ProtocolError
@@ -41,10 +42,11 @@ class RequestRefused(Exception):
 
 
 class DataServer:
-    """A server of `routes` (path → handler of POST requests)."""
+    """A server of `routes` (path → handler of POST requests). `served`: bytes that were read from it."""
 
     def __init__(self, routes: Mapping[str, Handler]) -> None:
-        app = web.Application(client_max_size=protocol.MAX_BODY, middlewares=[_refusals])
+        self.served = 0
+        app = web.Application(client_max_size=protocol.MAX_BODY, middlewares=[_counting(self), _refusals])
         for path, handler in routes.items():
             app.router.add_post(path, handler)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
@@ -95,6 +97,18 @@ def demand(request: web.Request, book: TicketBook, scope: str) -> None:
         raise RequestRefused(401, "TicketMissing", f"a ticket for {scope} is needed")
     if not book.opens(ticket, scope):
         raise RequestRefused(403, "TicketRefused", f"the ticket does not open {scope}")
+
+
+def _counting(server: DataServer) -> Middleware:
+    @web.middleware
+    async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        if response.status == 200:
+            # A file goes out behind this; what is sent in pieces is out, and its length was not told.
+            server.served += response.content_length or response.body_length
+        return response
+
+    return counted
 
 
 @web.middleware

@@ -31,7 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     open this worker's files by path. input_by_content: an input file is known by a hash of its
     content, since its time of modification differs from Pod to Pod (a ConfigMap). grace: seconds
     between SIGTERM and the end of the process. sharing: how many workers share the
-    cores that this one sees.
+    cores that this one sees. metrics_port: where /metrics is served, nowhere if 0. scratch_limit: bytes
+    that may be on the scratch disk, 0 for all of it.
     """
 
     master: str
@@ -51,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     input_by_content: bool = False
     grace: float = GRACE_SECONDS
     sharing: int = 1
+    metrics_port: int = 0
+    scratch_limit: int = 0
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -75,6 +78,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         shared_disk=environment.get("MAPREDUCE_SHARED_DISK", "") == "1",
         grace=float(_number(environment, "MAPREDUCE_GRACE") or GRACE_SECONDS),
         sharing=_number(environment, "MAPREDUCE_SHARING") or 1,
+        metrics_port=_number(environment, "MAPREDUCE_METRICS_PORT") or 0,
+        scratch_limit=_number(environment, "MAPREDUCE_SCRATCH_LIMIT") or 0,
         input_by_content=environment.get("MAPREDUCE_INPUT_IDENTITY", "") == "content",
     )
     if settings.token_file is None and settings.token_fd is None:

@@ -73,7 +73,7 @@ async def delete_job(writer: Writer, body: JsonObject) -> None:
 async def prepare(api: Api, writer: Writer, owner: Owner, platform: Platform) -> None:
     """Make what Pods need before they start: the CA's ConfigMap, and the job's NetworkPolicy. Raises `ApiError`."""
     await _make(api, writer, Ref("configmaps", owner.namespace), pods.ca_config_map(owner, platform))
-    await _make(api, writer, Ref("networkpolicies", owner.namespace), pods.network_policy(owner))
+    await _make(api, writer, Ref("networkpolicies", owner.namespace), pods.network_policy(owner, platform))
 
 
 async def _make(api: Api, writer: Writer, where: Ref, body: JsonObject) -> None:

@@ -42,13 +42,16 @@ class Platform(msgspec.Struct, frozen=True):
     """What all Pods of this operator share.
 
     master: URL of the operator's RPC. ca: its CA certificate in PEM. word: from a job's uid and the
-    name of a Pod of it, what only an operator can write onto that Pod. pull_policy: of the images.
+    name of a Pod of it, what only an operator can write onto that Pod. pull_policy: of the images. metrics: whether
+    Pods serve their metrics; scrapers: peers of a NetworkPolicy that may read them.
     """
 
     master: str
     ca: str
     word: Callable[[str, str], str]
     pull_policy: str = "IfNotPresent"
+    metrics: bool = False
+    scrapers: tuple[Json, ...] = ()
 
     def made(self, seen: PodSeen) -> bool:
         """Tell whether an operator made this Pod: labels and owner can be written by whoever may create Pods."""
@@ -114,9 +117,14 @@ def ca_config_map(owner: Owner, platform: Platform) -> Json:
     }
 
 
-def network_policy(owner: Owner) -> Json:
-    """Return the policy that lets only Pods of the same job reach a job's Pods."""
+def network_policy(owner: Owner, platform: Platform) -> Json:
+    """Return the policy that lets only Pods of the same job reach a job's Pods, and scrapers their metrics."""
     same_job = {"matchLabels": {words.LABEL_JOB_UID: owner.uid}}
+    rules: list[Json] = [{"from": [{"podSelector": same_job}], "ports": [{"port": DATA_PORT, "protocol": "TCP"}]}]
+    if platform.metrics and platform.scrapers:
+        # A rule without peers would let in everybody.
+        scrape = {"from": list(platform.scrapers), "ports": [{"port": words.METRICS_PORT, "protocol": "TCP"}]}
+        rules.append(scrape)
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -129,7 +137,7 @@ def network_policy(owner: Owner) -> Json:
         "spec": {
             "podSelector": same_job,
             "policyTypes": ["Ingress"],
-            "ingress": [{"from": [{"podSelector": same_job}], "ports": [{"port": DATA_PORT, "protocol": "TCP"}]}],
+            "ingress": rules,
         },
     }
 
@@ -181,11 +189,16 @@ def _container(job: ParsedJob, command: StartWorker, platform: Platform) -> Json
         "image": job.spec.worker_image if command.role == "worker" else job.gateway_image,
         "imagePullPolicy": platform.pull_policy,
         "env": _environment(job, command, platform),
-        "ports": [{"name": "data", "containerPort": DATA_PORT, "protocol": "TCP"}],
+        "ports": _ports(platform),
         "resources": msgspec.to_builtins(_resources(job, command)),
         "securityContext": restricted.container(),
         "volumeMounts": _mounts(job, command),
     }
+
+
+def _ports(platform: Platform) -> list[Json]:
+    ports = {"data": DATA_PORT} | ({"metrics": words.METRICS_PORT} if platform.metrics else {})
+    return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
 
 
 def _resources(job: ParsedJob, command: StartWorker) -> Resources:
@@ -208,6 +221,10 @@ def _environment(job: ParsedJob, command: StartWorker, platform: Platform) -> li
         "PYTHONHASHSEED": "0",
         "HOME": _TEMPORARY,
     }
+    if platform.metrics:
+        settings["MAPREDUCE_METRICS_PORT"] = str(words.METRICS_PORT)
+        if room := _room(_resources(job, command)):
+            settings["MAPREDUCE_SCRATCH_LIMIT"] = room["sizeLimit"]
     if command.role == "worker":
         settings["MAPREDUCE_SLOTS"] = str(job.spec.slots)
     else:

@@ -12,7 +12,7 @@ import logging
 import random
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import mapreduce
 from mapreduce import protocol
@@ -43,6 +43,9 @@ from mapreduce_worker.gateway.operations import Operations
 from mapreduce_worker.settings import Settings
 from mapreduce_worker.ticketing import TicketBook
 
+if TYPE_CHECKING:
+    from mapreduce_worker.gateway.metrics import GatewayMeter
+
 THREADS: Final = 16
 """Operations and readers of the input that may be at the disk at once."""
 _log: Final = logging.getLogger(__name__)
@@ -54,10 +57,22 @@ async def run_gateway(settings: Settings, client: MasterClient) -> int:
     gateway = Gateway(settings, client, book)
     server = DataServer(input_routes(gateway.input_files, book))
     port = await server.start(settings.data_host, settings.data_port)
+    meter = await _meter(settings, server) if settings.metrics_port else None
     try:
-        return await gateway.run(GatewayCore(_identity(port), random.random))
+        return await gateway.run(GatewayCore(_identity(port), random.random), meter)
     finally:
+        if meter is not None:
+            await meter.endpoint.close()
         await server.close()
+
+
+async def _meter(settings: Settings, server: DataServer) -> GatewayMeter:
+    # On this machine nobody scrapes.
+    from mapreduce_worker.gateway.metrics import GatewayMeter  # noqa: PLC0415 - see above
+
+    meter = GatewayMeter(settings, lambda: server.served)
+    await meter.endpoint.start(settings.data_host, settings.metrics_port)
+    return meter
 
 
 def _identity(port: int) -> Register:
@@ -87,11 +102,12 @@ class Gateway:
         """Return the input's files; None before the registration, and in a gateway that serves no input."""
         return self._operations.input_files() if self._operations is not None else None
 
-    async def run(self, core: GatewayCore) -> int:
-        """Feed the core until it says `Exit`; return the status."""
+    async def run(self, core: GatewayCore, meter: GatewayMeter | None = None) -> int:
+        """Feed the core until it says `Exit`; return the status. `meter`: counts what passes."""
+        handle = core.handle if meter is None else meter.watching(core.handle)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "store"))
         try:
-            return await self._loop.run(core.handle, lambda: self._unwanted.update(core.operations))
+            return await self._loop.run(handle, lambda: self._unwanted.update(core.operations))
         finally:
             self._journal_thread.shutdown(wait=False, cancel_futures=True)
             if self._operations is not None:
