@@ -29,6 +29,7 @@ from mapreduce_worker.client import MasterClient
 from mapreduce_worker.engine import part, part_lines
 from mapreduce_worker.engine.blocks import Block
 from mapreduce_worker.engine.failure import InputNotFound
+from mapreduce_worker.gateway import formats, operations
 from mapreduce_worker.gateway.core.operations import Broke
 from mapreduce_worker.gateway.failures import PartUnreadable, describe
 from mapreduce_worker.gateway.operations import Operations
@@ -40,6 +41,9 @@ from tests.support.gateway_messages import SPEC, make_plan, open_output, publish
 from tests.support.outputs import attempt, opened_epoch
 
 WORDS = (("a", "d"), ("b", "c", "e"))
+
+
+MANY = tuple(f"{number:03}" for number in range(200))
 
 
 def write_part(directory: Path, partition: int, words: tuple[str, ...]) -> StagePart:
@@ -90,6 +94,32 @@ class Job:
 @pytest.fixture
 def job(tmp_path) -> Job:
     return Job(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "order", "most", "expected"),
+    [
+        (MANY, "hash", 1 << 20, 1),
+        (MANY[:20], "hash", 1 << 20, 0),
+        (MANY, "total", 1 << 20, 0),
+        (MANY, "hash", 1000, 0),
+    ],
+    ids=["many rows", "few rows", "parts that follow each other", "a child merges"],
+)
+def test_what_a_merge_of_columns_needs_is_imported_once_while_parts_still_come(
+    job, monkeypatch, words, order, most, expected
+):
+    begun: list[int] = []
+    monkeypatch.setattr(operations, "warm_up_columns", lambda: begun.append(1))
+    monkeypatch.setattr(formats, "CHILD_FROM", most)
+    assert job.operations.job is not None
+    spec = msgspec.structs.replace(job.operations.job.spec, order=order)
+    job.operations.job = msgspec.structs.replace(job.operations.job, spec=spec)
+    job.do(open_output())
+    job.operations.output().append([opened_epoch()])
+    for partition in range(len(WORDS)):
+        job.do(write_part(job.root / "scratch", partition, words))
+    assert len(begun) == expected
 
 
 def test_a_job_goes_from_parts_to_its_published_directory(job):

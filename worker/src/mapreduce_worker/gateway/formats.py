@@ -40,6 +40,18 @@ def warm_up() -> None:
     from mapreduce_worker.engine import merge, part  # noqa: F401, PLC0415 - see the module's docstring
 
 
+def has_columns(facts: PartFacts, parts: int, style: Style) -> bool:
+    """Tell whether parts like this one are merged here as columns, which needs Polars: `warm_up_columns`."""
+    from mapreduce_worker.engine import blocks  # noqa: PLC0415 - see the module's docstring
+
+    return style.by_key and facts.rows > blocks.SMALL_ROWS and facts.size * parts < CHILD_FROM
+
+
+def warm_up_columns() -> None:
+    """Import what a merge of columns will need, while reduces still run and their parts come."""
+    import polars  # noqa: F401, PLC0415 - see the module's docstring
+
+
 class EngineFormats:
     """The engine's parts on a mounted volume. `child`: a large merge runs in a process of its own."""
 

@@ -34,7 +34,7 @@ from mapreduce_worker.gateway import data_files, planner
 from mapreduce_worker.gateway.apart import require_apart
 from mapreduce_worker.gateway.core.operations import Reported, Work
 from mapreduce_worker.gateway.failures import PartUnreadable
-from mapreduce_worker.gateway.formats import EngineFormats, warm_up
+from mapreduce_worker.gateway.formats import EngineFormats, has_columns, warm_up, warm_up_columns
 from mapreduce_worker.gateway.input_files import InputFiles
 from mapreduce_worker.gateway.part_fetch import PartFetcher
 from mapreduce_worker.gateway.reservation import OutputContested as Contested
@@ -59,6 +59,7 @@ class Operations:
         self._output: Output | None = None
         self._input: InputFiles | None = None
         self._warming: asyncio.Future[None] | None = None
+        self._columns: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         """Open the connections."""
@@ -148,6 +149,7 @@ class Operations:
             counters=work.counters,
             bad=work.bad,
         )
+        self._warm_up(part)
         event = await _in_thread(lambda: output.staged(part)) or await self._fetch_and_stage(work, part, watch)
         staged = Staged(
             attempt=work.attempt,
@@ -161,6 +163,12 @@ class Operations:
             bad=event.bad,
         )
         return Reported(work.attempt, (staged,))
+
+    def _warm_up(self, part: PartToStage) -> None:
+        spec = self._context().spec
+        style = data_files.style_of(data_files.of_job(spec), of_maps=part.source.task.kind == "map")
+        if self._columns is None and has_columns(part.facts, spec.reducers, style):
+            self._columns = asyncio.ensure_future(_in_thread(warm_up_columns))
 
     async def _fetch_and_stage(self, work: StagePart, part: PartToStage, watch: Watch) -> HistoryEvent:
         output = self.output()
