@@ -47,14 +47,16 @@ EventWord = Literal[
     "Resumed",
     "Publishing",
     "JobFailed",
+    "WorkerReady",
+    "Ended",
 ]
 """Assigned/Started/Finished/Failed/Cancelled/Lost: of an attempt. Held: a map output announced
 at a registration (proof that its map finished). Lost also says that a finished map output is
 gone (`reason` tells). Sizes: every map has succeeded, and this is how much they have for each
 partition. Consumed: which map outputs a reduce read (digest). Divided: where the ranges of keys
 begin that the reduces read, before any of them is assigned. Staged: a part is
-durable under the staging directory. Charged: a budget was used. WorkerLost: a worker is gone.
-LeftOut: the job goes on without a task.
+durable under the staging directory. Charged: a budget was used. WorkerReady: a process has registered. WorkerLost: a
+worker is gone. Ended: an attempt that was cancelled has given its slot back. LeftOut: the job goes on without a task.
 Suspended, Resumed: all workers and gateways were stopped; what is staged stays."""
 
 Budget = Literal["", "user", "disruption", "segments"]
@@ -106,6 +108,14 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `events.ndjson` that of its line (Failed)."""
     peak_memory: int = 0
     """The most bytes of memory that its process was seen to use; 0 where nobody looked (Failed)."""
+    slot: int = -1
+    """The worker's slot that the attempt has (Started; if it ended before that was told, the event of its end)."""
+    number: int = -1
+    """The master's number for a worker, stable within the epoch (WorkerReady)."""
+    node: str = ""
+    """Where the worker runs, if that is known (WorkerReady)."""
+    slots: int = 0
+    """How many attempts it runs at a time (WorkerReady)."""
 
 
 class EventFields(TypedDict, total=False):
@@ -131,6 +141,10 @@ class EventFields(TypedDict, total=False):
     log: str
     same_as: int
     peak_memory: int
+    slot: int
+    number: int
+    node: str
+    slots: int
 
 
 class PlanPage(msgspec.Struct, frozen=True, tag_field="type", tag="page"):

@@ -28,7 +28,7 @@ from mapreduce.protocol import PAGE_SPLITS, ErrorInfo, MapOutput, OutputSummary
 from mapreduce.spec import JobSpec
 from mapreduce_cli.failures import JobFailed
 from mapreduce_cli.progress import Display, Snapshot
-from mapreduce_cli.sequential_history import EPOCH, History
+from mapreduce_cli.sequential_history import EPOCH, WORKER, History
 from mapreduce_operator.core import policies
 from mapreduce_worker.engine import cuts, map_output, map_part, map_task, program, ranges, reduce_task
 from mapreduce_worker.engine import failure as engine_failure
@@ -78,6 +78,7 @@ class SequentialRun:
     def run(self) -> OutputSummary:
         """Plan, map, reduce, publish; raises `UsageError` or `JobFailed`."""
         self._history.note("EpochOpened")
+        self._history.note("WorkerReady", worker=WORKER, number=0, slots=1)
         job_class, self._options = program.ready(self._spec.program, self._scratch, self._options)
         splits = self._plan()
         if not program.shape(job_class).has_reduce:
@@ -189,7 +190,7 @@ class SequentialRun:
     def _attempted(self, attempt: AttemptId, work: Callable[[], T]) -> T:
         """Let the engine work, and note how that began and, if it failed, how it ended."""
         self._history.note("Assigned", attempt)
-        self._history.note("Started", attempt)
+        self._history.note("Started", attempt, slot=0)
         try:
             return work()
         except Exception as error:  # the boundary of an attempt

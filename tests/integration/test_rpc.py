@@ -29,7 +29,7 @@ from mapreduce_operator.runtime.jobs import JobRuntime
 from mapreduce_operator.runtime.registry import Registry
 from tests.support.runtimes import NotedDriver, NotedObserver, ScriptedCore, answer, registered, spec
 
-REGISTER = Register(version=1, engine="0.1.0", role="worker", boot="b", slots=1, data_port=77)
+REGISTER = Register(version=protocol.VERSION, engine="0.1.0", role="worker", boot="b", slots=1, data_port=77)
 EXCHANGE = Exchange(epoch=1, seen=0)
 BINARY = {"Content-Type": "application/msgpack"}
 
@@ -149,13 +149,13 @@ def test_a_second_registration_ends_the_first_session() -> None:
 
 def test_another_version_of_the_protocol_is_refused_with_426_whatever_else_it_holds() -> None:
     async def scene(server: Server) -> None:
-        status, body = await server.register({"version": 2, "role": ["something", "new"]})
+        status, body = await server.register({"version": 3, "role": ["something", "new"]})
         assert (status, refusal(body)) == (426, "ProtocolVersion")
 
     run(scene)
 
 
-@pytest.mark.parametrize("body", [b"", b"\xc1", msgspec.msgpack.encode({"version": 1})])
+@pytest.mark.parametrize("body", [b"", b"\xc1", msgspec.msgpack.encode({"version": protocol.VERSION})])
 def test_a_body_that_makes_no_sense_is_refused_with_400(body: bytes) -> None:
     async def scene(server: Server) -> None:
         status, answer_body = await server.post(protocol.REGISTER, body, Authorization=f"Bearer {server.token}")

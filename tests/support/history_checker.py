@@ -44,6 +44,8 @@ def check(
         *_ranges_are_told_once_and_first(events),
         *_a_name_is_one_worker(events),
         *_an_attempt_is_assigned_once(events),
+        *_an_attempt_ends_once(events, published=published),
+        *_a_slot_has_one_attempt(events),
         *_an_attempt_says_the_same_of_its_bad_records(events),
         *_sizes_are_told_once(events),
         *(wrong_counters(events, counters) if counters is not None else ()),
@@ -297,6 +299,50 @@ def _an_attempt_is_assigned_once(events: Events) -> Iterable[str]:
     for name, count in Counter(event["attempt"] for event in named(events, "Assigned")).items():
         if count > 1 and name.startswith(("map-", "reduce-")):
             yield f"{name} was assigned {count} times"
+
+
+def _an_attempt_ends_once(events: Events, *, published: bool) -> Iterable[str]:
+    """What a master gave out of maps and reduces, or took over, ends under it, and once; what it made may go later.
+
+    What still ran when the master died, or the job was suspended, need not. A worker may begin what it does not yet
+    know to be cancelled.
+    """
+    running: set[str] = set()
+    ended: dict[str, str] = {}
+    for event in events:
+        word, attempt = event["event"], event.get("attempt", "")
+        if word in ("EpochOpened", "Suspended"):
+            running.clear()
+            ended.clear()
+        elif word in ("Assigned", "Started") and attempt.startswith(("map-", "reduce-")) and attempt not in ended:
+            running.add(attempt)
+        elif word in ("Finished", "Failed", "Cancelled", "Lost"):
+            running.discard(attempt)
+            before = ended.setdefault(attempt, "")
+            allowed = ("Lost",) if before == "Finished" else ("Finished",)
+            if before and word not in allowed:
+                yield f"{attempt} was {before}, and is {word} later"
+            ended[attempt] = before or word
+    if published and running:
+        yield f"these attempts never ended: {sorted(running)}"
+
+
+def _a_slot_has_one_attempt(events: Events) -> Iterable[str]:
+    """A slot gets no second attempt before the first has ended, or, if it was cancelled, has given the slot back."""
+    taken: dict[tuple[str, int], str] = {}
+    for event in events:
+        word, worker = event["event"], event.get("worker", "")
+        if word == "EpochOpened":
+            taken.clear()
+        elif word in ("WorkerReady", "WorkerLost"):
+            taken = {place: attempt for place, attempt in taken.items() if place[0] != worker}
+        elif word == "Started" and event.get("slot", -1) >= 0:
+            place = worker, event["slot"]
+            if place in taken:
+                yield f"slot {event['slot']} of {worker} has {event['attempt']}, and has {taken[place]} still"
+            taken[place] = event["attempt"]
+        elif word in ("Finished", "Failed", "Lost", "Ended"):
+            taken = {place: attempt for place, attempt in taken.items() if attempt != event.get("attempt")}
 
 
 def _an_attempt_says_the_same_of_its_bad_records(events: Events) -> Iterable[str]:

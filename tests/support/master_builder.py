@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from mapreduce import protocol
 from mapreduce.bad_records import BadRecord
 from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId
@@ -189,7 +190,7 @@ class JobUnderTest:
         request = next(self.numbers)
         process.request = 0
         body = Register(
-            version=1,
+            version=protocol.VERSION,
             engine=ENGINE,
             role=process.role,
             boot=process.boot,

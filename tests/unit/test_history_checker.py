@@ -40,7 +40,13 @@ def staged(of: AttemptId, *, digest: str = "d", checksum: str = "c") -> list[Tol
     return [told("Consumed", of, checksum=digest), told("Staged", of, checksum=checksum)]
 
 
+def in_slot(of: AttemptId) -> Told:
+    """Return that an attempt has begun in a slot."""
+    return told("Started", of, worker="worker-0", slot=1)
+
+
 MAP_0, MAP_1 = attempt("map", 0), attempt("map", 1)
+MAP_0B = attempt("map", 0, 1)
 REDUCE_0, REDUCE_1 = attempt("reduce", 0), attempt("reduce", 1)
 OPENED, PUBLISHING = told("EpochOpened"), told("Publishing")
 MAPS = [*life(MAP_0), *life(MAP_1)]
@@ -50,6 +56,7 @@ GOOD = [OPENED, *MAPS, *REDUCES, *ALL_STAGED, PUBLISHING]
 CHARGE = told("Charged", MAP_0, budget="user", reason="UserCodeFailed")
 SIZES = told("Sizes", sizes=b"\1\0\2\0")
 FAILED = told("JobFailed", reason="UserCodeFailed")
+FAILED_0 = told("Failed", MAP_0)
 DIVIDED = told("Divided", boundaries=(b"k",))
 BAD = BadRecord(file="in", offset=0, reason="UserCodeFailed", message="ValueError: no")
 
@@ -128,7 +135,26 @@ BREAKS: dict[str, list[tuple[list[Told], str]]] = {
         ),
     ],
     "_an_attempt_is_assigned_once": [
-        ([*GOOD[:-1], told("EpochOpened", epoch=2), *later([MAPS[0], PUBLISHING])], "map-0.e1.0 was assigned 2 times"),
+        (
+            [*GOOD[:-1], told("EpochOpened", epoch=2), *later([*MAPS[:2], PUBLISHING])],
+            "map-0.e1.0 was assigned 2 times",
+        ),
+    ],
+    "_an_attempt_ends_once": [
+        (
+            [OPENED, MAPS[0], FAILED_0, told("Lost", MAP_0), *life(MAP_0B), *GOOD[3:]],
+            "map-0.e1.0 was Failed, and is Lost",
+        ),
+        ([*GOOD[:3], told("Failed", MAP_0), *GOOD[3:]], "map-0.e1.0 was Finished, and is Failed later"),
+        ([*GOOD[:-1], told("Assigned", MAP_0B), PUBLISHING], "these attempts never ended: ['map-0.e1.1']"),
+        ([*GOOD[:-1], told("Started", MAP_0B), PUBLISHING], "these attempts never ended: ['map-0.e1.1']"),
+    ],
+    "_a_slot_has_one_attempt": [
+        ([OPENED, in_slot(MAP_0), in_slot(MAP_1), *GOOD[1:]], "slot 1 of worker-0 has map-1.e1.0, and has map-0.e1.0"),
+        (
+            [OPENED, in_slot(MAP_0B), told("Cancelled", MAP_0B), in_slot(MAP_1), *GOOD[1:]],
+            "slot 1 of worker-0 has map-1.e1.0, and has map-0.e1.1 still",
+        ),
     ],
     "_ranges_are_told_once_and_first": [
         ([OPENED, *MAPS, DIVIDED, *REDUCES, *ALL_STAGED, DIVIDED, PUBLISHING], "keys were divided 2 times"),
@@ -158,6 +184,19 @@ BREAKS: dict[str, list[tuple[list[Told], str]]] = {
 
 def test_a_history_without_faults_breaks_no_rule():
     assert broken(GOOD) == []
+
+
+@pytest.mark.parametrize("end", ["Finished", "Ended", "WorkerLost", "WorkerReady"])
+def test_a_slot_is_free_once_its_attempt_or_worker_has_ended(end):
+    of = None if end.startswith("Worker") else MAP_0B
+    events = [in_slot(MAP_0B), told("Cancelled", MAP_0B)] if end == "Ended" else [in_slot(MAP_0B)]
+    events += [told(end, of, worker="worker-0"), in_slot(MAP_1)]
+    assert list(history_checker._a_slot_has_one_attempt(lines(events))) == []
+
+
+def test_what_a_master_did_not_live_to_see_ended_need_not_end():
+    events = [OPENED, told("Assigned", MAP_0B), told("EpochOpened", epoch=2), *later(GOOD[1:])]
+    assert list(history_checker._an_attempt_ends_once(lines(events), published=True)) == []
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     size: Amount = 0
     waiting: bool = False
     marks: int = 0
+    slot: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    """Which of the worker's slots it has or, once it has ended, had; -1 while it has none, and of a gateway."""
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from mapreduce.errors import ProtocolError
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_BODY: Final = 16 << 20
 """Bytes in one body, either way; what does not fit is sent with the next exchange."""
 WORKER_BODY: Final = 4 << 20

@@ -250,14 +250,25 @@ BAD_RECORDS: Final = (
 
 SPECULATION: Final = (
     Bug(
+        "do not say that a slot was given back",
+        "Of a cancelled attempt nobody learns when its slot was free again.",
+        (Edit(MASTER + "attempts", "end", "if attempt.cancel and attempt.started:", "if False:"),),
+    ),
+    Bug(
         "stage a speculative loser",
         "A reduce attempt that reports after another one of its task has won is staged as well.",
         (
             Edit(
                 MASTER + "reports",
                 "_reduce_succeeded",
-                "if not attempts.end(book, attempt) or not _awaits_part(book, partition):",
+                "if not attempts.end(book, attempt):",
                 "if not attempts.end(book, attempt) and book.over:",
+            ),
+            Edit(
+                MASTER + "reports",
+                "_reduce_succeeded",
+                "if not _awaits_part(book, partition):",
+                "if not _awaits_part(book, partition) and book.over:",
             ),
             Edit(
                 MASTER + "parts",

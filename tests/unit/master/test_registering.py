@@ -24,10 +24,10 @@ def test_a_welcome_says_all_that_holds_for_the_session():
 
 def test_another_version_of_the_protocol_is_refused_with_both():
     job = JobUnderTest()
-    refused = refusal(job, job.workers[0], version=2)
+    refused = refusal(job, job.workers[0], version=3)
     assert refused.status == 426
-    assert "version 2" in refused.message
-    assert "1" in refused.message
+    assert "version 3" in refused.message
+    assert "master 2" in refused.message
 
 
 def test_another_engine_than_the_plans_is_refused_with_both():

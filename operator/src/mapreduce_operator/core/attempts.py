@@ -73,12 +73,21 @@ def _begin(book: Book, attempt: Attempt) -> None:
 def end(book: Book, attempt: Attempt) -> bool:
     """Forget an attempt that has ended; tell whether it still counted for its task."""
     attempt.worker.attempts.pop(attempt.id, None)
+    if attempt.cancel and attempt.started:
+        book.record("Ended", attempt=attempt.id, worker=attempt.worker, slot=attempt.slot_to_tell)
     return book.tasks[attempt.id.task.kind].remove_live(attempt)
 
 
 def seconds(book: Book, attempt: Attempt) -> float:
     """Return how long an attempt that just finished took; 0 of one that an older master gave."""
     return book.now - attempt.began if attempt.id.epoch == book.epoch else 0.0
+
+
+def end_in_vain(book: Book, attempt: Attempt) -> None:
+    """Note that what an attempt made is of no use: another one was faster."""
+    book.record("Cancelled", attempt=attempt.id, worker=attempt.worker, reason="Cancelled")
+    book.record("Ended", attempt=attempt.id, worker=attempt.worker, slot=attempt.slot_to_tell)
+    discard(book, attempt.worker, attempt.id)
 
 
 def is_spare(book: Book, attempt: Attempt) -> bool:

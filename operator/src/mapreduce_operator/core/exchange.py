@@ -50,6 +50,7 @@ def exchanged(book: Book, event: Exchanged) -> None:
     worker.heard = book.now
     _note_what_it_saw(worker, event.body)
     adoption.hear(book, worker, event.body)
+    _note_slots(worker, event.body)
     before = worker.opened
     reported = _apply_reports(book, worker, event.body.reports)
     _note_journal(book, worker, event.body, first=not before)
@@ -98,6 +99,14 @@ def _note_what_it_saw(worker: Worker, body: Exchange) -> None:
         del worker.discard[attempt_id]
 
 
+def _note_slots(worker: Worker, body: Exchange) -> None:
+    """Note which slot each attempt has, before its end is taken in: many end before they were named as running."""
+    for progress in body.running:
+        attempt = worker.attempts.get(progress.attempt)
+        if attempt is not None and -1 < progress.slot < worker.slots:
+            attempt.slot = progress.slot
+
+
 def _apply_reports(book: Book, worker: Worker, new: tuple[Report, ...]) -> set[AttemptId]:
     """Apply each report once, in order; return the attempts that this exchange reports on."""
     named: set[AttemptId] = set()
@@ -137,7 +146,8 @@ def _compare_running(book: Book, worker: Worker, body: Exchange, reported: set[A
         if not attempt.started:
             attempt.started = True
             if progress.attempt.task.kind != "publish":
-                book.record("Started", attempt=attempt.id, worker=worker)
+                attempt.slot_told = attempt.slot >= 0
+                book.record("Started", attempt=attempt.id, worker=worker, slot=attempt.slot)
     for attempt in [attempt for attempt in worker.attempts.values() if attempt.id not in running]:
         told = 0 < attempt.sent <= worker.seen
         if (attempt.started or told) and attempt.id not in reported:

@@ -40,8 +40,16 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     text = policies.one_line(error)[:_TEXT]
     free = error.kind != "disruption" or not counted or attempts.costs_nothing(book, attempt)
     budget: Budget = "" if free else "disruption"
-    told = book.texts.keep(error, book.journal.last + 1)
-    book.record("Failed", attempt=attempt.id, worker=worker, reason=error.reason, message=text, budget=budget, **told)
+    book.record(
+        "Failed",
+        attempt=attempt.id,
+        worker=worker,
+        reason=error.reason,
+        message=text,
+        budget=budget,
+        slot=attempt.slot_to_tell,
+        **book.texts.keep(error, book.journal.last + 1),
+    )
     if not counted:
         return
     remember(book, attempt, error)
@@ -101,7 +109,15 @@ def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *
     charged = oom and kind in ("map", "reduce", "load") and not attempt.gathers_early
     free = charged or reason == "NotStarted" or attempts.costs_nothing(book, attempt)
     budget: Budget = "" if free else "disruption"
-    book.record("Lost", attempt=attempt.id, worker=attempt.worker, reason=reason, message=message, budget=budget)
+    book.record(
+        "Lost",
+        attempt=attempt.id,
+        worker=attempt.worker,
+        reason=reason,
+        message=message,
+        budget=budget,
+        slot=attempt.slot_to_tell,
+    )
     if kind == "stage" and book.producers.is_in(index, TaskState.STAGING):
         book.to_stage.add(index)
     if reason == "NotStarted":

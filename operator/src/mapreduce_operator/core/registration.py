@@ -93,7 +93,8 @@ def _begin_session(book: Book, worker: Worker, event: WorkerRegistered) -> None:
         seat.failed_starts = 0
         seat.waiting_for = ("", "")
     body = event.body
-    if worker.boot != body.boot:
+    begins = worker.boot != body.boot
+    if begins:
         _new_process(book, worker)
     worker.uid = event.uid
     worker.boot = body.boot
@@ -112,6 +113,8 @@ def _begin_session(book: Book, worker: Worker, event: WorkerRegistered) -> None:
     adoption.begin(book, worker, body)
     worker.discard = dict.fromkeys(worker.discard, 0)
     _compare_running(book, worker, body)
+    if begins:
+        book.record("WorkerReady", worker=worker, node=worker.node, number=worker.number, slots=worker.slots)
 
 
 def _compare_running(book: Book, worker: Worker, body: Register) -> None:

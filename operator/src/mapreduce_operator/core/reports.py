@@ -95,6 +95,7 @@ def _note_finished(
         spills=0 if isinstance(made, MapPartSucceeded) else made.spills,
         bad=() if isinstance(made, ReduceSucceeded) else made.bad,
         message=message,
+        slot=attempt.slot_to_tell,
     )
 
 
@@ -108,6 +109,7 @@ def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
         attempts.discard(book, worker, attempt.id)
         return
     if not maps.accepts(book, output):
+        attempts.end_in_vain(book, attempt)
         return
     maps.note(book, attempt.id.task.index, report.records, output.counters, output.bad)
     _note_finished(book, attempt, output, records=report.records)
@@ -118,8 +120,11 @@ def _map_succeeded(book: Book, attempt: Attempt, report: MapSucceeded) -> None:
 def _map_part_succeeded(book: Book, attempt: Attempt, report: MapPartSucceeded) -> None:
     index, worker = attempt.id.task.index, attempt.worker
     shape.learn(book, has_reduce=False)
-    if not attempts.end(book, attempt) or not _awaits_part(book, index):
+    if not attempts.end(book, attempt):
         attempts.discard(book, worker, attempt.id)
+        return
+    if not _awaits_part(book, index):
+        attempts.end_in_vain(book, attempt)
         return
     _note_finished(book, attempt, report, records=report.records, message=shape.MAP_ONLY)
     facts = (report.checksum, report.rows, report.size)
@@ -136,8 +141,11 @@ def _awaits_part(book: Book, index: int) -> bool:
 
 def _reduce_succeeded(book: Book, attempt: Attempt, report: ReduceSucceeded) -> None:
     partition, worker = attempt.id.task.index, attempt.worker
-    if not attempts.end(book, attempt) or not _awaits_part(book, partition):
+    if not attempts.end(book, attempt):
         attempts.discard(book, worker, attempt.id)
+        return
+    if not _awaits_part(book, partition):
+        attempts.end_in_vain(book, attempt)
         return
     _note_finished(book, attempt, report)
     current = book.outputs.digest() if book.outputs.all_known() else ""
@@ -184,7 +192,8 @@ def _program_loaded(book: Book, attempt: Attempt, report: ProgramLoaded) -> None
         return
     book.tasks["load"].move(0, "succeeded")
     message = "" if report.shape.has_reduce else shape.MAP_ONLY
-    book.record("Finished", attempt=attempt.id, worker=attempt.worker, message=message)
+    slot = attempt.slot_to_tell
+    book.record("Finished", attempt=attempt.id, worker=attempt.worker, message=message, slot=slot)
     shape.learn(book, has_reduce=report.shape.has_reduce)
 
 
@@ -192,6 +201,7 @@ def _cancelled(book: Book, attempt: Attempt, _: AttemptCancelled) -> None:
     """Asked for: nothing more to do. Not asked for by this master: a disruption."""
     if attempts.end(book, attempt):
         book.record("Cancelled", attempt=attempt.id, worker=attempt.worker, reason="Cancelled", budget="disruption")
+        book.record("Ended", attempt=attempt.id, worker=attempt.worker, slot=attempt.slot_to_tell)
         failures.disrupted(book, attempt, "Cancelled")
 
 

@@ -53,7 +53,8 @@ class Attempt:
     worker that got a second attempt because this one is slow, the last one. speculative: it is such a second
     attempt. backups: how many of them there were, also while this one was a backup itself. alone: its worker gets
     nothing beside it. early: a reduce that was given out before the last map had ended; see `early.py`. asked_at:
-    when its worker was asked to end it because its code hangs, 0 while it was not.
+    when its worker was asked to end it because its code hangs, 0 while it was not. slot: the worker's slot that it has,
+    -1 while that is not known; slot_told: the history has it.
     """
 
     __slots__ = (
@@ -68,6 +69,8 @@ class Attempt:
         "moved_at",
         "progress",
         "sent",
+        "slot",
+        "slot_told",
         "speculative",
         "started",
         "told",
@@ -86,12 +89,19 @@ class Attempt:
         self.early = False
         self.asked_at = 0.0
         self.sent = 0
+        self.slot = -1
+        self.slot_told = False
         self.started = False
         self.waiting = False
         self.cancel = ""
         self.told = 0
         self.progress = (-1, -1, -1)
         self.moved_at = 0.0
+
+    @property
+    def slot_to_tell(self) -> int:
+        """The slot for the event of its end, -1 where the history has it already."""
+        return -1 if self.slot_told else self.slot
 
     @property
     def gathers_early(self) -> bool:

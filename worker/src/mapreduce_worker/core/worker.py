@@ -120,8 +120,8 @@ class WorkerCore:
 
     def _assign(self, work: Any) -> None:
         if isinstance(work, (LoadProgram, RunMap, RunReduce)):
-            self._attempts[work.attempt] = Attempt(work)
-            self._line.book.progress(Progress(attempt=work.attempt, waiting=True))
+            attempt = self._attempts[work.attempt] = Attempt(work)
+            self._tell(attempt, waiting=True)
             return
         error = ErrorInfo(
             kind="disruption", reason="InternalError", message=f"a worker cannot do {type(work).__name__}"
@@ -192,13 +192,12 @@ class WorkerCore:
     # --- attempts: in a slot ------------------------------------------------------------
 
     def _slot_awaited(self, event: events.SlotAwaited, now: float) -> None:
-        if event.attempt in self._attempts:
-            self._line.book.progress(Progress(attempt=event.attempt, waiting=True))
+        if attempt := self._attempts.get(event.attempt):
+            self._tell(attempt, waiting=True)
 
     def _progressed(self, event: events.Progressed, now: float) -> None:
-        self._line.book.progress(
-            Progress(attempt=event.attempt, records=event.records, size=event.size, marks=event.marks)
-        )
+        if attempt := self._attempts.get(event.attempt):
+            self._tell(attempt, records=event.records, size=event.size, marks=event.marks)
 
     def _ended_in_slot(self, event: events.Loaded | events.MapPartDone | events.Broke, now: float) -> None:
         self._finish(event.attempt, outcome_of(event))
@@ -231,7 +230,7 @@ class WorkerCore:
             self._finish(event.attempt, AttemptCancelled(attempt=event.attempt))
             return
         attempt.move("regather")
-        self._line.book.progress(Progress(attempt=attempt.id, waiting=True))
+        self._tell(attempt, waiting=True)
         complaint = attempt.gathering.spoiled(self._locations, event)
         if complaint is not None:
             self._line.report(complaint)
@@ -293,6 +292,7 @@ class WorkerCore:
             return
         attempt.slot = self._slots.index(None)
         self._slots[attempt.slot] = attempt.id
+        self._tell(attempt, waiting=True)
         work = attempt.work
         if isinstance(work, RunReduce):
             attempt.gathering = Gathering(work.attempt.task.step, work.partition, work.maps, work.range)
@@ -322,7 +322,7 @@ class WorkerCore:
 
     def _run(self, attempt: Attempt, fetched: events.FetchedInput | None) -> None:
         attempt.move("run")
-        self._line.book.progress(Progress(attempt=attempt.id))
+        self._tell(attempt)
         self._do(slot_task(attempt, fetched))
 
     def _speak(self, now: float) -> None:
@@ -339,6 +339,14 @@ class WorkerCore:
                 held_from=self.held.seen,
                 held=self.held.page(),
             )
+
+    def _tell(
+        self, attempt: Attempt, *, records: int = 0, size: int = 0, marks: int = 0, waiting: bool = False
+    ) -> None:
+        """Note how far an attempt is, for the next exchange."""
+        self._line.book.progress(
+            Progress(attempt=attempt.id, records=records, size=size, waiting=waiting, marks=marks, slot=attempt.slot)
+        )
 
     def _do(self, command: events.Command) -> None:
         self._commands.append(command)
