@@ -28,6 +28,7 @@ REASONS: Final = {
     "a picture": "It is for the eye.",
     "needs a cluster": "The tests have none where documents are run; that its words exist is looked at.",
     "changes this machine": "It sets up, builds or removes something for long; that its words exist is looked at.",
+    "another system's": "A program or a command of something that this repository does not have.",
     "an example of what is printed": "Where something goes wrong, or at one moment.",
 }
 """Why a block may be left out, each with what that means."""
