@@ -246,8 +246,12 @@ def render(frames: Iterable[Frame]) -> Iterator[bytes]:
             value = getattr(frame.entry, name)
             if value is not None:
                 fields[name] = str(value)
-        body = encode(fields)
-        yield body[:-1] + b',"crc":%d}\n' % zlib.crc32(body)
+        yield checked(encode(fields))
+
+
+def checked(body: bytes) -> bytes:
+    """Return a JSON object as a line that ends with a CRC-32 of the rest, for `parse`."""
+    return body[:-1] + b',"crc":%d}\n' % zlib.crc32(body)
 
 
 def parse(text: bytes) -> list[dict[str, object]]:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mapreduce
-from mapreduce import paths
+from mapreduce import kept_job, paths
 from mapreduce.errors import MapReduceError
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import JobSpec
@@ -72,7 +72,14 @@ def _tidy(spec: JobSpec, root: Path, *, keep_history: bool) -> None:
     What cannot be tidied stays: how the job ended matters more.
     """
     store = PosixStore(root)
-    output = Output(store, EngineFormats(store, child=False), uid=spec.uid, path=spec.output, partitions=spec.reducers)
+    output = Output(
+        store,
+        EngineFormats(store, child=False),
+        uid=spec.uid,
+        path=spec.output,
+        partitions=spec.reducers,
+        job=kept_job.render_job(spec, mapreduce.__version__),
+    )
     with contextlib.suppress(MapReduceError):
         output.clean_failed() if keep_history else output.clean_deleted()
 

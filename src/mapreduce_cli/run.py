@@ -25,7 +25,7 @@ from mapreduce import paths, starting
 from mapreduce.errors import InputError, MapReduceError, OutputError, UsageError
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import MIB, JobSpec, Limits
-from mapreduce_cli import failures, localjobs, options, programs, progress, results
+from mapreduce_cli import failures, hash_seed, localjobs, options, programs, progress, results
 
 if TYPE_CHECKING:
     from mapreduce_operator.drivers.beginning import Begun
@@ -106,7 +106,7 @@ def run(
 
 def _run(spec: JobSpec, sequential: bool, display: Callable[[], progress.Display]) -> OutputSummary:
     if sequential:
-        _fix_hash_seed()
+        hash_seed.fix()
     # Imported late: each mode brings much that the other one, and --help, do not need.
     if sequential:
         from mapreduce_cli import sequential as mode  # noqa: PLC0415 - see above
@@ -131,14 +131,6 @@ def _run_with_workers(spec: JobSpec, display: Callable[[], progress.Display], be
     # this process, so nothing waits for that.
     atexit.register(gc.freeze)
     return local.run(spec, ROOT, display(), begun)
-
-
-def _fix_hash_seed() -> None:
-    """Start this command again with the fixed hash seed, unless it has it: user code iterates over sets."""
-    if os.environ.get("PYTHONHASHSEED") == "0":
-        return
-    os.environ["PYTHONHASHSEED"] = "0"
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - there is no shell to want
 
 
 def _spec(program: str, inputs: tuple[str, ...], output: str, given: dict[str, Any]) -> JobSpec:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mapreduce import paths
+import mapreduce
+from mapreduce import kept_job, paths
 from mapreduce.errors import MapReduceError, ProgramError, UsageError
 from mapreduce.protocol import OutputSummary
 from mapreduce.spec import JobSpec
@@ -44,6 +45,7 @@ def run(spec: JobSpec, root: Path, show: Display | None = None) -> OutputSummary
         path=spec.output,
         partitions=spec.reducers,
         options=data_files.of_job(spec),
+        job=kept_job.render_job(spec, mapreduce.__version__),
     )
     scratch = localjobs.make_scratch(spec.uid)
     try:

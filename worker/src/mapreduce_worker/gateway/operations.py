@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 import mapreduce
+from mapreduce import kept_job
 from mapreduce.errors import CorruptionError, SystemFault
 from mapreduce.history import HistoryEvent
 from mapreduce.protocol import (
@@ -100,6 +101,7 @@ class Operations:
                 path=spec.output,
                 partitions=spec.reducers,
                 options=data_files.of_job(spec),
+                job=kept_job.render_job(spec, mapreduce.__version__),
             )
         return self._output
 

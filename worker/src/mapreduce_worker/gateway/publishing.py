@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,10 +19,10 @@ import msgspec
 from mapreduce import bad_records, paths
 from mapreduce.bad_records import BadRecord
 from mapreduce.errors import CorruptionError, SystemFault
-from mapreduce.history import Frame, HistoryEvent, render
+from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import OutputSummary
-from mapreduce_worker.gateway import data_files, durable, reservation, sealed, standing, swapping
+from mapreduce_worker.gateway import data_files, durable, history_files, reservation, sealed, standing, swapping
 from mapreduce_worker.gateway.data_files import OutputOptions, Planned, Written
 from mapreduce_worker.gateway.standing import OutputExists
 from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store
@@ -55,6 +55,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     manifest: bytes
     attempt: AttemptId
     wall: float
+    job: bytes = b""
     bad: tuple[BadRecord, ...] = ()
 
 
@@ -79,7 +80,7 @@ def prepare(store: Store, formats: Formats, target: Target, content: Content, wa
     """Write output, history, manifest and marker into the staging directory, each one durable."""
     mark = str(content.attempt)
     files = _write_data(store, formats, target, content, watch)
-    write_events(store, target.staging, render(_with_last_event(content)), mark)
+    history_files.write(store, target.staging, _with_last_event(content), content.job, mark)
     summary = msgspec.structs.replace(data_files.summary(target.path, files), bad_records=len(content.bad))
     manifest = _manifest(target, content, summary, files)
     if content.bad:
@@ -131,18 +132,6 @@ def _read_manifest(store: Store, directory: str) -> _Manifest:
         return _manifest_of(sealed.check(store.read(name)))
     except (CorruptionError, msgspec.DecodeError) as error:
         raise CorruptionError(f"{name} is damaged: {error}") from error
-
-
-def write_events(store: Store, staging: str, lines: Iterable[bytes], mark: str = "new") -> None:
-    """Write `_history/events.ndjson`, whole and durable."""
-    durable.make_directories(store, posixpath.join(staging, paths.HISTORY))
-    name = posixpath.join(staging, paths.EVENTS)
-    # Not beside the final name: what stands in that directory is published.
-    temporary = durable.temporary_name(posixpath.join(staging, paths.HISTORY), mark)
-    durable.discard(store, temporary)
-    for block in _blocks(lines):
-        store.append(temporary, block)
-    durable.commit(store, temporary, name)
 
 
 def _write_data(store: Store, formats: Formats, target: Target, content: Content, watch: Watch) -> list[Written]:
@@ -198,16 +187,3 @@ def _part_fields(event: HistoryEvent) -> dict[str, object]:
         "size": event.size,
         "checksum": event.checksum,
     }
-
-
-def _blocks(lines: Iterable[bytes], size: int = 1 << 20) -> Iterator[bytes]:
-    """Join lines into blocks of about `size` bytes; at least one, so that the file is made."""
-    block: list[bytes] = []
-    room = size
-    for line in lines:
-        block.append(line)
-        room -= len(line)
-        if room <= 0:
-            yield b"".join(block)
-            block, room = [], size
-    yield b"".join(block)

@@ -20,11 +20,11 @@ import msgspec
 from mapreduce import paths
 from mapreduce.bad_records import BadRecord
 from mapreduce.errors import CorruptionError, OutputError, SystemFault
-from mapreduce.history import Frame, HistoryEvent, render
+from mapreduce.history import Frame, HistoryEvent
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import OutputSummary
 from mapreduce_worker.engine.data_file import Style
-from mapreduce_worker.gateway import data_files, durable, publishing, reservation, standing, swapping
+from mapreduce_worker.gateway import data_files, durable, history_files, publishing, reservation, standing, swapping
 from mapreduce_worker.gateway.data_files import OutputOptions, Planned
 from mapreduce_worker.gateway.journal import Journal
 from mapreduce_worker.gateway.reservation import OutputContested, OutputReserved
@@ -98,7 +98,7 @@ class Output:
     alone; `append` may run beside `stage`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an output is, one by one
         self,
         store: Store,
         formats: Formats,
@@ -107,14 +107,16 @@ class Output:
         path: str,
         partitions: int,
         options: OutputOptions = data_files.DEFAULTS,
+        job: bytes = b"",
     ) -> None:
-        """`path` is the output's final name, relative to the store's root."""
+        """`path` is the output's final name, relative to the store's root; `job` what `kept_job` says of the job."""
         self.uid = uid
         self.path = path.rstrip("/")
         self.staging = paths.staging(self.path, uid)
         self._journal_path = posixpath.join(self.staging, paths.JOURNAL)
         self._partitions = partitions
         self._options = options
+        self._job = job
         self._store = store
         self._formats = formats
         self._journal: Journal | None = None
@@ -315,6 +317,7 @@ class Output:
                 attempt=attempt,
                 wall=wall,
                 bad=bad,
+                job=self._job,
             )
             publishing.prepare(self._store, self._formats, target, content, watch)
         self._journal = None
@@ -366,7 +369,8 @@ class Output:
         if self._store.kind(self.staging) != "directory":
             return
         if self._store.kind(self._journal_path) is not None:
-            publishing.write_events(self._store, self.staging, render(Journal(self._store, self._journal_path).read()))
+            frames = Journal(self._store, self._journal_path).read()
+            history_files.write(self._store, self.staging, frames, self._job)
         self._journal = None
         if made := reservation.made_by(self._store, self.path, self.uid):
             durable.write(self._store, posixpath.join(self.staging, paths.MADE), b"%d" % made, self.uid)
