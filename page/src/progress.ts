@@ -1,0 +1,166 @@
+// How far the job is, how fast it goes; of a failed one first of all why.
+
+import { type Chart, line } from "./chart.ts";
+import { fill, h, put } from "./dom.ts";
+import { bytes, duration, plural, share, short, whole } from "./format.ts";
+import type { Group, Phase, Text } from "./model.ts";
+import { failureText, meter, nothing, tile } from "./parts.ts";
+import type { Context, View } from "./view.ts";
+import { oneLine, visible } from "./visible.ts";
+
+export class Progress implements View {
+  readonly element = h("div", { class: "progress" });
+  private readonly cause = h("section", { class: "cause", hidden: true });
+  private readonly tiles = h("div", { class: "tiles" });
+  private readonly phases = h("div", { class: "phases" });
+  private readonly charts = h("div", { class: "charts" });
+  private readonly pace: [Chart, Chart];
+  private told = "";
+
+  constructor(private readonly context: Context) {
+    this.pace = [line([[], []], "Input read, a second", { told: bytes, binary: true }), line([[], []], "Tasks done, a second", { told: tasks, binary: false }, "--finished")];
+    put(this.charts,
+      h("section", { class: "card" }, h("h3", {}, "Input a second"), this.pace[0].element),
+      h("section", { class: "card" }, h("h3", {}, "Tasks a second"), this.pace[1].element));
+    put(this.element, this.cause, this.tiles, this.phases, this.charts);
+  }
+
+  update(): void {
+    const { store } = this.context;
+    const head = store.head;
+    if (!head) return;
+    this.failed();
+    fill(this.tiles, ...this.numbers());
+    const { phases } = head;
+    if (phases.length === 0) fill(this.phases, nothing("The input is not planned yet."));
+    else fill(this.phases, ...phases.map((phase) => card(phase, head.ended >= 0)));
+    this.pace[0].set(differences(store.rate.at, store.rate.size));
+    this.pace[1].set(differences(store.rate.at, store.rate.done));
+    this.charts.hidden = store.rate.at.length < 3;
+  }
+
+  leave(): void {
+    for (const chart of this.pace) chart.leave();
+  }
+
+  private numbers(): HTMLElement[] {
+    const { store } = this.context;
+    const phases = store.head?.phases ?? [];
+    const left = phases.reduce((sum, phase) => sum + Math.max(0, phase.left_s), 0);
+    const known = phases.some((phase) => phase.left_s >= 0);
+    const retried = phases.reduce((sum, phase) => sum + phase.retried, 0);
+    const maps = phases.find((phase) => phase.kind === "map");
+    const living = [...store.workers.values()].filter((worker) => worker.gone < 0).length;
+    const over = (store.head?.ended ?? -1) >= 0;
+    return [
+      tile("Time", duration(store.elapsed()), over || !known ? "" : `about ${duration(left * 1000)} left`),
+      tile("Input", bytes(maps?.size ?? 0), `${short(maps?.records ?? 0)} records`),
+      tile("Retries", whole(retried), store.groups.length ? plural(store.groups.length, "cause") : "", retried ? "warn" : ""),
+      over
+        ? tile("Workers", whole(store.workers.size), lost(store.workers.size - living, true))
+        : tile("Workers", whole(living), lost(store.workers.size - living, false)),
+    ];
+  }
+
+  /** Of a failed job: the cause that met most, with its traceback. */
+  private failed(): void {
+    const { store } = this.context;
+    const head = store.head;
+    this.cause.hidden = head?.phase !== "Failed";
+    if (!head || this.cause.hidden) return;
+    const group = decisive(store.groups, head.message);
+    const sign = `${head.message}|${group?.id}|${group?.count}`;
+    if (sign === this.told) return;
+    this.told = sign;
+    fill(this.cause,
+      h("h3", {}, "Why it failed"),
+      h("p", { class: "message" }, visible(head.message || head.reason || "No reason is recorded.")));
+    if (group) void this.explain(group);
+  }
+
+  private async explain(group: Group): Promise<void> {
+    const { context, cause } = this;
+    const place = h("div", {}, h("p", { class: "muted" },
+      `${oneLine(group.place || group.reason)}: ${plural(group.count, "failure")} in ${group.tasks.slice(0, 4).map((task) => oneLine(task, 40)).join(", ")}` +
+      `${group.tasks.length > 4 ? "…" : ""}`));
+    put(cause, place);
+    const texts = await context.texts(group.id);
+    const text = texts[0];
+    if (text) put(place, failureText(brief(text)));
+    put(place, h("p", {}, h("a", { href: context.link({ tab: "failures" }) }, "All causes of failure")));
+  }
+}
+
+function lost(count: number, over: boolean): string {
+  if (count === 0) return "";
+  return over ? "" : `${whole(count)} gone`;
+}
+
+/** The group that the job's message speaks of: by its words, then by a task; else the one that was met last. */
+export function decisive(groups: readonly Group[], message: string): Group | undefined {
+  const score = (group: Group) => {
+    const words = group.message !== "" && message.includes(group.message.slice(0, 200));
+    const task = group.tasks.some((name) => new RegExp(`\\b${name.replace(/\W/g, "\\$&")}\\b`).test(message));
+    return (words ? 2 : 0) + (task ? 1 : 0);
+  };
+  return [...groups].sort((a, b) => score(b) - score(a) || b.last - a.last || b.count - a.count)[0];
+}
+
+/** The end of a long traceback: what went wrong stands there. */
+function brief(text: Text): Text {
+  const lines = text.traceback.trimEnd().split("\n");
+  return lines.length > 14 ? { ...text, traceback: `…\n${lines.slice(-13).join("\n")}` } : text;
+}
+
+function card(phase: Phase, over: boolean): HTMLElement {
+  const name = phase.kind === "map" ? "Map" : "Reduce";
+  const amounts = [
+    phase.active ? `${whole(phase.active)} running` : "",
+    phase.retried ? plural(phase.retried, "retry", "retries") : "",
+    phase.backups ? plural(phase.backups, "backup") : "",
+    phase.failed ? `${whole(phase.failed)} left out` : "",
+  ].filter(Boolean);
+  const rates = [
+    phase.records ? `${short(phase.records)} ${phase.kind === "map" ? "records" : "rows"}` : "",
+    phase.size ? `${bytes(phase.size)}${phase.total_size ? ` of ${bytes(phase.total_size)}` : ""}` : "",
+    phase.size_s > 0 ? `${bytes(phase.size_s)}/s` : "",
+    phase.records_s > 0 ? `${short(phase.records_s)} ${phase.kind === "map" ? "records" : "rows"}/s` : "",
+  ].filter(Boolean);
+  const times = phase.max > 0
+    ? `median ${duration(phase.median)} · p95 ${duration(phase.p95)} · longest ${duration(phase.max)}`
+    : "";
+  return h("section", { class: "card phase" },
+    h("div", { class: "phase-head" },
+      h("h3", {}, name),
+      h("span", { class: "phase-count" }, `${whole(phase.done)} / ${phase.total ? whole(phase.total) : "?"}`),
+      h("span", { class: "phase-share" }, share(phase.done, phase.total)),
+      h("span", { class: "spread" }),
+      !over && phase.left_s >= 0 && phase.done < phase.total && h("span", { class: "left" }, `about ${duration(phase.left_s * 1000)} left`)),
+    meter(phase),
+    h("p", { class: "phase-notes" }, amounts.join(" · ")),
+    h("p", { class: "phase-notes" }, rates.join(" · ")),
+    h("p", { class: "phase-notes muted" }, times));
+}
+
+/** Points of a line of rates: more show single tasks rather than the pace. */
+const MOST_POINTS = 60;
+
+/** What a sum grew by a second, at the end of each stretch. */
+export function differences(at: readonly number[], sums: readonly number[]): [number[], number[]] {
+  const times: number[] = [];
+  const rates: number[] = [];
+  const least = ((at.at(-1) ?? 0) - (at[0] ?? 0)) / MOST_POINTS;
+  let before = 0;
+  for (let i = 1; i < at.length; i += 1) {
+    const stretch = (at[i] ?? 0) - (at[before] ?? 0);
+    if (stretch <= 0 || (stretch < least && i < at.length - 1)) continue;
+    times.push(at[i] ?? 0);
+    rates.push(Math.max(0, ((sums[i] ?? 0) - (sums[before] ?? 0)) / (stretch / 1000)));
+    before = i;
+  }
+  return [times, rates];
+}
+
+function tasks(value: number): string {
+  return value >= 10 || Number.isInteger(value) ? short(value) : value.toFixed(1);
+}
