@@ -23,7 +23,7 @@ TAKES_TEXT_AS_CODE = {
     "style as text": r"""\bstyle\s*=\s*["'`]|\bcssText\b|setAttribute\(\s*["'`]style""",
     "code as text": r"""\beval\b|\bnew\s+Function\b|\bFunction\s*\(|\bset(?:Timeout|Interval)\(\s*["'`]""",
     "an address as code": r"""["'`]javascript:""",
-    "a script made on the way": r"""createElement\(\s*["'`]script|\bimport(?:Scripts)?\s*\(|\bnew\s+(?:Shared)?Worker\b""",
+    "a script made on the way": r"""createElement\(\s*["'`]script|\bimport(?:Scripts)?\s*\(|\bnew\s+\w*Worker\b""",
     "another place": r"https?://|\b(?:WebSocket|EventSource|sendBeacon|XMLHttpRequest)\b",
     "something kept in the browser": r"\b(?:local|session)Storage\b|\bindexedDB\b|document\.cookie",
 }
