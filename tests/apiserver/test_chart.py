@@ -169,6 +169,51 @@ def test_without_metrics_nothing_of_them_is_there():
     assert "MAPREDUCE_METRICS" not in str(documents)
 
 
+def monitoring(*settings):
+    """Return what the chart makes for a Prometheus Operator and a Grafana, by kind and name."""
+    kinds = {"PodMonitor", "ServiceMonitor", "PrometheusRule", "ConfigMap"}
+    return {(made["kind"], name(made)): made for made in render_chart(*settings) if made["kind"] in kinds}
+
+
+def test_what_others_resources_are_needed_for_is_made_on_request_alone():
+    assert monitoring() == {}
+    asked = [f"metrics.{part}.enabled=true" for part in ("podMonitor", "rules", "dashboard")]
+    assert set(monitoring(*asked)) == {
+        ("PodMonitor", "mapreduce-operator"),
+        ("PodMonitor", "mapreduce-operator-jobs"),
+        ("PrometheusRule", "mapreduce-operator"),
+        ("ConfigMap", "mapreduce-operator-dashboard"),
+    }
+    assert monitoring(*asked, "metrics.enabled=false") == {}
+
+
+def test_the_rules_are_those_of_the_file_with_the_pages_where_they_can_be_read():
+    told = ("metrics.rules.enabled=true", "metrics.rules.runbooks=https://wiki.example/runbooks/")
+    (made,) = monitoring(*told, "metrics.rules.labels.release=prometheus").values()
+    assert made["metadata"]["labels"]["release"] == "prometheus"
+    text = (CHART / "files/alerts.yaml").read_text()
+    assert made["spec"] == yaml.safe_load(text.replace("docs/runbooks/", "https://wiki.example/runbooks/"))
+
+
+def test_the_dashboard_is_the_file_for_grafana_s_sidecar():
+    (made,) = monitoring("metrics.dashboard.enabled=true").values()
+    assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert made["data"] == {"mapreduce.json": (CHART / "files/dashboard.json").read_text()}
+
+
+def test_pods_of_jobs_are_scraped_where_jobs_are_run_under_their_jobs_name():
+    made = monitoring("metrics.podMonitor.enabled=true")["PodMonitor", "mapreduce-operator-jobs"]["spec"]
+    assert made["namespaceSelector"] == {"any": True}
+    (endpoint,) = made["podMetricsEndpoints"]
+    assert endpoint["relabelings"] == [
+        {"sourceLabels": ["__meta_kubernetes_pod_label_mapreduce_dev_job"], "targetLabel": "mrjob"}
+    ]
+    both = monitoring("metrics.podMonitor.enabled=true", "watchNamespaces={a,b}")
+    assert both["PodMonitor", "mapreduce-operator-jobs"]["spec"]["namespaceSelector"] == {"matchNames": ["a", "b"]}
+    (own,) = both["PodMonitor", "mapreduce-operator"]["spec"]["podMetricsEndpoints"]
+    assert own == {"port": "metrics", "honorLabels": True}
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "Job"])
 def test_our_own_pods_meet_the_restricted_standard(server, kind):
     document = next(document for document in render_chart() if document["kind"] == kind)

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from mapreduce import metrics
 from tests.support.apiserver import PATIENCE, eventually
 from tests.support.operator_process import Team
+from tests.support.promtool import promtool
 from tests.support.whole_jobs import complete, prepare, submit_held
 
 
@@ -58,6 +59,12 @@ def test_every_process_tells_its_part_of_the_table(operator, kubelet, team):
     # How large the partitions are is known once every map has ended.
     assert names(held["operator"]) | {"mapreduce_job_partition_bytes"} == of_table("operator")
     assert names(ended) == of_table("operator")
+
+
+def test_prometheus_own_judge_takes_every_page(operator, kubelet, team):
+    held, ended = run(operator, kubelet, team, "160")
+    for page in (*held.values(), ended):
+        promtool("check", "metrics", text=page)
 
 
 def test_series_do_not_grow_with_tasks(operator, kubelet, team):
