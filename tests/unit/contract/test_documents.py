@@ -31,3 +31,16 @@ def test_every_event_of_a_history_is_explained_and_no_other() -> None:
 def test_every_phase_of_a_job_is_explained_and_no_other() -> None:
     # Waiting is the command line's own word for a job without a status.
     assert first_cells("docs/command-line.md", "`mapreduce get") == {*PHASES, "Waiting"}
+
+
+def test_every_document_can_be_reached_from_the_index() -> None:
+    docs = documents.ROOT / "docs"
+    reached, to_read = set(), [docs / "README.md"]
+    while to_read:
+        page = to_read.pop()
+        if page in reached or page.suffix != ".md" or not page.is_relative_to(docs):
+            continue
+        reached.add(page)
+        links = documents.links(page.read_text(encoding="utf-8"))
+        to_read += [(page.parent / link.partition("#")[0]).resolve() for link in links if "://" not in link]
+    assert sorted(str(page.relative_to(docs)) for page in set(docs.rglob("*.md")) - reached) == []
