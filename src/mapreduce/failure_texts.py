@@ -23,6 +23,10 @@ _REMEMBERED: Final = 10_000
 """Different tracebacks that are told but once."""
 
 
+PRINTED_BYTES: Final = 16 << 20
+"""What attempts that succeeded have printed, of one job; beyond, it is not kept."""
+
+
 class Told(TypedDict):
     """Fields of a `HistoryEvent` that tells of a failure."""
 
@@ -30,14 +34,15 @@ class Told(TypedDict):
     traceback: str
     log: str
     same_as: int
-    peak_memory: int
 
 
 class FailureTexts:
-    """The texts that one epoch's history has; `used`: bytes of those that older epochs kept."""
+    """The texts that one epoch's history has. `used`: bytes of those that are kept, `printed`: of what attempts that
+    succeeded have printed, both with those of older epochs."""
 
-    def __init__(self, used: int = 0) -> None:
+    def __init__(self, used: int = 0, printed: int = 0) -> None:
         self.used = used
+        self.printed = printed
         self._told: dict[bytes, int] = {}
 
     def keep(self, error: ErrorInfo, sequence: int) -> Told:
@@ -55,10 +60,15 @@ class FailureTexts:
             traceback=traceback,
             log=_end(error.log_tail, LATE_LOG_BYTES if full else LOG_BYTES),
             same_as=same_as,
-            peak_memory=error.peak_memory,
         )
         self.used += _size(told["where"], told["traceback"], told["log"])
         return told
+
+    def keep_printed(self, text: str) -> str:
+        """Return what the event of a success says of what its attempt has printed; that counts as kept."""
+        kept = _end(text, LATE_LOG_BYTES) if self.printed < PRINTED_BYTES else ""
+        self.printed += _size(kept)
+        return kept
 
 
 def size(event: HistoryEvent) -> int:

@@ -102,12 +102,16 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     traceback: str = ""
     """Where its code was then, at most 8 KiB (Failed); see `failure_texts`."""
     log: str = ""
-    """The end of what it printed, at most 4 KiB (Failed)."""
+    """The end of what it printed, at most 4 KiB (Failed); of one that succeeded at most 1 KiB (Finished)."""
     same_as: int = 0
     """The event that has the same traceback, which is not told again: its sequence within the epoch, and in
     `events.ndjson` that of its line (Failed)."""
     peak_memory: int = 0
-    """The most bytes of memory that its process was seen to use; 0 where nobody looked (Failed)."""
+    """The most bytes of memory that its slot was seen to use; 0 where nobody looked (Finished, Failed, Ended)."""
+    cpu: float = 0.0
+    """Seconds of processor time that it has used in its slot (Finished, Failed, Ended)."""
+    waited: float = 0.0
+    """Seconds for which it waited on its worker for a slot, input or segments (Finished, Failed, Ended)."""
     slot: int = -1
     """The worker's slot that the attempt has (Started; if it ended before that was told, the event of its end)."""
     number: int = -1
@@ -141,6 +145,8 @@ class EventFields(TypedDict, total=False):
     log: str
     same_as: int
     peak_memory: int
+    cpu: float
+    waited: float
     slot: int
     number: int
     node: str

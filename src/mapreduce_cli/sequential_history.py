@@ -38,10 +38,11 @@ class History:
             event |= {"task": attempt.task, "attempt": attempt, "worker": WORKER}
         self.append(msgspec.convert(event, HistoryEvent))
 
-    def failed(self, attempt: AttemptId, error: ErrorInfo) -> None:
-        """Append that an attempt failed, and what it says of that."""
+    def failed(self, attempt: AttemptId, error: ErrorInfo, cpu: float) -> None:
+        """Append that an attempt failed, what it says of that, and the seconds of processor time that it took."""
         told = self._texts.keep(error, self._sequence + 1)
-        self.note("Failed", attempt, reason=error.reason, message=policies.one_line(error), **told)
+        message, peak = policies.one_line(error), error.peak_memory
+        self.note("Failed", attempt, reason=error.reason, message=message, peak_memory=peak, cpu=cpu, **told)
 
     def append(self, entry: HistoryEvent | PlanPage | PlanMade) -> None:
         """Append an entry."""

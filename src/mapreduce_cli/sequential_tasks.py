@@ -71,6 +71,7 @@ class SequentialRun:
         self._bad: list[BadRecord] = []
         self._consumed = ""
         self._history = History(output)
+        self._began = 0.0
         self._snapshot = Snapshot(phase="Planning")
         self._key_type: KeyType = ""
         self._key_at = ""
@@ -191,10 +192,15 @@ class SequentialRun:
         """Let the engine work, and note how that began and, if it failed, how it ended."""
         self._history.note("Assigned", attempt)
         self._history.note("Started", attempt, slot=0)
+        self._began = time.process_time()
         try:
             return work()
         except Exception as error:  # the boundary of an attempt
             raise self._failed(attempt, error) from error
+
+    def _cpu(self) -> float:
+        """Return the seconds of processor time that the attempt has taken."""
+        return round(time.process_time() - self._began, 2)
 
     def _map_progress(self, before: Snapshot) -> Callable[[int, int], None]:
         return lambda records, size: self._draw(records=before.records + records, size=before.size + size)
@@ -220,6 +226,7 @@ class SequentialRun:
             counters=made.counters,
             bad=made.bad,
             spills=made.spills,
+            cpu=self._cpu(),
         )
         self._leave_out_records(made.bad)
 
@@ -303,7 +310,7 @@ class SequentialRun:
         info = engine_failure.describe(error)
         with suppress(MapReduceError):
             # Where the journal cannot be written any more, the failure itself matters more.
-            self._history.failed(attempt, info)
+            self._history.failed(attempt, info, self._cpu())
         return _TaskFailed(info)
 
     def _draw(self, **changes: object) -> None:

@@ -11,11 +11,13 @@ from mapreduce import paths
 from mapreduce.ids import AttemptId, TaskId
 from mapreduce.plan import FileRange, ListedFile, Split
 from mapreduce.program import Program
+from mapreduce.protocol import Spent
 from mapreduce_worker.core.events import (
     Event,
     FetchedSegment,
     LoadInSlot,
     MapInSlot,
+    Measured,
     Progressed,
     ReduceInSlot,
     SlotAwaited,
@@ -47,6 +49,8 @@ class Bench:
         self.scratch.mkdir(exist_ok=True)
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.progress: list[Progressed] = []
+        self.spent: dict[AttemptId, Spent] = {}
+        """What attempts have cost."""
         self.pool = SlotPool(slots, self.scratch, self._post)
         options = TaskOptions(partitions=2, flush_bytes=MIB, memory=64 * MIB)
         self.prepare(Program("job.py", source.encode()), options, limit)
@@ -59,6 +63,8 @@ class Bench:
     def _post(self, event: Event) -> None:
         if isinstance(event, Progressed):
             self.progress.append(event)
+        elif isinstance(event, Measured):
+            self.spent[event.attempt] = event.spent
         elif isinstance(event, SlotAwaited):
             return
         else:

@@ -53,6 +53,7 @@ from mapreduce.protocol.reports import (
     ReduceSucceeded,
     Report,
     SegmentsLost,
+    Spent,
     Staged,
 )
 from mapreduce.protocol.sessions import JobContext, MapOutput, Refusal, Register, Registered, Role
@@ -139,6 +140,7 @@ __all__ = [
     "RunReduce",
     "SegmentHead",
     "SegmentsLost",
+    "Spent",
     "StagePart",
     "Staged",
     "decode",

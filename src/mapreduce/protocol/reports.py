@@ -49,6 +49,19 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The most bytes of memory that the process was seen to use; 0 where nobody looked."""
 
 
+class Spent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an attempt has cost, as its worker saw it; 0 where nobody looked."""
+
+    cpu_ms: Amount = 0
+    """Processor time in its slot."""
+    peak_memory: Amount = 0
+    """The most bytes of memory that its slot was seen to hold."""
+    waited_ms: Amount = 0
+    """How long it waited on its worker: for a slot, for its input, for segments."""
+    printed: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    """The end of what it printed, where it succeeded; a failure tells more of that itself."""
+
+
 class MapSucceeded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The attempt's map output is on the worker's disk under its final name."""
 
@@ -222,6 +235,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     outcome: Outcome
+    spent: Spent = Spent()
+    """Of the attempt, where this is its last report."""
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):

@@ -116,3 +116,10 @@ def test_a_complaint_about_segments_says_why(reducers):
     job.settle()
     (charged,) = job.history("Charged")
     assert charged.message.endswith("crc is wrong")
+
+
+def test_what_successes_print_has_an_end_of_its_own():
+    texts = FailureTexts(printed=failure_texts.PRINTED_BYTES - 1)
+    assert texts.keep_printed("x" * 2000 + "end") == "x" * 1021 + "end"
+    assert texts.keep_printed("late") == ""
+    assert texts.keep(error("first"), 1)["traceback"] == "first"

@@ -390,7 +390,7 @@ def test_attempts_that_wait_are_given_back_when_the_worker_is_told_to_stop():
 
 
 def test_a_step_that_the_table_does_not_know_tells_the_attempts_history():
-    attempt = Attempt(run_map(0))
+    attempt = Attempt(run_map(0), 0.0)
     attempt.move("run")
     attempt.move("finish")
     with pytest.raises(

@@ -28,7 +28,7 @@ class Room(NamedTuple):
 def cpu_seconds() -> float:
     """Return the processor time of this process, of those below it that live, and of those that it waited for."""
     own = sum(map(_of, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
-    return own + sum(map(_cpu_of, group.descendants(os.getpid())))
+    return own + sum(map(cpu_of, group.descendants(os.getpid())))
 
 
 def _of(who: int) -> float:
@@ -36,12 +36,13 @@ def _of(who: int) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _cpu_of(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """Return the processor time of a process, and of those below it that it waited for; 0 if it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    # utime, stime, and the same of the children that it waited for.
+    # utime, stime, and the same of its children.
     return sum(map(int, fields[11:15])) / _TICKS
 
 

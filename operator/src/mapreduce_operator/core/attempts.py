@@ -7,7 +7,7 @@ and history agree. Neighbours: `scheduling.py` and `storage.py` give attempts, `
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NotRequired, TypedDict
 
 from mapreduce.ids import AttemptId, Kind
 from mapreduce_operator.core.book import Book
@@ -17,6 +17,15 @@ from mapreduce_operator.core.workers import Worker
 
 DISCARDS: Final = 10_000
 """Results that a worker may still have to be told to delete; those beyond stay until it ends."""
+
+
+class Cost(TypedDict):
+    """Fields of the event of an attempt's end."""
+
+    slot: int
+    peak_memory: int
+    cpu: NotRequired[float]
+    waited: NotRequired[float]
 
 
 def give(book: Book, worker: Worker, kind: Kind, index: int, *, alone: bool = False) -> Attempt:
@@ -74,7 +83,7 @@ def end(book: Book, attempt: Attempt) -> bool:
     """Forget an attempt that has ended; tell whether it still counted for its task."""
     attempt.worker.attempts.pop(attempt.id, None)
     if attempt.cancel and attempt.started:
-        book.record("Ended", attempt=attempt.id, worker=attempt.worker, slot=attempt.slot_to_tell)
+        gave_back(book, attempt)
     return book.tasks[attempt.id.task.kind].remove_live(attempt)
 
 
@@ -83,10 +92,26 @@ def seconds(book: Book, attempt: Attempt) -> float:
     return book.now - attempt.began if attempt.id.epoch == book.epoch else 0.0
 
 
+def cost(attempt: Attempt) -> Cost:
+    """Return what the event of an attempt's end says of its slot, if the history has not said it, and of its cost."""
+    spent = attempt.spent
+    told = Cost(slot=-1 if attempt.slot_told else attempt.slot, peak_memory=spent.peak_memory)
+    if spent.cpu_ms:
+        told["cpu"] = spent.cpu_ms / 1000
+    if spent.waited_ms:
+        told["waited"] = spent.waited_ms / 1000
+    return told
+
+
+def gave_back(book: Book, attempt: Attempt) -> None:
+    """Note that an attempt which was cancelled has its slot no more."""
+    book.record("Ended", attempt=attempt.id, worker=attempt.worker, **cost(attempt))
+
+
 def end_in_vain(book: Book, attempt: Attempt) -> None:
     """Note that what an attempt made is of no use: another one was faster."""
     book.record("Cancelled", attempt=attempt.id, worker=attempt.worker, reason="Cancelled")
-    book.record("Ended", attempt=attempt.id, worker=attempt.worker, slot=attempt.slot_to_tell)
+    gave_back(book, attempt)
     discard(book, attempt.worker, attempt.id)
 
 

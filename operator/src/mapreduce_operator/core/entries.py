@@ -91,6 +91,8 @@ class Recovered(msgspec.Struct):
     failures: list[TaskFailure] = []
     texts: int = 0
     """Bytes of what failures said that are in the journal."""
+    printed: int = 0
+    """Bytes of what attempts that succeeded have printed."""
     failed: HistoryEvent | None = None
     """The failure that was told last."""
     tracebacks: dict[tuple[int, int], str] = {}

@@ -123,7 +123,7 @@ def _apply_reports(book: Book, worker: Worker, new: tuple[Report, ...]) -> set[A
             break
         worker.applied = report.number
         if credible.report(book, worker, report.outcome, attempt_id):
-            reports.apply(book, worker, report.outcome)
+            reports.apply(book, worker, report)
     return named
 
 

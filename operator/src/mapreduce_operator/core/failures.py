@@ -40,6 +40,8 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
     text = policies.one_line(error)[:_TEXT]
     free = error.kind != "disruption" or not counted or attempts.costs_nothing(book, attempt)
     budget: Budget = "" if free else "disruption"
+    cost = attempts.cost(attempt)
+    cost["peak_memory"] = max(cost["peak_memory"], error.peak_memory)
     book.record(
         "Failed",
         attempt=attempt.id,
@@ -47,7 +49,7 @@ def attempt_failed(book: Book, attempt: Attempt, error: ErrorInfo) -> None:
         reason=error.reason,
         message=text,
         budget=budget,
-        slot=attempt.slot_to_tell,
+        **cost,
         **book.texts.keep(error, book.journal.last + 1),
     )
     if not counted:
@@ -116,7 +118,7 @@ def attempt_lost(book: Book, attempt: Attempt, reason: str, message: str = "", *
         reason=reason,
         message=message,
         budget=budget,
-        slot=attempt.slot_to_tell,
+        slot=attempts.cost(attempt)["slot"],
     )
     if kind == "stage" and book.producers.is_in(index, TaskState.STAGING):
         book.to_stage.add(index)

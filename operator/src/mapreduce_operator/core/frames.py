@@ -76,6 +76,8 @@ def _read_texts(found: Recovered, frame: Frame, entry: HistoryEvent) -> None:
 
 
 def _read_of_task(found: Recovered, entry: HistoryEvent, task: TaskId) -> None:
+    if entry.event == "Finished":
+        found.printed += failure_texts.size(entry)
     if entry.event == "Finished" and entry.seconds > 0:
         found.paces.setdefault(task.kind, Pace()).add(entry.seconds)
     match entry.event:

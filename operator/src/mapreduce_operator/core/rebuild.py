@@ -69,6 +69,7 @@ def _first_time(book: Book, found: Recovered) -> None:
         book.charges[budget] += count
     book.last_failures = [*found.failures, *book.last_failures][-KEPT_FAILURES:]
     book.texts.used += found.texts
+    book.texts.printed += found.printed
     if found.failure is not None:
         book.fail(found.failure.reason, found.failure.message)
     if found.header is None:

@@ -27,6 +27,7 @@ from mapreduce.protocol import (
     ProgramLoaded,
     Published,
     ReduceSucceeded,
+    Report,
     SegmentsLost,
     Staged,
 )
@@ -43,8 +44,9 @@ def attempt_of(outcome: Outcome) -> AttemptId:
     return outcome.output.attempt if isinstance(outcome, MapSucceeded) else outcome.attempt
 
 
-def apply(book: Book, worker: Worker, outcome: Outcome) -> None:
+def apply(book: Book, worker: Worker, report: Report) -> None:
     """Apply one report of a worker."""
+    outcome = report.outcome
     attempt_id = attempt_of(outcome)
     if isinstance(outcome, Staged):
         storage.staged(book, worker, outcome)
@@ -59,6 +61,7 @@ def apply(book: Book, worker: Worker, outcome: Outcome) -> None:
             discard_unknown(book, worker, attempt_id)
         return
     attempt.started = True
+    attempt.spent = report.spent
     _APPLY[type(outcome)](book, attempt, outcome)
 
 
@@ -95,7 +98,8 @@ def _note_finished(
         spills=0 if isinstance(made, MapPartSucceeded) else made.spills,
         bad=() if isinstance(made, ReduceSucceeded) else made.bad,
         message=message,
-        slot=attempt.slot_to_tell,
+        log=book.texts.keep_printed(attempt.spent.printed),
+        **attempts.cost(attempt),
     )
 
 
@@ -192,8 +196,7 @@ def _program_loaded(book: Book, attempt: Attempt, report: ProgramLoaded) -> None
         return
     book.tasks["load"].move(0, "succeeded")
     message = "" if report.shape.has_reduce else shape.MAP_ONLY
-    slot = attempt.slot_to_tell
-    book.record("Finished", attempt=attempt.id, worker=attempt.worker, message=message, slot=slot)
+    book.record("Finished", attempt=attempt.id, worker=attempt.worker, message=message, **attempts.cost(attempt))
     shape.learn(book, has_reduce=report.shape.has_reduce)
 
 
@@ -201,7 +204,7 @@ def _cancelled(book: Book, attempt: Attempt, _: AttemptCancelled) -> None:
     """Asked for: nothing more to do. Not asked for by this master: a disruption."""
     if attempts.end(book, attempt):
         book.record("Cancelled", attempt=attempt.id, worker=attempt.worker, reason="Cancelled", budget="disruption")
-        book.record("Ended", attempt=attempt.id, worker=attempt.worker, slot=attempt.slot_to_tell)
+        attempts.gave_back(book, attempt)
         failures.disrupted(book, attempt, "Cancelled")
 
 

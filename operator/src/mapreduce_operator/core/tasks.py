@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from mapreduce.ids import AttemptId, Kind, TaskId
+from mapreduce.protocol import Spent
 from mapreduce_operator.core import states
 from mapreduce_operator.core.pace import Pace
 from mapreduce_operator.core.states import TaskEvent, TaskState
@@ -23,6 +24,7 @@ from mapreduce_operator.core.workers import Worker
 
 _EVENTS: Final[tuple[TaskEvent, ...]] = tuple(states.TASK_EVENTS)
 _CODES: Final = {event: bytes([code]) for code, event in enumerate(_EVENTS)}
+NOTHING: Final = Spent()
 _STORY: Final = 64
 """Events of a task that are kept for its history; the oldest fall out."""
 
@@ -54,7 +56,7 @@ class Attempt:
     attempt. backups: how many of them there were, also while this one was a backup itself. alone: its worker gets
     nothing beside it. early: a reduce that was given out before the last map had ended; see `early.py`. asked_at:
     when its worker was asked to end it because its code hangs, 0 while it was not. slot: the worker's slot that it has,
-    -1 while that is not known; slot_told: the history has it.
+    -1 while that is not known; slot_told: the history has it. spent: what it has cost, once it has ended.
     """
 
     __slots__ = (
@@ -72,6 +74,7 @@ class Attempt:
         "slot",
         "slot_told",
         "speculative",
+        "spent",
         "started",
         "told",
         "waiting",
@@ -91,17 +94,13 @@ class Attempt:
         self.sent = 0
         self.slot = -1
         self.slot_told = False
+        self.spent = NOTHING
         self.started = False
         self.waiting = False
         self.cancel = ""
         self.told = 0
         self.progress = (-1, -1, -1)
         self.moved_at = 0.0
-
-    @property
-    def slot_to_tell(self) -> int:
-        """The slot for the event of its end, -1 where the history has it already."""
-        return -1 if self.slot_told else self.slot
 
     @property
     def gathers_early(self) -> bool:

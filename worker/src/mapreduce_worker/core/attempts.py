@@ -14,6 +14,8 @@ from __future__ import annotations
 import signal
 from typing import Final, Literal
 
+import msgspec
+
 from mapreduce.errors import InvalidTransition
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import (
@@ -25,6 +27,7 @@ from mapreduce.protocol import (
     ProgramLoaded,
     RunMap,
     RunReduce,
+    Spent,
 )
 from mapreduce_worker.core.events import (
     Broke,
@@ -65,13 +68,27 @@ class Attempt:
     """What the worker knows of one attempt that has not ended.
 
     slot: the slot that it holds, from the end of queueing on. fetching: whether a fetch of its
-    input is under way; retry_at: when the next may begin.
+    input is under way; retry_at: when the next may begin. spent: what it has cost so far. waits_since: since when no
+    slot process has it, or had it last.
     """
 
-    __slots__ = ("fetching", "gathering", "hangs", "history", "retry_at", "slot", "state", "work")
+    __slots__ = (
+        "fetching",
+        "gathering",
+        "hangs",
+        "history",
+        "retry_at",
+        "slot",
+        "spent",
+        "state",
+        "waits_since",
+        "work",
+    )
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, now: float) -> None:
         self.work = work
+        self.spent = Spent()
+        self.waits_since = now
         self.state: State = "queued"
         self.history: list[str] = []
         self.slot = -1
@@ -84,6 +101,20 @@ class Attempt:
     def id(self) -> AttemptId:
         """The attempt's name."""
         return self.work.attempt
+
+    def measured(self, spent: Spent) -> None:
+        """Add what it has cost in a slot, which it may have to begin in again."""
+        self.spent = msgspec.structs.replace(
+            spent,
+            cpu_ms=self.spent.cpu_ms + spent.cpu_ms,
+            peak_memory=max(self.spent.peak_memory, spent.peak_memory),
+            waited_ms=self.spent.waited_ms,
+        )
+
+    def waited(self, now: float) -> None:
+        """Note that it waits no more."""
+        waited = round(max(0.0, now - self.waits_since) * 1000)
+        self.spent = msgspec.structs.replace(self.spent, waited_ms=self.spent.waited_ms + waited)
 
     def move(self, step: Step) -> None:
         """Change state by the table; raises `InvalidTransition` with the attempt's history."""

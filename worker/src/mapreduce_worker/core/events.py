@@ -15,7 +15,17 @@ from mapreduce.ids import AttemptId
 from mapreduce.keys import KeyType
 from mapreduce.plan import Split
 from mapreduce.program import Shape
-from mapreduce.protocol import Answer, ErrorInfo, Exchange, Holder, MapOutput, ReadSegments, Register, Registered
+from mapreduce.protocol import (
+    Answer,
+    ErrorInfo,
+    Exchange,
+    Holder,
+    MapOutput,
+    ReadSegments,
+    Register,
+    Registered,
+    Spent,
+)
 
 
 class FetchedRange(msgspec.Struct, frozen=True, array_like=True):
@@ -131,6 +141,13 @@ class Progressed(msgspec.Struct, frozen=True, tag=True):
     marks: int = 0
 
 
+class Measured(msgspec.Struct, frozen=True):
+    """What an attempt, whose end in a slot follows, has cost there."""
+
+    attempt: AttemptId
+    spent: Spent
+
+
 class Loaded(msgspec.Struct, frozen=True, tag=True):
     """A slot imported the program."""
 
@@ -230,6 +247,7 @@ Event = (
     | SegmentsArrived
     | SlotAwaited
     | Progressed
+    | Measured
     | Loaded
     | MapDone
     | MapPartDone

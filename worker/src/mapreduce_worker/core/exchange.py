@@ -8,6 +8,7 @@ nothing. Neighbours: `line.py`, which owns one `ExchangeBook`. The rules are tho
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -26,8 +27,11 @@ from mapreduce.protocol import (
     Progress,
     Report,
     SegmentsLost,
+    Spent,
     encode,
 )
+
+NOTHING: Final = Spent()
 
 REPORT_ROOM = WORKER_BODY // 2
 """Bytes of reports in one exchange; the rest of the body is for a page of held outputs (a quarter)
@@ -115,7 +119,7 @@ class ExchangeBook:
         if progress.attempt in self._active:
             self._active[progress.attempt] = progress
 
-    def report(self, outcome: Outcome) -> bool:
+    def report(self, outcome: Outcome, spent: Spent = NOTHING) -> bool:
         """Keep a report until it is acknowledged; returns False if its attempt has ended already."""
         attempt = attempt_of(outcome)
         if attempt not in self._active:
@@ -125,7 +129,7 @@ class ExchangeBook:
                 self.report(msgspec.structs.replace(outcome, maps=outcome.maps[first : first + MAPS_IN_REPORT]))
             return True
         self._number += 1
-        report = Report(number=self._number, outcome=outcome)
+        report = Report(number=self._number, outcome=outcome, spent=spent)
         self._reports[self._number] = (report, len(encode(report)))
         if ends(outcome):
             self._ended[attempt] = self._active.pop(attempt)

@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from mapreduce.errors import ProtocolError
-from mapreduce.protocol import ErrorInfo, Outcome, Register
+from mapreduce.protocol import ErrorInfo, Outcome, Register, Spent
 from mapreduce_worker.core import events
-from mapreduce_worker.core.exchange import ExchangeBook, Fresh
+from mapreduce_worker.core.exchange import NOTHING, ExchangeBook, Fresh
 from mapreduce_worker.core.link import Link
 
 BEFORE_KILL: Final = 1.0
@@ -99,9 +99,9 @@ class Line:
         """Note that there is something to say at once."""
         self._link.tell()
 
-    def report(self, outcome: Outcome) -> None:
+    def report(self, outcome: Outcome, spent: Spent = NOTHING) -> None:
         """Keep a report until the master has applied it, and send it at once."""
-        self.book.report(outcome)
+        self.book.report(outcome, spent)
         self._link.tell()
 
     def next_register(self, now: float) -> int:

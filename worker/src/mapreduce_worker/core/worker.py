@@ -56,10 +56,11 @@ class WorkerCore:
         self._direct = False
         self._input_address = ""
         self._commands: list[events.Command] = []
+        self._now = 0.0
 
     def handle(self, event: events.Event, now: float) -> tuple[events.Command, ...]:
         """Take one event at `now`, in seconds of this worker's monotonic clock."""
-        self._commands = []
+        self._commands, self._now = [], now
         if not self._line.exiting:
             _HANDLERS[type(event)](self, event, now)
             self._advance(now)
@@ -120,7 +121,7 @@ class WorkerCore:
 
     def _assign(self, work: Any) -> None:
         if isinstance(work, (LoadProgram, RunMap, RunReduce)):
-            attempt = self._attempts[work.attempt] = Attempt(work)
+            attempt = self._attempts[work.attempt] = Attempt(work, self._now)
             self._tell(attempt, waiting=True)
             return
         error = ErrorInfo(
@@ -159,7 +160,7 @@ class WorkerCore:
             self._do(events.ClearScratch(attempt.id))
         else:
             self._do(events.DeleteFiles(attempt.id))
-        self._line.report(outcome)
+        self._line.report(outcome, attempt.spent)
 
     # --- attempts: input and segments ---------------------------------------------------
 
@@ -199,6 +200,10 @@ class WorkerCore:
         if attempt := self._attempts.get(event.attempt):
             self._tell(attempt, records=event.records, size=event.size, marks=event.marks)
 
+    def _measured(self, event: events.Measured, now: float) -> None:
+        if attempt := self._attempts.get(event.attempt):
+            attempt.measured(event.spent)
+
     def _ended_in_slot(self, event: events.Loaded | events.MapPartDone | events.Broke, now: float) -> None:
         self._finish(event.attempt, outcome_of(event))
 
@@ -230,6 +235,7 @@ class WorkerCore:
             self._finish(event.attempt, AttemptCancelled(attempt=event.attempt))
             return
         attempt.move("regather")
+        attempt.waits_since = now
         self._tell(attempt, waiting=True)
         complaint = attempt.gathering.spoiled(self._locations, event)
         if complaint is not None:
@@ -322,6 +328,7 @@ class WorkerCore:
 
     def _run(self, attempt: Attempt, fetched: events.FetchedInput | None) -> None:
         attempt.move("run")
+        attempt.waited(self._now)
         self._tell(attempt)
         self._do(slot_task(attempt, fetched))
 
@@ -363,6 +370,7 @@ _HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
     events.SegmentsArrived: WorkerCore._segments_arrived,
     events.SlotAwaited: WorkerCore._slot_awaited,
     events.Progressed: WorkerCore._progressed,
+    events.Measured: WorkerCore._measured,
     events.Loaded: WorkerCore._ended_in_slot,
     events.MapDone: WorkerCore._map_done,
     events.MapPartDone: WorkerCore._ended_in_slot,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,12 @@ def resident(pid: int) -> int:
 
     Pages of files are left out: libraries are shared by all slots, and the kernel can drop them.
     """
-    return sum(map(_resident, (pid, *group.descendants(pid))))
+    return held((pid, *group.descendants(pid)))
+
+
+def held(pids: Iterable[int]) -> int:
+    """Return the bytes that these processes hold in memory."""
+    return sum(map(_resident, pids))
 
 
 def _resident(pid: int) -> int:

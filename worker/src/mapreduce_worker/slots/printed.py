@@ -46,11 +46,13 @@ class Printed:
             text = text[text.find(b"\n", 0, -1) + 1 :]
         return text.decode(errors="replace")
 
-    def relay(self, attempt: AttemptId) -> None:
-        """Write to the worker's own log what was printed since the task began: that is where people look."""
-        text = self.tail().rstrip()
+    def relay(self, attempt: AttemptId) -> str:
+        """Write to the worker's own log what was printed since the task began: that is where people look; return it."""
+        told = self.tail()
+        text = told.rstrip()
         if text:
             _log.info("%s printed:\n%s", attempt, textwrap.indent(text, "  "))
+        return told
 
     def cut(self) -> None:
         """Empty a log that has grown large, keeping its end: user code may print without bound."""

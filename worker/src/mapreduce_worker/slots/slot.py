@@ -1,7 +1,7 @@
 """One slot as the agent sees it: a process that is started, given tasks, watched and replaced.
 
 Neighbours: `pool.py`, which owns the slots; `process.py`, the program that is started; `printed.py`,
-`stacks.py`, `memory.py` and `group.py`, what is known of it.
+`stacks.py`, `meter.py`, `memory.py` and `group.py`, what is known of it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from mapreduce_worker.core.events import (
     Broke,
     Event,
     MapInSlot,
+    Measured,
     Progressed,
     ReduceInSlot,
     SlotAwaited,
@@ -47,6 +48,7 @@ from mapreduce_worker.slots.messages import (
     frame,
     from_slot,
 )
+from mapreduce_worker.slots.meter import Meter
 from mapreduce_worker.slots.printed import Printed
 
 MAX_STARTS: Final = 5
@@ -106,16 +108,19 @@ class Slot:
         """Whether a task left behind what only a new process is free of."""
         self._limit = 0
         """Bytes that the process was allowed when it was killed for its memory."""
-        self._peak = 0
-        """The most bytes that the process was seen to hold during its task."""
+        self._meter = Meter()
         self.starting = False
         """Whether there may be a process that has no `pid` here yet."""
-        self.rss = 0
 
     @property
     def pid(self) -> int:
         """The process, or 0 while there is none."""
         return self._process.pid if self._process is not None else 0
+
+    @property
+    def rss(self) -> int:
+        """The bytes that its process was last seen to hold."""
+        return self._meter.rss
 
     @property
     def idle(self) -> bool:
@@ -165,8 +170,7 @@ class Slot:
         """Look at memory and log; a process over its limit of bytes (0: none) is killed."""
         if not self.pid or self._killed:
             return
-        self.rss = memory.resident(self.pid)
-        self._peak = max(self._peak, self.rss)
+        self._meter.look(self.pid)
         if limit and self.rss > limit:
             self._over_memory, self._limit = self.rss, limit
             self._kill()
@@ -193,7 +197,7 @@ class Slot:
     async def _live(self) -> None:
         """Start a process and listen to it until it has ended."""
         self._ready, self._started, self._killed, self._worn = False, False, False, False
-        self._prepared, self._over_memory, self.rss, self._damage = None, 0, 0, ""
+        self._prepared, self._over_memory, self._meter.rss, self._damage = None, 0, 0, ""
         self._kills_before = memory.kernel_kills()
         begun = await self._start()
         if begun is None:
@@ -293,11 +297,12 @@ class Slot:
             if not fits(self._task, message):
                 raise ChannelDamagedError(f"a {type(message).__name__} that does not fit its task")
             self._task, self._sent = None, False
-            self._printed.relay(message.attempt)
+            printed = self._printed.relay(message.attempt)
+            self._meter.look(self.pid)
             if isinstance(message, Broke):
-                self._peak = max(self._peak, memory.resident(self.pid))
-                message = Broke(message.attempt, self._told(message.error))
+                message, printed = Broke(message.attempt, self._told(message.error)), ""
             self._recycle()
+            self._config.post(Measured(message.attempt, self._meter.spent(printed)))
             self._config.post(message)
 
     def _begin(self, task: Task) -> None:
@@ -307,7 +312,7 @@ class Slot:
             self._send(prepare)
         self._printed.begin()
         stacks.forget(self._stacks)
-        self._peak = self.rss = memory.resident(self.pid)
+        self._meter.begin(self.pid)
         self._sent = True
         self._send(task)
 
@@ -317,7 +322,7 @@ class Slot:
 
     def _recycle(self) -> None:
         limit = self._config.limit
-        if self._worn or (limit and memory.resident(self.pid) > RECYCLED_ABOVE * limit):
+        if self._worn or (limit and self.rss > RECYCLED_ABOVE * limit):
             self._kill()
 
     def _kill(self) -> None:
@@ -346,6 +351,7 @@ class Slot:
             return
         self._sent = False
         self._printed.relay(attempt)
+        self._config.post(Measured(attempt, self._meter.spent()))
         if self._damage:
             message = f"the slot's control channel was damaged, which only the program can have done: {self._damage}"
             error = ErrorInfo(kind="user", reason="SlotDamaged", message=message)
@@ -359,7 +365,7 @@ class Slot:
                 over_memory=self._over_memory,
                 limit=self._limit,
                 out_of_memory=struck and not self._over_memory,
-                peak=self._peak,
+                peak=self._meter.peak,
                 stack=stacks.read(self._stacks),
                 log_tail=self._printed.tail(),
             )
@@ -367,7 +373,7 @@ class Slot:
 
     def _told(self, error: ErrorInfo) -> ErrorInfo:
         """Return an error with what this side knows: what was printed, and the most memory that was seen."""
-        return msgspec.structs.replace(error, log_tail=self._printed.tail(), peak_memory=self._peak)
+        return msgspec.structs.replace(error, log_tail=self._printed.tail(), peak_memory=self._meter.peak)
 
 
 async def _receive(reader: asyncio.StreamReader) -> FromSlot:
