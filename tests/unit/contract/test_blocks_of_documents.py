@@ -7,6 +7,7 @@ import pytest
 
 from tests.support import blocks, documents, guide, tutorial
 from tests.support.documents import Block
+from tests.support.promtool import promtool
 
 DOCUMENTS = documents.covered()
 ALL = [(path, block) for path in DOCUMENTS for block in documents.blocks(path.read_text(encoding="utf-8"))]
@@ -52,6 +53,24 @@ def test_every_block_of_the_guide_the_reference_and_the_tutorial_is_run(path: st
     found = documents.blocks((documents.ROOT / path).read_text(encoding="utf-8"))
     assert {one.language for one in found} <= set(blocks.RUN)
     assert not any(one.not_run for one in found)
+
+
+def test_the_queries_of_the_documents_are_such(tmp_path: Path) -> None:
+    for _, one in ALL:
+        if one.language == "promql" and not one.not_run:
+            promtool("check", "rules", str(rules_of(tmp_path, one.text)))
+
+
+def rules_of(folder: Path, text: str) -> Path:
+    path = folder / "rules.yaml"
+    path.write_text(blocks.queries(text), encoding="utf-8")
+    return path
+
+
+def test_a_query_that_is_none_is_told(tmp_path: Path) -> None:
+    promtool("check", "rules", str(rules_of(tmp_path, "sum by (phase) (\n  mapreduce_jobs\n)\n\nrate(a[5m])\n")))
+    with pytest.raises(AssertionError, match="parse error"):
+        promtool("check", "rules", str(rules_of(tmp_path, "sum by (mapreduce_jobs\n")))
 
 
 def test_each_reason_to_run_nothing_is_one_that_a_block_has() -> None:
