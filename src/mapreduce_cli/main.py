@@ -22,6 +22,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "On this machine": {
         "init": ("mapreduce_cli.newjob:init", "Make a folder with a new job: program, test, resource, README."),
         "run": ("mapreduce_cli.run:run", "Run a job on this machine."),
+        "replay": ("mapreduce_cli.cluster.replay:replay", "Run a map of a job that is over once more, under pdb."),
         "validate": ("mapreduce_cli.cluster.validate:validate", "Check a program or a resource before it is run."),
     },
     "Jobs on a cluster": {

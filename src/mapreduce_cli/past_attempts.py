@@ -35,6 +35,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     where: str = ""
     traceback: str = ""
     log: str = ""
+    checksum: str = ""
     seconds: float = 0.0
     same_as: int = 0
 

@@ -219,7 +219,10 @@ def _where_more_is(spec: JobSpec, output: str) -> tuple[str, ...]:
     if not (ROOT / paths.staging(spec.output, spec.uid) / paths.EVENTS).exists():
         return ()
     folder = output if "/" in output else f"./{output}"
-    return (f"more: mapreduce logs {shlex.quote(folder)} shows each failed attempt with its traceback",)
+    return (
+        f"more: mapreduce logs {shlex.quote(folder)} shows each failed attempt with its traceback",
+        f"again: mapreduce replay {shlex.quote(folder)} --task map-0, or another map, runs it here under pdb",
+    )
 
 
 def _cores() -> int:

@@ -69,10 +69,10 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker or gateway needs to know of its job; the program comes by digest."""
+    """What a worker or gateway needs to know of its job; to a worker the program comes by digest."""
 
     spec: JobSpec
-    """With the program's source left empty."""
+    """With the program's source left empty, but to the gateway that keeps the job's history."""
     program_digest: str
     read_input_directly: bool = False
     """Slots open input files by path instead of asking the gateway (local mode)."""

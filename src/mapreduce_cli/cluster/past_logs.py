@@ -29,6 +29,9 @@ MOST: Final = 20
 """Failures that are printed where nobody said which."""
 
 
+_TOLD: Final = frozenset(Ending.__struct_fields__) - {"same_as", "checksum"}
+
+
 class Told(msgspec.Struct, frozen=True):
     """Where it was found, in words, and what."""
 
@@ -125,7 +128,7 @@ def show(told: Told, about: str, *, as_json: bool) -> None:
     """Print it; where it comes from stands on stderr."""
     if as_json:
         fields = [
-            {name: value for name, value in msgspec.structs.asdict(ending).items() if value and name != "same_as"}
+            {name: value for name, value in msgspec.structs.asdict(ending).items() if value and name in _TOLD}
             for ending in told.endings
         ]
         terminal.document({"logs": [], "source": told.source, "attempts": fields})

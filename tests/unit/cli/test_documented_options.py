@@ -20,7 +20,8 @@ def commands() -> dict[str, click.Command]:
 
 def options(command: click.Command) -> set[str]:
     """Return its long options."""
-    return {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    every = (name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts))
+    return {name for name in every if name.startswith("--")}
 
 
 @pytest.mark.parametrize("name", sorted(commands()))

@@ -18,7 +18,11 @@ def test_a_welcome_says_all_that_holds_for_the_session():
     assert welcome.job.serves_input
     assert welcome.job.serves_output
     assert welcome.job.program_digest == job.spec.program.digest
-    assert welcome.job.spec.program.source == b""
+    assert welcome.job.spec == job.spec, "it keeps the history, and with it the program"
+    worker = job.register(job.workers[0])
+    assert worker.job.spec.program.source == b""
+    assert worker.job.program_digest == job.spec.program.digest
+    assert not worker.job.serves_output
     assert welcome.ticket_keys == (b"k1",)
 
 

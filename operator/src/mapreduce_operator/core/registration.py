@@ -141,12 +141,13 @@ def _welcome(book: Book, worker: Worker) -> Registered:
     spec = book.spec
     bare = msgspec.structs.replace(spec, program=Program(spec.program.file, b"", spec.program.class_name))
     gateway = worker.role == "gateway"
+    keeps_history = gateway and worker.index == 0
     context = JobContext(
-        spec=bare,
+        spec=spec if keeps_history else bare,
         program_digest=spec.program.digest,
         read_input_directly=book.context.read_input_directly,
         serves_input=gateway and (worker.index == 1 or not spec.separate_input),
-        serves_output=gateway and worker.index == 0,
+        serves_output=keeps_history,
     )
     keys = (book.context.ticket_key, book.context.previous_ticket_key)
     return Registered(
