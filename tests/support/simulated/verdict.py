@@ -21,7 +21,7 @@ from tests.support.simulated.toy import sizes
 if TYPE_CHECKING:
     from tests.support.simulated.world import World
 
-FILES = {"output.tsv", "_manifest.json", "_SUCCESS", "_history/events.ndjson"}
+FILES = {"output.tsv", "_manifest.json", "_SUCCESS", paths.EVENTS, paths.PLAN}
 BY_HAND = {"mine.txt": b"mine"}
 
 

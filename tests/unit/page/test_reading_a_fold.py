@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mapreduce import history
 from mapreduce_page import columns, model
 from mapreduce_page.fold import Fold
-from mapreduce_worker.gateway import publishing, storage
+from mapreduce_worker.gateway import history_files
 from tests.support import budget, history_checker
 from tests.support.page_events import Story, spec
 from tests.support.page_reader import Reader
@@ -88,14 +88,13 @@ def test_all_is_read_in_pieces():
 @pytest.mark.parametrize("seed", range(6))
 def test_histories_of_jobs_that_met_faults(seed, monkeypatch):
     """Of simulated runs: masters restart, workers are lost, jobs fail."""
-    journals = []
+    journals, write = [], history_files.write
 
-    def kept(frames):
+    def kept(store, staging, frames, *rest):
         journals.append(list(frames))
-        return history.render(journals[-1])
+        write(store, staging, journals[-1], *rest)
 
-    for module in (publishing, storage):
-        monkeypatch.setattr(module, "render", kept)
+    monkeypatch.setattr(history_files, "write", kept)
     world = World(seed)
     assert world.run() == []
     fold = Fold(world.spec)
