@@ -52,6 +52,7 @@ class Kubelet:
         self._folder = folder
         self._namespaces: set[str] = set()
         self._pods: dict[str, Running] = {}
+        self._logs: dict[tuple[str, str], list[pathlib.Path]] = {}
         self._numbers = itertools.count(2)
         self._stop = threading.Event()
         self._error: Exception | None = None
@@ -68,6 +69,10 @@ class Kubelet:
     def log(self, name: str) -> str:
         """Return what a Pod's process said."""
         return (self._folder / f"{name}.log").read_text()
+
+    def logs(self, role: str, namespace: str) -> dict[str, str]:
+        """Return what the processes of the Pods said that are there, and of those that went, by their names."""
+        return {path.stem: path.read_text() for path in self._logs.get((role, namespace), ())}
 
     def kill(self, name: str) -> None:
         """Kill -9 a Pod's process."""
@@ -168,6 +173,8 @@ class Kubelet:
                 start_new_session=True,
             )
         self._pods[metadata["uid"]] = Running(pod, process)
+        role = metadata["labels"]["mapreduce.dev/role"]
+        self._logs.setdefault((role, metadata["namespace"]), []).append(self._folder / f"{metadata['name']}.log")
 
     def _mount(self, pod: dict[str, Any], folder: pathlib.Path) -> dict[str, pathlib.Path]:
         """Make the folders of a Pod's volumes; return them by mount path."""

@@ -50,6 +50,8 @@ capabilities: {drop: [ALL]}
   value: {{ join "," .Values.watchNamespaces | quote }}
 - name: MAPREDUCE_LOG_LEVEL
   value: {{ .Values.operator.logLevel }}
+- name: MAPREDUCE_LOG_FORMAT
+  value: {{ .Values.logFormat }}
 {{- end }}
 
 {{/* The rights that the operator needs wherever it runs jobs. */}}

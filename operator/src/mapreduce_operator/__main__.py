@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import mapreduce
+from mapreduce import logs
 from mapreduce.errors import MapReduceError, UsageError
 from mapreduce.spec import JobSpec
 from mapreduce_operator.core.book import MasterContext
@@ -85,9 +86,7 @@ def main() -> int:
     except UsageError as error:
         print(f"mapreduce-operator: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
         return 2
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    logs.begin(settings.log_format, settings.log_level.upper())
     if settings.log_level != "debug":
         logging.getLogger("kopf").setLevel(logging.WARNING)
     try:
@@ -113,6 +112,7 @@ async def run(settings: Settings) -> int:
         epoch = await _until(ending, lease.acquire())
         if epoch is None:
             return 0
+        logs.always(epoch=epoch)
         return await _lead(settings, tls, api, lease, told, ending)
     finally:
         await lease.release()
@@ -178,6 +178,7 @@ def _compose(
         settings.worker_pull_policy,
         metrics=settings.metrics_port > 0,
         scrapers=settings.scrapers,
+        log_format=settings.log_format,
     )
     epoch = lease.epoch
     judge = lease.judge(settings.watch)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mapreduce import logs
 from mapreduce.errors import UsageError
 from mapreduce.spec import Timing
 from mapreduce_operator.kube.choices import Resources
@@ -35,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_name: str = "mapreduce-operator"
     watch: tuple[str, ...] = ()
     log_level: str = "info"
+    log_format: str = "text"
+    """Of this process and of the Pods that it makes: text, or json."""
     master: str = ""
     tls: Path = Path("/var/run/mapreduce/tls")
     # A Pod's own network; NetworkPolicy says who may come.
@@ -88,6 +91,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         lease_name=text("MAPREDUCE_LEASE_NAME", str(defaults["lease_name"])),
         watch=tuple(name.strip() for name in text("MAPREDUCE_WATCH_NAMESPACES", "").split(",") if name.strip()),
         log_level=text("MAPREDUCE_LOG_LEVEL", str(defaults["log_level"])),
+        log_format=_log_format(text("MAPREDUCE_LOG_FORMAT", str(defaults["log_format"]))),
         master=text("MAPREDUCE_MASTER_URL", ""),
         tls=Path(text("MAPREDUCE_TLS", str(defaults["tls"]))),
         bind=text("MAPREDUCE_BIND", str(defaults["bind"])),
@@ -102,3 +106,9 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         timing=Timing(lease=number("MAPREDUCE_LEASE_SECONDS", 15.0), beat=number("MAPREDUCE_BEAT_SECONDS", 3.0)),
         deployment=text("MAPREDUCE_DEPLOYMENT", ""),
     )
+
+
+def _log_format(name: str) -> str:
+    if name not in logs.FORMATS:
+        raise UsageError(f"MAPREDUCE_LOG_FORMAT: {name!r} is none of {', '.join(logs.FORMATS)}")
+    return name

@@ -20,6 +20,7 @@ from mapreduce_cli import terminal
 from mapreduce_cli.cluster import jobs, local_output, past_logs
 from mapreduce_cli.cluster.commands import Asked, command
 from mapreduce_cli.cluster.helper_pod import of_a_pod
+from mapreduce_cli.cluster.log_lines import as_text
 from mapreduce_cli.cluster.lookup import find_job, pods_of
 from mapreduce_cli.cluster.problems import NotFound, Problem, Refused
 from mapreduce_cli.cluster.refs import Ref, job
@@ -163,10 +164,11 @@ def _nothing(found: Json, worker: str) -> Refused:
 
 def _log(api: Api, namespace: str, pod: str, query: dict[str, str]) -> bytes:
     try:
-        return b"".join(api.stream(Ref("pods", namespace, pod, "log"), query))
+        text = b"".join(api.stream(Ref("pods", namespace, pod, "log"), query))
     except Problem as problem:
         _cannot(pod, problem)
         return b""
+    return b"\n".join(row for line in text.split(b"\n") for row in as_text(line))
 
 
 def _cannot(pod: str, problem: Problem) -> None:
@@ -213,12 +215,12 @@ def _pump(api: Api, namespace: str, pod: str, query: dict[str, str], lines: queu
     try:
         for piece in api.stream(Ref("pods", namespace, pod, "log"), query):
             *whole, held = (held + piece).split(b"\n")
-            for line in whole:
-                lines.put((pod, line))
+            for row in (row for line in whole for row in as_text(line)):
+                lines.put((pod, row))
     except Problem as problem:
         _cannot(pod, problem)
-    if held:
-        lines.put((pod, held))
+    for row in as_text(held) if held else ():
+        lines.put((pod, row))
 
 
 def _lines_of(pod: str, text: bytes) -> Iterator[Line]:

@@ -38,6 +38,7 @@ def test_every_variable_is_read():
         ("MAPREDUCE_LEASE_SECONDS", "soon"),
         ("MAPREDUCE_WORKER_RESOURCES", "{"),
         ("MAPREDUCE_METRICS_FROM", "x"),
+        ("MAPREDUCE_LOG_FORMAT", "xml"),
         ("MAPREDUCE_NAMESPACE", ""),
     ],
 )

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from mapreduce import starting
+from mapreduce import logs, starting
 from mapreduce.errors import UsageError
 from mapreduce_worker import settings as settings_module
 from mapreduce_worker.newborn import Linked
@@ -41,7 +41,10 @@ def main() -> int:
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin(os.environ.get("MAPREDUCE_LOG_FORMAT", "text"))
+    logs.always(
+        **{name: os.environ.get(f"MAPREDUCE_LOG_{name.upper()}", "") for name in ("job", "namespace", "worker")}
+    )
 
 
 def _fork_slots(settings: Settings) -> list[Linked]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import mapreduce
-from mapreduce import paths, protocol
+from mapreduce import logs, paths, protocol
 from mapreduce.ids import AttemptId
 from mapreduce.program import Program
 from mapreduce.protocol import ErrorInfo, Register, Registered
@@ -162,7 +162,7 @@ class Agent:
         try:
             event = events.InputArrived(attempt, await self._fetcher.input(command, self._work(attempt)))
         except (Unreachable, TicketRefused) as error:
-            _log.info("%s waits for its input: %s", attempt, error)
+            _log.info("%s waits for its input: %s", attempt, error, extra=logs.about(attempt))
             event = events.InputUnreachable(attempt, str(error))
         except InputRefusedError as error:
             event = events.FetchFailed(attempt, error.error)

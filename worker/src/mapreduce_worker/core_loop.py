@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final, Generic, TypeVar
 
+from mapreduce import logs
 from mapreduce.errors import ProtocolError
 from mapreduce.protocol import Registered
 from mapreduce_worker.client import MasterAway, MasterClient, MasterRefused
@@ -105,6 +106,7 @@ class CoreLoop(Generic[EventT, CommandT]):
             _log.warning("cannot register: %s", error)
             self._inbox.put_nowait(events.Unanswered(command.serial, str(error)))
         else:
+            logs.always(worker=body.worker, epoch=body.epoch)
             _log.info("registered as %s with epoch %d", body.worker, body.epoch)
             self._inbox.put_nowait(events.SessionOpened(command.serial, body))
 

@@ -43,7 +43,7 @@ class Platform(msgspec.Struct, frozen=True):
 
     master: URL of the operator's RPC. ca: its CA certificate in PEM. word: from a job's uid and the
     name of a Pod of it, what only an operator can write onto that Pod. pull_policy: of the images. metrics: whether
-    Pods serve their metrics; scrapers: peers of a NetworkPolicy that may read them.
+    Pods serve their metrics; scrapers: peers of a NetworkPolicy that may read them. log_format: text, or json.
     """
 
     master: str
@@ -52,6 +52,7 @@ class Platform(msgspec.Struct, frozen=True):
     pull_policy: str = "IfNotPresent"
     metrics: bool = False
     scrapers: tuple[Json, ...] = ()
+    log_format: str = "text"
 
     def made(self, seen: PodSeen) -> bool:
         """Tell whether an operator made this Pod: labels and owner can be written by whoever may create Pods."""
@@ -221,6 +222,14 @@ def _environment(job: ParsedJob, command: StartWorker, platform: Platform) -> li
         "PYTHONHASHSEED": "0",
         "HOME": _TEMPORARY,
     }
+    if platform.log_format != "text":
+        settings["MAPREDUCE_LOG_FORMAT"] = platform.log_format
+        # What every record of this process says.
+        settings |= {
+            "MAPREDUCE_LOG_JOB": job.owner.name,
+            "MAPREDUCE_LOG_NAMESPACE": job.owner.namespace,
+            "MAPREDUCE_LOG_WORKER": command.name,
+        }
     if platform.metrics:
         settings["MAPREDUCE_METRICS_PORT"] = str(words.METRICS_PORT)
         if room := _room(_resources(job, command)):

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from mapreduce import words
+from mapreduce import logs, words
 from mapreduce_operator.core.events import Announce, JobStatus
 from mapreduce_operator.kube import events, pods, status
 from mapreduce_operator.kube.client import Ref
@@ -115,6 +115,10 @@ class Publisher:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
+        with logs.within(job=self._owner.name, namespace=self._owner.namespace):
+            await self._keep_sending()
+
+    async def _keep_sending(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._events.pause()):

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from mapreduce import words
+from mapreduce import logs, words
 from mapreduce.spec import Limits
 from mapreduce_operator.core import policies, suspension
 from mapreduce_operator.core.events import (
@@ -146,6 +146,10 @@ class Job:
     # --- one step after the other ---
 
     async def _run(self) -> None:
+        with logs.within(job=self.owner.name, namespace=self.owner.namespace):
+            await self._keep_reconciling()
+
+    async def _keep_reconciling(self) -> None:
         while True:
             self._woken.clear()
             pause: float | None = RETRY

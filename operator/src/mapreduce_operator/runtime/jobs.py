@@ -14,9 +14,11 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Literal, Protocol
 
+from mapreduce import logs
 from mapreduce.errors import SystemFault
 from mapreduce.spec import JobSpec
 from mapreduce_operator.core.events import (
@@ -171,7 +173,8 @@ class JobRuntime:
     def give_up(self, error: Exception, doing: str = "answering a worker") -> None:
         """Note a defect, while `error` is handled: the job gets no more events, and people are told."""
         if self._down is None:
-            _log.exception("job %s (%s): a defect while %s", self.spec.name, self.uid, doing)
+            with self._logged():
+                _log.exception("job %s (%s): a defect while %s", self.spec.name, self.uid, doing)
             self._shut(error)
             self._observer.broken(self.uid, error)
 
@@ -255,14 +258,16 @@ class JobRuntime:
                 )
             )
         except Exception as error:  # noqa: BLE001 - the task boundary of a driver call: the core decides what follows
-            _log.exception("worker %s could not be started", command.name)
+            with self._logged(worker=command.name):
+                _log.exception("worker %s could not be started", command.name)
             self.post(WorkerNotStarted(name=command.name, reason="InternalError", message=_text(error)))
 
     async def _stop(self, command: StopWorker) -> None:
         try:
             await self._driver.stop(command)
         except Exception:  # noqa: BLE001 - the task boundary of a driver call: the core asks again
-            _log.exception("worker %s could not be stopped", command.name)
+            with self._logged(worker=command.name):
+                _log.exception("worker %s could not be stopped", command.name)
 
     async def _read_epoch(self) -> None:
         epoch: int | None = 0
@@ -270,9 +275,16 @@ class JobRuntime:
             try:
                 epoch = await self._latest_epoch()
             except SystemFault as error:
-                _log.warning("job %s: a worker names a newer epoch, and it cannot be told: %s", self.spec.name, error)
+                with self._logged():
+                    _log.warning(
+                        "job %s: a worker names a newer epoch, which cannot be told: %s", self.spec.name, error
+                    )
                 epoch = None
         self.post(EpochRead(epoch))
+
+    def _logged(self, **fields: str) -> AbstractContextManager[None]:
+        """Records of the block say whose they are."""
+        return logs.within(job=self.spec.name, namespace=self.spec.namespace, **fields)
 
     def _shut(self, error: Exception) -> None:
         if self._down is None:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import mapreduce
-from mapreduce import protocol
+from mapreduce import logs, protocol
 from mapreduce.errors import MapReduceError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import JobContext, Register, Registered
@@ -142,7 +142,7 @@ class Gateway:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - the task's boundary: also Polars' panics, which are no Exception
-            _log.warning("%s: %s: %s", attempt, type(error).__name__, error)
+            _log.warning("%s: %s: %s", attempt, type(error).__name__, error, extra=logs.about(attempt))
             event = Broke(attempt, failures.describe(error))
         self._unwanted.discard(attempt)
         self._loop.post(event)

@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 from typing import IO, Final
 
+from mapreduce import logs
 from mapreduce.ids import AttemptId
 
 TAIL: Final = 4096
@@ -51,7 +52,7 @@ class Printed:
         told = self.tail()
         text = told.rstrip()
         if text:
-            _log.info("%s printed:\n%s", attempt, textwrap.indent(text, "  "))
+            _log.info("%s printed:\n%s", attempt, textwrap.indent(text, "  "), extra=logs.about(attempt))
         return told
 
     def cut(self) -> None:

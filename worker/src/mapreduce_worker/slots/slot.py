@@ -19,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from mapreduce import logs
 from mapreduce.errors import UserError
 from mapreduce.ids import AttemptId
 from mapreduce.protocol import ErrorInfo
@@ -292,7 +293,8 @@ class Slot:
             self._config.post(message)
         elif isinstance(message, Worn):
             self._worn = True
-            _log.info("%s left something in its process, which is replaced: %s", message.attempt, message.left)
+            told = "%s left something in its process, which is replaced: %s"
+            _log.info(told, message.attempt, message.left, extra=logs.about(message.attempt))
         else:
             if not fits(self._task, message):
                 raise ChannelDamagedError(f"a {type(message).__name__} that does not fit its task")
