@@ -16,7 +16,7 @@ from typing import Literal, TypedDict
 
 import msgspec
 
-from mapreduce import partition_sizes
+from mapreduce import partition_sizes, usage_rows
 from mapreduce.bad_records import BadRecords
 from mapreduce.errors import CorruptionError
 from mapreduce.ids import AttemptId, TaskId
@@ -49,6 +49,7 @@ EventWord = Literal[
     "JobFailed",
     "WorkerReady",
     "Ended",
+    "Usage",
 ]
 """Assigned/Started/Finished/Failed/Cancelled/Lost: of an attempt. Held: a map output announced
 at a registration (proof that its map finished). Lost also says that a finished map output is
@@ -57,6 +58,7 @@ partition. Consumed: which map outputs a reduce read (digest). Divided: where th
 begin that the reduces read, before any of them is assigned. Staged: a part is
 durable under the staging directory. Charged: a budget was used. WorkerReady: a process has registered. WorkerLost: a
 worker is gone. Ended: an attempt that was cancelled has given its slot back. LeftOut: the job goes on without a task.
+Usage: what workers used since the sample before.
 Suspended, Resumed: all workers and gateways were stopped; what is staged stays."""
 
 Budget = Literal["", "user", "disruption", "segments"]
@@ -120,6 +122,8 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Where the worker runs, if that is known (WorkerReady)."""
     slots: int = 0
     """How many attempts it runs at a time (WorkerReady)."""
+    usage: bytes = b""
+    """Workers by number, see `usage_rows` (Usage); `render` writes them out."""
 
 
 class EventFields(TypedDict, total=False):
@@ -151,6 +155,7 @@ class EventFields(TypedDict, total=False):
     number: int
     node: str
     slots: int
+    usage: bytes
 
 
 class PlanPage(msgspec.Struct, frozen=True, tag_field="type", tag="page"):
@@ -241,13 +246,15 @@ def render(frames: Iterable[Frame]) -> Iterator[bytes]:
         if frame.entry.traceback:
             lines[frame.epoch, frame.sequence] = number
         same_as = lines.get((frame.epoch, frame.entry.same_as), 0)
-        entry = msgspec.structs.replace(frame.entry, bad=(), sizes=b"", heavy=(), same_as=same_as)
+        entry = msgspec.structs.replace(frame.entry, bad=(), sizes=b"", heavy=(), usage=b"", same_as=same_as)
         fields = {"sequence": number, "epoch": frame.epoch} | msgspec.to_builtins(entry)
         if frame.entry.bad:
             fields["bad_records"] = len(frame.entry.bad)
         if frame.entry.sizes:
             fields["sizes"] = partition_sizes.unpack(frame.entry.sizes)
             fields["heavy"] = [msgspec.structs.asdict(key) for key in frame.entry.heavy]
+        if frame.entry.usage:
+            fields["usage"] = usage_rows.unpack(frame.entry.usage)
         for name in ("task", "attempt"):
             value = getattr(frame.entry, name)
             if value is not None:

@@ -55,6 +55,7 @@ from mapreduce.protocol.reports import (
     SegmentsLost,
     Spent,
     Staged,
+    Usage,
 )
 from mapreduce.protocol.sessions import JobContext, MapOutput, Refusal, Register, Registered, Role
 from mapreduce.protocol.wire import (
@@ -143,6 +144,7 @@ __all__ = [
     "Spent",
     "StagePart",
     "Staged",
+    "Usage",
     "decode",
     "encode",
 ]

@@ -239,6 +239,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Of the attempt, where this is its last report."""
 
 
+class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a worker's processes have used since it began, all together, at some moment of its own clock."""
+
+    at_ms: Amount = 0
+    cpu_ms: Amount = 0
+    resident: Amount = 0
+    """Bytes of memory that they held."""
+
+
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """worker → master: everything that is so now, and what is new."""
 
@@ -259,6 +268,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """Gateway: why frames cannot be written now; it tries again."""
     journal_lost: bool = False
     """Gateway: the journal that it had open is gone, or another's: the output must be opened again."""
+    usage: Usage | None = None
+    """Worker: the last measurement, if there was one."""
     held_from: int = 0
     held: tuple[MapOutput, ...] = ()
     """What `Register` had no room for: held outputs from number `held_from` on, as many as fit."""

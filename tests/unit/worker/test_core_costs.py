@@ -1,6 +1,6 @@
 """The last report of an attempt says what it has cost: what its slot says, and how long it waited."""
 
-from mapreduce.protocol import ErrorInfo, Spent
+from mapreduce.protocol import ErrorInfo, Spent, Usage
 from mapreduce_worker.core.events import (
     Broke,
     FetchedInput,
@@ -11,6 +11,7 @@ from mapreduce_worker.core.events import (
     SegmentSpoiled,
     SessionOpened,
     Ticked,
+    UsageSeen,
 )
 from tests.support.worker_messages import (
     Driven,
@@ -90,3 +91,13 @@ def test_a_reduce_that_gathers_again_waits_again_and_its_costs_add_up():
     worker.tell(Measured(reduce_attempt(0), Spent(cpu_ms=300, peak_memory=4000)))
     worker.tell(Broke(reduce_attempt(0), ErrorInfo(kind="user", reason="UserCodeFailed", message="m")))
     assert spent_of_last(worker) == Spent(cpu_ms=400, peak_memory=5000, waited_ms=3000)
+
+
+def test_what_the_worker_uses_is_said_with_each_exchange():
+    worker = working(run_map(0))
+    assert worker.sent[-1].body.usage is None
+    usage = Usage(at_ms=5000, cpu_ms=700, resident=9000)
+    worker.tell(UsageSeen(usage))
+    worker.answer()
+    worker.answer()
+    assert [sent.body.usage for sent in worker.sent[-2:]] == [usage, usage]

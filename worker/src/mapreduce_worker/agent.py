@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -19,7 +21,8 @@ import mapreduce
 from mapreduce import logs, paths, protocol
 from mapreduce.ids import AttemptId
 from mapreduce.program import Program
-from mapreduce.protocol import ErrorInfo, Register, Registered
+from mapreduce.protocol import ErrorInfo, Register, Registered, Usage
+from mapreduce_worker import resources
 from mapreduce_worker.client import MasterClient
 from mapreduce_worker.core import events
 from mapreduce_worker.core.worker import WorkerCore
@@ -30,7 +33,7 @@ from mapreduce_worker.fetch import Fetcher, InputRefusedError, TicketRefused, Un
 from mapreduce_worker.newborn import Linked
 from mapreduce_worker.outputs import MapOutputs
 from mapreduce_worker.settings import Settings
-from mapreduce_worker.slots import group
+from mapreduce_worker.slots import group, memory
 from mapreduce_worker.slots.messages import Prepare
 from mapreduce_worker.slots.pool import SlotPool
 from mapreduce_worker.ticketing import TicketBook
@@ -38,6 +41,7 @@ from mapreduce_worker.ticketing import TicketBook
 if TYPE_CHECKING:
     from mapreduce_worker.metrics import WorkerMeter
 
+USAGE_SECONDS: Final = 5.0
 _log: Final = logging.getLogger(__name__)
 
 
@@ -116,6 +120,7 @@ class Agent:
 
     async def run(self, meter: WorkerMeter | None = None) -> int:
         """Feed the core until it says `Exit`; return the status. `meter`: counts what passes."""
+        self._loop.spawn(self._watch_usage())
         handle = self._core.handle
         return await self._loop.run(handle if meter is None else meter.watching(handle))
 
@@ -153,6 +158,15 @@ class Agent:
             root_input=str(self._settings.root_input.absolute()),
         )
         self._pool.prepare(prepare, limit)
+
+    async def _watch_usage(self) -> None:
+        began = time.monotonic()
+        while True:
+            await asyncio.sleep(USAGE_SECONDS)
+            # In a thread: user code may have started very many processes.
+            cpu, held = await asyncio.to_thread(_usage)
+            at_ms = round((time.monotonic() - began) * 1000)
+            self._loop.post(events.UsageSeen(Usage(at_ms=at_ms, cpu_ms=round(cpu * 1000), resident=held)))
 
     # --- data ---------------------------------------------------------------------------
 
@@ -206,6 +220,11 @@ class Agent:
             found = list(self._settings.scratch.glob(f".{attempt}.*"))
         for path in found:
             path.unlink(missing_ok=True)
+
+
+def _usage() -> tuple[float, int]:
+    """Return the processor time, and the bytes of memory, of this process and everything below it."""
+    return resources.cpu_seconds(), memory.resident(os.getpid())
 
 
 def _disk_error(error: OSError) -> ErrorInfo:

@@ -21,7 +21,7 @@ from mapreduce.keys import KeyType
 from mapreduce.plan import PlanHeader
 from mapreduce.protocol import OutputSummary, Role
 from mapreduce.spec import JobSpec
-from mapreduce_operator.core import states
+from mapreduce_operator.core import policies, states
 from mapreduce_operator.core.entries import (
     Ending,
     Failure,
@@ -208,6 +208,8 @@ class Book:
         self.completed_wall: float | None = None
         self.published_status: JobStatus | None = None
 
+        self.sample_at = policies.USAGE_SECONDS
+        """When workers' usage is sampled next."""
         self.next_look = 0.0
         """When it may next be looked for attempts that are slow."""
         self.backups_coming = 0

@@ -22,6 +22,7 @@ from mapreduce_operator.core import (
     reports,
     storage,
     stuck,
+    usage,
 )
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.events import Exchanged, Refuse
@@ -51,6 +52,7 @@ def exchanged(book: Book, event: Exchanged) -> None:
     _note_what_it_saw(worker, event.body)
     adoption.hear(book, worker, event.body)
     _note_slots(worker, event.body)
+    usage.note(worker, event.body.usage)
     before = worker.opened
     reported = _apply_reports(book, worker, event.body.reports)
     _note_journal(book, worker, event.body, first=not before)

@@ -25,6 +25,7 @@ from mapreduce_operator.core import (
     speculation,
     status,
     storage,
+    usage,
     wishes,
 )
 from mapreduce_operator.core.book import Book, MasterContext
@@ -115,6 +116,7 @@ class Master:
                 fleet.expire(book)
                 phases.check_deadline(book)
                 storage.check_journal(book)
+                usage.sample(book)
                 answers.beat(book)
             case JobDeleted():
                 ending.delete(book)

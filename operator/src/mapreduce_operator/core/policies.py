@@ -24,6 +24,8 @@ DEFECTS: Final = 5
 """Times in a row that a gateway may meet an error that nobody expected: more often it is a defect, and stays one."""
 STUCK_LEASES: Final = 4
 """Leases that a worker has to end an attempt which was cancelled; one that can be killed is gone within a second."""
+USAGE_SECONDS: Final = 10.0
+"""Between two samples of what workers use, at first."""
 STUCK_TOLD_LEASES: Final = 1
 """Leases after which people are told, and no task waits for such a worker."""
 SUSPECT: Final = 4
@@ -285,6 +287,11 @@ def skew(largest: int, median: int, heavy: Sequence[tuple[str, int]]) -> Verdict
 def in_mebibytes(size: int) -> str:
     """Return a number of bytes as people read it."""
     return f"{size / (1 << 20):.1f} MiB"
+
+
+def usage_pause(elapsed: float) -> float:
+    """Return the seconds until workers' usage is sampled again: some 400 samples in a day, whatever job it is."""
+    return max(USAGE_SECONDS, elapsed / 60)
 
 
 def pause(failures: int, pauses: tuple[float, ...]) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mapreduce.ids import AttemptId
-from mapreduce.protocol import Role
+from mapreduce.protocol import Role, Usage
 from mapreduce_operator.core import states
 from mapreduce_operator.core.naming import Place
 from mapreduce_operator.core.states import WorkerEvent, WorkerState
@@ -98,6 +98,10 @@ class Worker:
         """The highest epoch that it named, if that was a newer one than the master's."""
         self.kept_back = False
         """It reported what could not be applied yet."""
+        self.usage: Usage | None = None
+        """What it said last of its processor time and memory."""
+        self.sampled = Usage()
+        """What it had said when that went into the history."""
         self.rest_until = 0.0
         """It left an assignment alone: it gets none before this time."""
 

@@ -25,6 +25,7 @@ from mapreduce.protocol import (
     Register,
     Registered,
     Spent,
+    Usage,
 )
 
 
@@ -148,6 +149,12 @@ class Measured(msgspec.Struct, frozen=True):
     spent: Spent
 
 
+class UsageSeen(msgspec.Struct, frozen=True):
+    """What this worker has used so far."""
+
+    usage: Usage
+
+
 class Loaded(msgspec.Struct, frozen=True, tag=True):
     """A slot imported the program."""
 
@@ -248,6 +255,7 @@ Event = (
     | SlotAwaited
     | Progressed
     | Measured
+    | UsageSeen
     | Loaded
     | MapDone
     | MapPartDone

@@ -28,6 +28,7 @@ from mapreduce.protocol import (
     Report,
     SegmentsLost,
     Spent,
+    Usage,
     encode,
 )
 
@@ -152,6 +153,7 @@ class ExchangeBook:
         held_from: int = 0,
         held: tuple[MapOutput, ...] = (),
         draining: bool = False,
+        usage: Usage | None = None,
     ) -> Exchange:
         """Return the next message: everything that is so now, and the oldest reports that fit."""
         return Exchange(
@@ -167,6 +169,7 @@ class ExchangeBook:
             held_from=held_from,
             held=held,
             draining=draining,
+            usage=usage,
         )
 
     def answered(self, answer: Answer, *, accepting: bool = True) -> Fresh | None:

@@ -26,6 +26,7 @@ from mapreduce.protocol import (
     Register,
     RunMap,
     RunReduce,
+    Usage,
 )
 from mapreduce_worker.core import events
 from mapreduce_worker.core.attempts import Attempt, death, hang, outcome_of, slot_task
@@ -57,6 +58,7 @@ class WorkerCore:
         self._input_address = ""
         self._commands: list[events.Command] = []
         self._now = 0.0
+        self._usage: Usage | None = None
 
     def handle(self, event: events.Event, now: float) -> tuple[events.Command, ...]:
         """Take one event at `now`, in seconds of this worker's monotonic clock."""
@@ -204,6 +206,9 @@ class WorkerCore:
         if attempt := self._attempts.get(event.attempt):
             attempt.measured(event.spent)
 
+    def _usage_seen(self, event: events.UsageSeen, now: float) -> None:
+        self._usage = event.usage
+
     def _ended_in_slot(self, event: events.Loaded | events.MapPartDone | events.Broke, now: float) -> None:
         self._finish(event.attempt, outcome_of(event))
 
@@ -345,6 +350,7 @@ class WorkerCore:
                 locations_seen=self._locations.version,
                 held_from=self.held.seen,
                 held=self.held.page(),
+                usage=self._usage,
             )
 
     def _tell(
@@ -371,6 +377,7 @@ _HANDLERS: Final[dict[type, Callable[[WorkerCore, Any, float], None]]] = {
     events.SlotAwaited: WorkerCore._slot_awaited,
     events.Progressed: WorkerCore._progressed,
     events.Measured: WorkerCore._measured,
+    events.UsageSeen: WorkerCore._usage_seen,
     events.Loaded: WorkerCore._ended_in_slot,
     events.MapDone: WorkerCore._map_done,
     events.MapPartDone: WorkerCore._ended_in_slot,
