@@ -2,71 +2,19 @@
 
 import json
 import os
-import pty
-import select
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.local_runs import WORD_COUNT, finished, slow_program, write_program, write_texts
-
-PATIENCE = 60.0
-
-
-class Terminal:
-    """`mapreduce run ARGUMENTS` with a terminal of its own, of 100 columns."""
-
-    def __init__(self, folder: Path, *arguments: object) -> None:
-        self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mapreduce_cli", "run", *(str(argument) for argument in arguments)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=folder,
-            env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "100", "TMPDIR": str(folder)},
-            start_new_session=True,
-        )
-        os.close(slave)
-        self._seen = b""
-
-    def until(self, text: str) -> str:
-        """Read until the text was shown; return everything that was."""
-        deadline = time.monotonic() + PATIENCE
-        while text.encode() not in self._seen:
-            assert time.monotonic() < deadline, f"{text!r} was not shown:\n{self._seen.decode(errors='replace')}"
-            assert self._read(), f"it ended without {text!r}:\n{self._seen.decode(errors='replace')}"
-        return self._seen.decode(errors="replace")
-
-    def rest(self) -> str:
-        """Read to the end; return everything that was shown."""
-        while self._read():
-            pass
-        return self._seen.decode(errors="replace")
-
-    def press(self, keys: bytes) -> None:
-        """Type something."""
-        os.write(self._master, keys)
-
-    def _read(self) -> bool:
-        """Read what there is; tell whether more may come."""
-        if not select.select([self._master], [], [], 0.1)[0]:
-            return self.process.poll() is None
-        try:
-            data = os.read(self._master, 65536)
-        except OSError:
-            return False
-        self._seen += data
-        return bool(data)
+from tests.support.local_runs import PATIENCE, WORD_COUNT, finished, slow_program, write_program, write_texts
+from tests.support.terminals import Terminal
 
 
 def test_a_terminal_shows_bars_and_the_result(tmp_path: Path) -> None:
     program, texts = write_program(tmp_path, WORD_COUNT), write_texts(tmp_path)
-    terminal = Terminal(tmp_path, program, texts, "--output", "out", "--split-size", "2KiB")
+    terminal = Terminal(tmp_path, "run", program, texts, "--output", "out", "--split-size", "2KiB")
     shown = terminal.rest()
     assert terminal.process.wait(PATIENCE) == 0, shown
     assert "\x1b[" in shown, "nothing was drawn"
@@ -78,7 +26,7 @@ def test_a_terminal_shows_bars_and_the_result(tmp_path: Path) -> None:
 def test_control_c_on_a_terminal_ends_the_run_and_says_so(tmp_path: Path) -> None:
     program, marks = slow_program(tmp_path)
     (marks / "hold-map").touch()
-    terminal = Terminal(tmp_path, program, write_texts(tmp_path), "--output", "out")
+    terminal = Terminal(tmp_path, "run", program, write_texts(tmp_path), "--output", "out")
     deadline = time.monotonic() + PATIENCE
     while not list(marks.glob("map-*")):
         assert time.monotonic() < deadline, "no map began"
