@@ -15,6 +15,9 @@ ALLOWED = {
     ("worker/src/mapreduce_worker/gateway/merge_process.py", "main"),
     # Met when the module is imported.
     ("operator/src/mapreduce_operator/kube/fields.py", "read"),
+    # The command line, in its one thread.
+    ("src/mapreduce/kept_job.py", "read_job"),
+    ("src/mapreduce/kept_job.py", "read_plan"),
     # The main thread of a slot, before user code runs.
     ("src/mapreduce/params.py", "_convert"),
 }
