@@ -34,6 +34,15 @@ class Crew:
             row = self._join(name, uid, at)
         return row
 
+    def ready(self, event: HistoryEvent, at: int) -> None:
+        """Note that one has registered, at first or again."""
+        row = self.row(event.worker, event.worker_uid, at)
+        if row != NOBODY:
+            worker = self._workers[row]
+            worker.node = bounds.start(event.node, bounds.NAME)
+            worker.slots = max(0, event.slots)
+            self._changed[row] = self._changes.note()
+
     def lost(self, event: HistoryEvent, at: int) -> None:
         """Note that one is gone."""
         row = self.row(event.worker, event.worker_uid, at)

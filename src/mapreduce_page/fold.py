@@ -25,6 +25,7 @@ DROPPED: Final = 50_000
 """Rows that go at a time."""
 MOST_TOLD: Final = 5000
 """Rows of one answer."""
+MOST_SLOT: Final = 127
 _KINDS: Final = {"map": MAP, "reduce": REDUCE}
 _OTHER: Final = 2
 _NOTHING_WRONG: Final = "NotStarted"
@@ -51,6 +52,8 @@ class Fold:
         self._changes = columns.Changes()
         self._open: dict[AttemptId, int] = {}
         """The row of each attempt that runs."""
+        self._cancelling: dict[AttemptId, int] = {}
+        """The same of each that was cancelled, and has its slot still."""
         self._newest = columns.Newest()
         self._totals = Totals(spec)
         self._crew = Crew(self._changes)
@@ -106,6 +109,11 @@ class Fold:
         if "counters" in known:
             self._counters = bounds.numbers(known["counters"])
         self._changes.note()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known that the job is over."""
+        return self._head.ended != model.NEVER
 
     def moment(self, wall: float) -> int:
         """Return milliseconds since the beginning of the job; clocks may go back, but no time is before it."""
@@ -171,6 +179,7 @@ class Fold:
             self._rows.flags[row] |= model.TAKEN_OVER
         else:
             self._rows.began[row] = at
+        self._note_use(row, event)
         self._changes.note(row)
 
     def _finished(self, event: HistoryEvent, attempt: AttemptId, at: int) -> None:
@@ -180,6 +189,7 @@ class Fold:
             # Only of a job without reduce they have something to say.
             self._totals.map_only = True
         if self._open.pop(attempt, None) is not None:
+            self._note_use(row, event)
             self._end_row(row, model.FINISHED, at)
             if event.event == "Finished":
                 self._totals.took(kind, rows.took[row])
@@ -207,6 +217,7 @@ class Fold:
         row = self._row(event, attempt, at)
         if self._open.pop(attempt, None) is None:
             return None
+        self._note_use(row, event)
         self._end_row(row, model.FAILED, at)
         return row
 
@@ -225,7 +236,19 @@ class Fold:
     def _cancelled(self, event: HistoryEvent, attempt: AttemptId, at: int) -> None:
         row = self._open.pop(attempt, None)
         if row is not None:
+            self._cancelling[attempt] = row
             self._end_row(row, model.CANCELLED, at)
+
+    def _gave_slot_back(self, event: HistoryEvent, attempt: AttemptId, at: int) -> None:
+        """An attempt that was cancelled runs until then."""
+        row = self._cancelling.pop(attempt, None)
+        if row is not None:
+            self._note_use(row, event)
+            self._end_row(row, model.CANCELLED, at)
+
+    def _note_use(self, row: int, event: HistoryEvent) -> None:
+        self._rows.cost(row, event.cpu, event.peak_memory)
+        self._rows.slot[row] = min(event.slot, MOST_SLOT) if event.slot >= 0 else self._rows.slot[row]
 
     def _end_row(self, row: int, outcome: int, at: int) -> None:
         self._rows.end(row, outcome, at)
@@ -235,7 +258,6 @@ class Fold:
         """Count a failure with those of its cause; `place`: epoch and sequence of the event."""
         told = grouping.Told(str(event.attempt), str(event.task), bounds.start(event.worker, bounds.NAME), at)
         self._rows.group[row] = self._groups.add(*place, event, told)
-        self._rows.cost(row, 0.0, event.peak_memory)
         self._changed["groups"] = self._changes.note(row)
 
     def _drop(self) -> None:
@@ -246,6 +268,7 @@ class Fold:
         places = {row: place for place, row in enumerate(kept)}
         self._rows.keep(kept)
         self._open = {attempt: places[row] for attempt, row in self._open.items()}
+        self._cancelling = {attempt: places[row] for attempt, row in self._cancelling.items() if row in places}
         self._newest.moved(places)
         self._changes.forget()
 
@@ -278,6 +301,9 @@ class Fold:
         if row is not None:
             self._rows.flags[row] |= model.LEFT_OUT
             self._changes.note(row)
+
+    def _worker_ready(self, event: HistoryEvent, at: int) -> None:
+        self._crew.ready(event, at)
 
     def _worker_lost(self, event: HistoryEvent, at: int) -> None:
         self._crew.lost(event, at)
@@ -356,6 +382,7 @@ _OF_ATTEMPT: Final[Mapping[str, Callable[[Fold, HistoryEvent, AttemptId, int], _
     "Failed": Fold._failed,
     "Lost": Fold._lost,
     "Cancelled": Fold._cancelled,
+    "Ended": Fold._gave_slot_back,
 }
 """What each event of an attempt changes; returns the row of one that ended badly, for its cause to be counted."""
 _OF_JOB: Final[Mapping[str, Callable[[Fold, HistoryEvent, int], None]]] = {
@@ -363,6 +390,7 @@ _OF_JOB: Final[Mapping[str, Callable[[Fold, HistoryEvent, int], None]]] = {
     "Planned": Fold._planned,
     "Sizes": Fold._sizes,
     "LeftOut": Fold._task_left_out,
+    "WorkerReady": Fold._worker_ready,
     "WorkerLost": Fold._worker_lost,
     "Suspended": Fold._paused,
     "Resumed": Fold._paused,

@@ -260,7 +260,7 @@ def test_after_a_failure_only_the_history_is_left(job):
     files = [
         str(path.relative_to(job.root / "results")) for path in (job.root / "results").rglob("*") if path.is_file()
     ]
-    assert sorted(files) == [f".wc.{SPEC.uid}/{name}" for name in (paths.EVENTS, paths.JOB)]
+    assert sorted(files) == [f".wc.{SPEC.uid}/{name}" for name in (paths.EVENTS, paths.JOB, paths.REPORT)]
 
 
 def test_the_plan_lists_the_input(job):

@@ -11,11 +11,11 @@ from tests.support.page_events import T0, Story, spec
 
 def test_an_attempt_that_finished_tells_when_it_was_given_when_it_began_and_how_long_it_took():
     story = Story(maps=2).event("Assigned", "map-1").event("Started", "map-1", after=0.5)
-    story.event("Finished", "map-1", after=2.25, records=7, size=900, spills=1)
+    story.event("Finished", "map-1", after=2.25, records=7, size=900, spills=1, cpu=1.5, peak_memory=5 << 20)
     row = story.row("map-1")
     assert (row["given"], row["began"], row["took"]) == (1000, 1500, 2250)
     assert (row["outcome"], row["records"], row["size"]) == (model.FINISHED, 7, 900)
-    assert row["flags"] == model.SPILL
+    assert (row["flags"], row["cpu"], row["peak"]) == (model.SPILL, 1500, 5 << 10)
 
 
 def test_what_runs_has_no_end_and_what_never_said_that_it_began_began_when_it_was_given():
@@ -140,6 +140,27 @@ def test_workers_have_a_row_each_and_say_why_they_are_gone():
         ("w-1", "PodDeleted", 4000),
     ]
     assert story.row("map-1")["worker"] == 1
+
+
+def test_a_worker_that_is_ready_tells_its_node_and_slots():
+    story = Story(maps=1).event("WorkerReady", worker="w-0", worker_uid="p-0", node="n-1", slots=2, number=3)
+    (worker,) = story.page().workers.values()
+    assert (worker.name, worker.node, worker.slots, worker.joined) == ("w-0", "n-1", 2, 1000)
+
+
+def test_an_attempt_has_a_slot_from_its_beginning_or_its_end_on():
+    story = Story(maps=3).event("Assigned", "map-0").event("Started", "map-0", slot=1)
+    story.event("Assigned", "map-1").event("Finished", "map-1", slot=0).event("Assigned", "map-2")
+    assert [row["slot"] for row in story.page().rows.values()] == [1, 0, model.UNKNOWN_SLOT]
+
+
+def test_an_attempt_that_was_cancelled_runs_until_it_has_given_its_slot_back():
+    story = Story(maps=1).event("Assigned", "map-0").event("Started", "map-0").event("Cancelled", "map-0")
+    assert story.row("map-0")["took"] == 1000
+    story.event("Ended", "map-0", after=2.0, slot=1)
+    row = story.row("map-0")
+    assert (row["took"], row["slot"], row["outcome"]) == (3000, 1, model.CANCELLED)
+    assert story.page().head.phases[0].active == 0
 
 
 def test_partitions_are_told_with_their_heavy_keys():

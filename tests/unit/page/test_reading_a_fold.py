@@ -23,6 +23,8 @@ WORDS = st.sampled_from(
         "Lost",
         "Cancelled",
         "Staged",
+        "WorkerReady",
+        "Ended",
         "WorkerLost",
         "Sizes",
         "LeftOut",
@@ -88,12 +90,13 @@ def test_all_is_read_in_pieces():
 @pytest.mark.parametrize("seed", range(6))
 def test_histories_of_jobs_that_met_faults(seed, monkeypatch):
     """Of simulated runs: masters restart, workers are lost, jobs fail."""
-    journals, write = [], history_files.write
+    journals = []
 
-    def kept(store, staging, frames, *rest):
+    def kept(store, staging, frames, *rest, **more):
         journals.append(list(frames))
-        write(store, staging, journals[-1], *rest)
+        write(store, staging, journals[-1], *rest, **more)
 
+    write = history_files.write
     monkeypatch.setattr(history_files, "write", kept)
     world = World(seed)
     assert world.run() == []

@@ -31,7 +31,7 @@ from mapreduce.protocol import (
     Staged,
     StagePart,
 )
-from mapreduce_worker.gateway import data_files, planner
+from mapreduce_worker.gateway import data_files, planner, report
 from mapreduce_worker.gateway.apart import require_apart
 from mapreduce_worker.gateway.core.operations import Reported, Work
 from mapreduce_worker.gateway.failures import PartUnreadable
@@ -75,7 +75,7 @@ class Operations:
         match work:
             case OpenOutput():
                 reported = await _in_thread(lambda: self._open_output(work))
-                self._warming = self._warming or asyncio.ensure_future(_in_thread(warm_up))
+                self._warming = self._warming or asyncio.ensure_future(_in_thread(_import_early))
                 return reported
             case MakePlan():
                 return await _in_thread(lambda: self._plan(work))
@@ -210,6 +210,11 @@ class Operations:
         if self.job is None:
             raise SystemFault("the job is not known before the registration")
         return self.job
+
+
+def _import_early() -> None:
+    warm_up()
+    report.warm_up()
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -24,6 +24,7 @@ from mapreduce.ids import AttemptId
 from mapreduce.protocol import OutputSummary
 from mapreduce_worker.gateway import data_files, durable, history_files, reservation, sealed, standing, swapping
 from mapreduce_worker.gateway.data_files import OutputOptions, Planned, Written
+from mapreduce_worker.gateway.report import Ending
 from mapreduce_worker.gateway.standing import OutputExists
 from mapreduce_worker.gateway.store import AlreadyThere, NotThere, Store
 
@@ -80,7 +81,8 @@ def prepare(store: Store, formats: Formats, target: Target, content: Content, wa
     """Write output, history, manifest and marker into the staging directory, each one durable."""
     mark = str(content.attempt)
     files = _write_data(store, formats, target, content, watch)
-    history_files.write(store, target.staging, _with_last_event(content), content.job, mark)
+    ending = Ending("Succeeded", content.wall)
+    history_files.write(store, target.staging, _with_last_event(content), content.job, mark, ending=ending)
     summary = msgspec.structs.replace(data_files.summary(target.path, files), bad_records=len(content.bad))
     manifest = _manifest(target, content, summary, files)
     if content.bad:
