@@ -129,6 +129,7 @@ NO_END: Final = frozenset(
         *("WorkerExited", "WorkerKilled", "PodOutOfMemory", "PodEvicted", "PodPreempted", "PodRejected"),
         *("PodDeleted", "PodDisrupted", "NodeDrained", "NodeLost", "ContainerNotCreated"),
         *("Unready", "LeftOut", "BadRecordsSkipped", "NotNeeded", "Scaled", "Planned", "Running", "Succeeded"),
+        *("Mapping", "Reducing", "Publishing", "Stalled"),
         *("Suspended", "Resumed", "JobEnded", "Speculative", "Early", "Skewed"),
     }
 )

@@ -20,7 +20,9 @@ def test_a_word_count_over_two_claims_gives_the_reference_s_bytes_and_leaves_not
     assert [path.name for path in results.iterdir()] == ["out"]
     events = team.server.get("-n", team.name, "events")["items"]
     said = {(event["type"], event["reason"]): event["message"] for event in events}
-    assert {("Normal", "Planned"), ("Normal", "Running"), ("Normal", "Succeeded")} <= said.keys()
+    phases = {("Normal", reason) for reason in ("Planned", "Mapping", "Reducing", "Publishing", "Succeeded")}
+    assert phases <= said.keys()
+    assert "mapreduce cat wordcount" in said["Normal", "Succeeded"]
     assert "Warning" not in {kind for kind, _ in said}
     assert str(status["map"]["total"]) in said["Normal", "Planned"]
 

@@ -24,7 +24,9 @@ from tests.support.simulated.faults.fault import PHASES_OF_JOBS, Fault
 from tests.support.simulated.world import World
 
 SEEDS = range(2)
-NEWS = frozenset({"Planned", "Running", "Succeeded", "Scaled", "Suspended", "Resumed", "BadRecordsSkipped"})
+NEWS = frozenset(
+    {"Planned", "Mapping", "Reducing", "Publishing", "Succeeded", "Scaled", "Suspended", "Resumed", "BadRecordsSkipped"}
+)
 """What is told of every job of the simulation, and of what the user asks for."""
 
 

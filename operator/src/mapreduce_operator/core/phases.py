@@ -57,11 +57,11 @@ def _next_phase(book: Book) -> None:
         book.move("opened")
     if book.state in (JobState.PENDING, JobState.PLANNING) and _may_map(book):
         book.move("planned")
-        book.announce("Normal", "Running", f"{book.outputs.count} maps, {book.tasks['reduce'].count or 'no'} reduces")
+        book.announce("Normal", "Mapping", f"{book.outputs.count} maps, {book.tasks['reduce'].count or 'no'} reduces")
     if book.state in (JobState.MAPPING, JobState.REDUCING) and book.producers.done:
         maps.conclude(book)
         book.move("parts_done")
-        book.announce("Normal", "Running", "every part is staged; the output is being published")
+        book.announce("Normal", "Publishing", "every part is staged; the output is being published")
         book.publish_sequence = book.record("Publishing", awaited=True)
         book.journal.closed = True
     if book.state is JobState.MAPPING and book.grace_over and book.tasks["map"].done:
@@ -69,7 +69,7 @@ def _next_phase(book: Book) -> None:
         divide.choose(book)
         skew.conclude(book)
         early.conclude(book)
-        book.announce("Normal", "Running", f"every map has succeeded; {book.tasks['reduce'].count} reduces follow")
+        book.announce("Normal", "Reducing", f"every map has succeeded; {book.tasks['reduce'].count} reduces follow")
 
 
 def _may_map(book: Book) -> bool:

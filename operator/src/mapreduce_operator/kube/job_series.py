@@ -14,6 +14,9 @@ from mapreduce_operator.core.events import JobStatus, PhaseCounts
 
 KEPT_SECONDS: Final = 600.0
 """Seconds after its end for which a job has metrics of its own: some scrapes, and the pause before an alert fires."""
+STALLED_SECONDS: Final = 900.0
+"""Seconds without a task that ends, after which people are told."""
+MOVING: Final = ("Planning", "Mapping", "Reducing", "Publishing")
 OVER: Final = ("Succeeded", "Failed")
 
 Values = dict[tuple[str, tuple[str, ...]], float]
@@ -30,7 +33,7 @@ class JobSeries:
         self._ended_at = 0.0
         self._status: JobStatus | None = None
         self._done: tuple[object, ...] = ()
-        self._moved_at = 0.0
+        self._moved_at = self._told_at = 0.0
         self._counted: Values = {}
 
     def saw(self, status: JobStatus, wall: float) -> None:
@@ -44,6 +47,13 @@ class JobSeries:
             if self.phase not in OVER:
                 self._ended.add(status.phase)
         self.phase, self._status = status.phase, status
+
+    def stalls(self, wall: float) -> bool:
+        """Tell, once each time, that the job has not moved for `STALLED_SECONDS` though it is meant to."""
+        if self.phase not in MOVING or self._told_at == self._moved_at or wall - self._moved_at < STALLED_SECONDS:
+            return False
+        self._told_at = self._moved_at
+        return True
 
     def is_told(self, wall: float) -> bool:
         """Tell whether the job has metrics of its own now."""

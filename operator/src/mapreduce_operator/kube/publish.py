@@ -98,6 +98,11 @@ class Publisher:
             self._counts.events_left_out.add()
         self._wake()
 
+    def tell_if_stalled(self) -> None:
+        """Announce, once each time, that the job does not move."""
+        if self.latest is not None and self.series.stalls(self._wall()):
+            self.announce(events.stalled(self._owner, self.latest))
+
     async def flush(self) -> None:
         """Wait until everything that is due was sent, or the job is gone."""
         await self._idle.wait()
@@ -166,7 +171,8 @@ class Publisher:
         while self._events.due:
             self._at_events = True
             told = self._events.due[0]
-            body = events.manifest(self._owner, told.announcement, told.wall, secrets.token_hex(6))
+            announcement = events.advised(told.announcement, self._owner, self.latest)
+            body = events.manifest(self._owner, announcement, told.wall, secrets.token_hex(6))
             try:
                 await self._writer.create(Ref("events", self._owner.namespace), body)
             except Unavailable:

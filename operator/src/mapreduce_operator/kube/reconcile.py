@@ -190,6 +190,7 @@ class Job:
         if self._running.is_on:
             await self._adopt()
             await self._look_for_volumes()
+            self._publisher.tell_if_stalled()
             return LOOK_AGAIN if self._missing.reason else None
         try:
             prepared = await self._prepare()
