@@ -19,6 +19,8 @@ def written(monkeypatch):
     """Return a function that begins to write in a format, and gives what is written from then on."""
     monkeypatch.setattr(logs, "_always", {})
     monkeypatch.setattr(LOG, "level", logging.INFO)
+    # Nor into the tests' own report, which takes no lone surrogate.
+    monkeypatch.setattr(LOG, "propagate", False)
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     LOG.addHandler(handler)
