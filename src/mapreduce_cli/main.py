@@ -32,6 +32,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "describe": ("mapreduce_cli.cluster.describe:describe", "Show all that is known of a job."),
         "explain": ("mapreduce_cli.cluster.explain:explain", "Say in plain words what a job waits for."),
         "logs": ("mapreduce_cli.cluster.logs:logs", "Print what a job's Pods wrote."),
+        "report": ("mapreduce_cli.cluster.report:report", "Show a job that is over as a page in the browser."),
         "suspend": ("mapreduce_cli.cluster.lifecycle:suspend", "Stop a job's Pods; what is staged is kept."),
         "resume": ("mapreduce_cli.cluster.lifecycle:resume", "Let a suspended job go on."),
         "rerun": ("mapreduce_cli.cluster.rerun:rerun", "Run a job once more, under a new name."),

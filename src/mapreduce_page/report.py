@@ -24,7 +24,7 @@ MOST_BYTES: Final = 2_000_000
 """Of a report's file; texts are cut for it, attempts and groups are not."""
 LEAST_TEXTS: Final = 400_000
 """Bytes that texts may take in any case."""
-_LARGEST_FILE: Final = 64 << 20
+LARGEST_FILE: Final = 64 << 20
 _LARGEST_DATA: Final = 512 << 20
 """Bytes of JSON that are unpacked: a small block may hold very much."""
 _FINE: Final = 6
@@ -62,8 +62,8 @@ def page(report: model.Report) -> bytes:
 
 def read(file: bytes) -> model.Report:
     """Return what a report holds; raises `CorruptionError` if that is not what `render` would make."""
-    if len(file) > _LARGEST_FILE:
-        raise CorruptionError(f"it has {len(file)} bytes, more than the {_LARGEST_FILE} that a report may have")
+    if len(file) > LARGEST_FILE:
+        raise CorruptionError(f"it has {len(file)} bytes, more than the {LARGEST_FILE} that a report may have")
     found = _BLOCK.search(file)
     if found is None:
         raise CorruptionError("it has no block of data")

@@ -62,6 +62,22 @@ def _of_failure(failure: Json) -> Ending:
 
 def of_claim(asked: Asked, found: Json, about: str, *, image: str, timeout: float) -> Told:
     """Return what the history on the output's claim says of a job that is over; raises `Problem`."""
+    with (
+        fetched(asked, found, paths.EVENTS, image=image, timeout=timeout) as (source, events),
+        _readable(),
+        events.open("rb") as file,
+    ):
+        return Told(f"the history {source}", past_attempts.endings(file, about))
+
+
+@contextlib.contextmanager
+def fetched(
+    asked: Asked, found: Json, kept: str, *, image: str, timeout: float, most: int = LARGEST
+) -> Iterator[tuple[str, Path]]:
+    """Fetch one file of the history of a job that is over; yield where it was, and where it is while the caller reads.
+
+    Raises `Problem`. What is fetched may be anything: others may write to the claim.
+    """
     output = found["spec"]["output"]
     claim, path = str(output["volume"]["persistentVolumeClaim"]["claimName"]), str(output["path"])
     complete = jobs.condition(found, "Complete") is not None
@@ -70,23 +86,22 @@ def of_claim(asked: Asked, found: Json, about: str, *, image: str, timeout: floa
     with tempfile.TemporaryDirectory(prefix="mapreduce-") as scratch:
         with helper_pod(asked.api, asked.namespace, plan, timeout) as pod:
             if complete:
-                _fetch(pod, f"{folder}/{paths.MANIFEST}", Path(scratch) / paths.MANIFEST)
+                _fetch(pod, f"{folder}/{paths.MANIFEST}", Path(scratch) / paths.MANIFEST, most)
                 _check_owner(scratch, found)
-            events = Path(scratch) / "events"
-            _fetch(pod, f"{folder}/{paths.EVENTS}", events)
-        with _readable(), events.open("rb") as file:
-            return Told(f"the history pvc:{claim}/{folder}/{paths.EVENTS}", past_attempts.endings(file, about))
+            target = Path(scratch) / "kept"
+            _fetch(pod, f"{folder}/{kept}", target, most)
+        yield f"pvc:{claim}/{folder}/{kept}", target
 
 
-def _fetch(pod: HelperPod, path: str, target: Path) -> None:
+def _fetch(pod: HelperPod, path: str, target: Path, most: int) -> None:
     pipe = pod.start(do="send", path=path)
     came = 0
 
     def count(block: bytes) -> None:
         nonlocal came
         came += len(block)
-        if came > LARGEST:
-            raise Refused(f"{path} has more than {LARGEST >> 30} GiB")
+        if came > most:
+            raise Refused(f"{path} has more than {most >> 20} MiB")
 
     try:
         streams.download(pipe, str(target), force=False, progress=count)
