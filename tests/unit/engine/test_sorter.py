@@ -48,6 +48,20 @@ def test_rows_come_sorted_by_partition_and_key_then_as_they_were_added(added, me
     assert index.rows == len(flat)
 
 
+@pytest.mark.parametrize(
+    ("codec", "limit", "compressed"), [("lz4", 1 << 20, False), ("lz4", 1000, True), ("zstd", 1 << 20, True)]
+)
+def test_an_output_of_few_bytes_is_not_compressed_by_what_is_chosen_for_speed(
+    codec, limit, compressed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("mapreduce_worker.engine.sorter.SMALL", limit)
+    made = Sorter(tmp_path / "out", partitions=PARTITIONS, memory=1 << 20, codec=codec)
+    add(made, [(f"{number:09}".encode(), number % PARTITIONS, 7) for number in range(3000)])
+    index = made.finish("bytes", "f:0")
+    # A row is nine bytes, a number of eight, and a place of eight.
+    assert all((segment.length < 15 * 1000) == compressed for segment in index.segments)
+
+
 @pytest.mark.parametrize("memory", [1, 1 << 20])
 def test_rows_that_fold_are_folded_wherever_they_meet(memory, tmp_path):
     fold = partial(folding.folded, reducer=mr.Sum(), blame=unblamed)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 HELD_SHARE: Final = 4
 """The part of an attempt's memory, one in so many, that rows may take before they are written to a run."""
+SMALL: Final = 4 << 20
+"""Bytes of rows up to which an output is not compressed by lz4: that takes longer than what is spared on the way."""
 APART: Final = 4000
 """From so many rows of each partition on, partitions are sorted one by one."""
 ROW_MEMORY: Final = 40
@@ -105,9 +107,10 @@ class Sorter:
 
         `watch` is told of each block as it is written.
         """
+        codec = self._final_codec()
         parts = self._all()
         with durable.replacing(self._out, sync=False) as file:
-            writer = map_output.Writer(file, self._codec, notes, watch)
+            writer = map_output.Writer(file, codec, notes, watch)
             for part in parts:
                 writer.segment(part)
             return writer.finish(key_type, key_at)
@@ -121,6 +124,12 @@ class Sorter:
         """Remove the scratch files."""
         for path in self._scratch:
             path.unlink(missing_ok=True)
+
+    def _final_codec(self) -> Codec:
+        """Return by what the output is compressed. As a whole or not at all: partitions are compared by their bytes."""
+        if self._codec != "lz4" or self._runs or self._flushed:
+            return self._codec
+        return "none" if sum(rows.size() for rows, _ in self._held) <= SMALL else self._codec
 
     def _all(self) -> Iterable[Iterable[Rows]]:
         if self._combine is None:
