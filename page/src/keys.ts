@@ -27,7 +27,10 @@ export function listen(here: () => Here): void {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target instanceof HTMLInputElement) {
-      if (event.key === "Escape") event.target.blur();
+      if (event.key !== "Escape") return;
+      // By itself it would clear a field of a search.
+      event.preventDefault();
+      event.target.blur();
       return;
     }
     if (help.open) return;

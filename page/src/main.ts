@@ -85,9 +85,11 @@ class Page {
     this.job = page;
     this.repeat(async (signal) => {
       const update = await changes(ns, name, store.rev, store.boot, signal);
+      const begin = performance.now();
       store.apply(update);
       if (update.more) return "now";
       page.update();
+      queueMicrotask(() => measured(begin));
       return update.head.ended >= 0 ? "later" : "soon";
     });
   }
@@ -134,6 +136,12 @@ class Page {
     this.trouble.hidden = text === "";
     say(this.trouble, oneLine(text));
   }
+}
+
+/** Tell the browser's own tools, and tests, what an update took; only the last is kept. */
+function measured(begin: number): void {
+  performance.clearMeasures("update");
+  performance.measure("update", { start: begin });
 }
 
 const place = document.getElementById("page");
