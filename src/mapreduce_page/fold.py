@@ -275,6 +275,7 @@ class Fold:
     # --- the job ----------------------------------------------------------------------------
 
     def _epoch_opened(self, event: HistoryEvent, at: int) -> None:
+        self._crew.begin_epoch()
         if len(self._head.epochs) < bounds.ENTRIES:
             self._head.epochs.append(at)
 
@@ -301,12 +302,6 @@ class Fold:
         if row is not None:
             self._rows.flags[row] |= model.LEFT_OUT
             self._changes.note(row)
-
-    def _worker_ready(self, event: HistoryEvent, at: int) -> None:
-        self._crew.ready(event, at)
-
-    def _worker_lost(self, event: HistoryEvent, at: int) -> None:
-        self._crew.lost(event, at)
 
     def _paused(self, event: HistoryEvent, at: int) -> None:
         self._phase = "Suspended" if event.event == "Suspended" else ""
@@ -345,6 +340,7 @@ class Fold:
         update.t0 = round(self._start * 1000) if self._start is not None else 0
         update.head = self._told_head(update.now)
         update.workers = self._crew.since(after)
+        update.usage = self._crew.usage(after)
         update.attempts = self._rows.told(rows)
         update.rate = self._totals.rate() if self._changed["rate"] > after else None
         update.groups = self._groups.told() if self._changed["groups"] > after else None
@@ -390,8 +386,9 @@ _OF_JOB: Final[Mapping[str, Callable[[Fold, HistoryEvent, int], None]]] = {
     "Planned": Fold._planned,
     "Sizes": Fold._sizes,
     "LeftOut": Fold._task_left_out,
-    "WorkerReady": Fold._worker_ready,
-    "WorkerLost": Fold._worker_lost,
+    "WorkerReady": lambda fold, event, at: fold._crew.ready(event, at),
+    "WorkerLost": lambda fold, event, at: fold._crew.lost(event, at),
+    "Usage": lambda fold, event, at: fold._crew.used(event, at),
     "Suspended": Fold._paused,
     "Resumed": Fold._paused,
     "Publishing": Fold._publishing,

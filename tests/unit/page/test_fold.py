@@ -2,9 +2,9 @@
 
 import pytest
 
-from mapreduce import partition_sizes
+from mapreduce import partition_sizes, usage_rows
 from mapreduce.partition_sizes import HeavyKey
-from mapreduce_page import columns, model
+from mapreduce_page import columns, crew, model
 from mapreduce_page.fold import Fold
 from tests.support.page_events import T0, Story, spec
 
@@ -146,6 +146,27 @@ def test_a_worker_that_is_ready_tells_its_node_and_slots():
     story = Story(maps=1).event("WorkerReady", worker="w-0", worker_uid="p-0", node="n-1", slots=2, number=3)
     (worker,) = story.page().workers.values()
     assert (worker.name, worker.node, worker.slots, worker.joined) == ("w-0", "n-1", 2, 1000)
+
+
+def test_what_workers_used_is_told_by_their_rows_and_once():
+    story = Story(maps=1).event("WorkerReady", worker="g-0", worker_uid="p-g", number=1)
+    story.event("WorkerReady", worker="w-0", worker_uid="p-0", number=7)
+    story.event("Usage", usage=usage_rows.pack([usage_rows.Row(7, 900, 64), usage_rows.Row(99, 1, 1)]))
+    update = story.fold.update(now=story.wall)
+    assert update.usage == model.Usage(row=[1], at=[3000], cpu=[900], mem=[64])
+    assert story.fold.update(update.rev, now=story.wall).usage == model.Usage()
+    story.event("EpochOpened").event("Usage", usage=usage_rows.pack([usage_rows.Row(7, 900, 64)]))
+    assert story.fold.update(update.rev, now=story.wall).usage == model.Usage(), "numbers are of one epoch"
+
+
+def test_when_there_are_too_many_samples_every_second_goes(monkeypatch):
+    monkeypatch.setattr(crew, "MOST_POINTS", 10)
+    story = Story(maps=1).event("WorkerReady", worker="w-0", worker_uid="p-0", number=7)
+    for _ in range(25):
+        story.event("Usage", usage=usage_rows.pack([usage_rows.Row(7, 900, 64)]))
+    at = story.fold.update(now=story.wall).usage.at
+    assert len(at) <= 10
+    assert (at[0], at[-1]) == (2000, 26_000)
 
 
 def test_an_attempt_has_a_slot_from_its_beginning_or_its_end_on():
