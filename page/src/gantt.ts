@@ -6,7 +6,7 @@ import { fill, h, put, say } from "./dom.ts";
 import { clock, duration, plural, whole } from "./format.ts";
 import { Cursor } from "./gantt_cursor.ts";
 import { lanes, type Lanes } from "./lanes.ts";
-import { KINDS, OUTCOMES } from "./model.ts";
+import { OTHER, OUTCOMES } from "./model.ts";
 import { ground, paint, span, type Bars, type Frame } from "./paint.ts";
 import { image, swatch } from "./parts.ts";
 import { barColours, colour, onTheme } from "./theme.ts";
@@ -296,7 +296,7 @@ export class Gantt implements View {
   private open(focus: boolean): void {
     if (this.chosen < 0) return;
     const { kind, index } = this.context.store.column;
-    const task = this.context.store.tasks.find(Math.min(KINDS.length - 1, kind[this.chosen] ?? 2), index[this.chosen] ?? 0);
+    const task = this.context.store.tasks.find(Math.min(OTHER, kind[this.chosen] ?? OTHER), index[this.chosen] ?? 0);
     if (task >= 0) this.detail.show(task, focus);
   }
 

@@ -161,7 +161,9 @@ export interface Report {
   texts: Record<string, Text[]>;
 }
 
-export const KINDS = ["map", "reduce", "other"] as const;
+export const KINDS = ["map", "reduce", "load", "open", "plan", "stage", "publish", "clean", "other"] as const;
+/** Of a newer engine. */
+export const OTHER = KINDS.length - 1;
 export const OUTCOMES = ["running", "finished", "failed", "lost", "cancelled", "output lost"] as const;
 export const RUNS = 0;
 export const FINISHED = 1;

@@ -3,7 +3,7 @@
 // A filter is words, all of which must fit: part of a name ("map-17"), an outcome or flag ("failed", "straggler"),
 // "worker:NAME", "tries>1", "took>10s", "size>64MiB", "records>1000".
 
-import { KINDS, OUTCOMES } from "./model.ts";
+import { KINDS, OTHER, OUTCOMES } from "./model.ts";
 import type { Store } from "./store.ts";
 import { FLAGS, type Judge, taskName } from "./words.ts";
 
@@ -51,6 +51,7 @@ function values(store: Store, sort: Sort): (task: number, row: number) => number
   }
 }
 
+const TASK = new RegExp(`^(${KINDS.join("|")})-\\d+$`);
 const COMPARED = /^(tries|took|records|size|cpu|peak)([<>])([\d.]+)([a-z]*)$/;
 const TIMES: Record<string, number> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
 const SIZES: Record<string, number> = { b: 1, kib: 1 << 10, mib: 1 << 20, gib: 2 ** 30, k: 1e3, m: 1e6, g: 1e9 };
@@ -63,8 +64,8 @@ function fits(store: Store, judge: Judge, word: string): Fits {
   if (outcome >= 0) return (_, row) => store.column.outcome[row] === outcome;
   const flag = FLAGS.find(([, name]) => name.replace(" ", "-") === word);
   if (flag) return (_, row) => (judge.flags(row) & flag[0]) !== 0;
-  if (KINDS.some((kind) => kind === word)) return (_, row) => KINDS[store.column.kind[row] ?? 2] === word;
-  if (/^(map|reduce|other)-\d+$/.test(word)) return (_, row) => taskName(store, row) === word;
+  if (KINDS.some((kind) => kind === word)) return (_, row) => KINDS[store.column.kind[row] ?? OTHER] === word;
+  if (TASK.test(word)) return (_, row) => taskName(store, row) === word;
   return (_, row) => taskName(store, row).includes(word) || worker(store, row).includes(word);
 }
 

@@ -3,8 +3,8 @@
 // Tasks are not told: they are made here of their attempts, each task a chain through `older`.
 
 import {
-  ATTEMPT_COLUMNS, FINISHED, KINDS, RUNS, type AttemptColumn, type Attempts, type Group, type Head, type Partitions,
-  type Rate, type Update, type Worker,
+  ATTEMPT_COLUMNS, FINISHED, KINDS, OTHER, RUNS, type AttemptColumn, type Attempts, type Group, type Head,
+  type Partitions, type Rate, type Update, type Worker,
 } from "./model.ts";
 
 /** Rows that are ever held, whatever an answer says. */
@@ -175,7 +175,7 @@ export class Tasks {
   }
 
   private number(kind: number, index: number): number {
-    const numbers = this.numbers[kind] ?? this.numbers[2]!;
+    const numbers = this.numbers[kind] ?? this.numbers[OTHER]!;
     let task = numbers.get(index);
     if (task === undefined) {
       task = this.count;

@@ -1,7 +1,7 @@
 // What tasks and attempts are called, and what stands beside them. Pure.
 
 import {
-  BACKUP, EARLY, FINISHED, KINDS, LEFT_OUT, OUTCOMES, RETRY, RUNS, SPILL, TAKEN_OVER, type Phase,
+  BACKUP, EARLY, FINISHED, KINDS, LEFT_OUT, OTHER, OUTCOMES, RETRY, RUNS, SPILL, TAKEN_OVER, type Phase,
 } from "./model.ts";
 import type { Store } from "./store.ts";
 
@@ -22,7 +22,7 @@ export const FLAGS: readonly (readonly [number, string, string])[] = [
 
 /** "map-17", as everywhere else. */
 export function taskName(store: Store, row: number): string {
-  return `${KINDS[store.column.kind[row] ?? 2] ?? "other"}-${store.column.index[row] ?? 0}`;
+  return `${KINDS[store.column.kind[row] ?? OTHER] ?? "other"}-${store.column.index[row] ?? 0}`;
 }
 
 /** "map-17.e1.0": the task, the master's epoch, the attempt's number. */
@@ -46,7 +46,7 @@ export function flagNames(flags: number): string[] {
 
 /** Says of attempts which are stragglers or skewed, by what is known now. */
 export class Judge {
-  private slow: number[] = [Infinity, Infinity, Infinity];
+  private slow: number[] = [];
   private heavy = new Set<number>();
 
   constructor(private readonly store: Store) {
@@ -65,7 +65,7 @@ export class Judge {
   private straggles(row: number): boolean {
     const { outcome, kind, began } = this.store.column;
     if (outcome[row] !== FINISHED && outcome[row] !== RUNS) return false;
-    return this.store.until(row) - (began[row] ?? 0) > (this.slow[kind[row] ?? 2] ?? Infinity);
+    return this.store.until(row) - (began[row] ?? 0) > (this.slow[kind[row] ?? OTHER] ?? Infinity);
   }
 }
 

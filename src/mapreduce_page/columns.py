@@ -187,10 +187,10 @@ def read_cursor(sent: int) -> tuple[int, int]:
 
 
 class Newest:
-    """For each map and reduce the row that counts: of its newest attempt, or of the last that finished."""
+    """For each task the row that counts: of its newest attempt, or of the last that finished."""
 
     def __init__(self) -> None:
-        self._rows = (array("I"), array("I"))
+        self._rows = [array("I") for _ in model.KINDS]
 
     def get(self, kind: int, index: int) -> int | None:
         """Return the row; None if the task has none, or is of another kind."""

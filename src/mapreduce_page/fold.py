@@ -13,7 +13,7 @@ from typing import Final, TypedDict, Unpack
 
 from mapreduce import partition_sizes
 from mapreduce.history import Entry, HistoryEvent, PlanMade, PlanPage
-from mapreduce.ids import AttemptId
+from mapreduce.ids import AttemptId, TaskId
 from mapreduce.spec import JobSpec
 from mapreduce_page import bounds, columns, grouping, model
 from mapreduce_page.crew import Crew
@@ -26,8 +26,7 @@ DROPPED: Final = 50_000
 MOST_TOLD: Final = 5000
 """Rows of one answer."""
 MOST_SLOT: Final = 127
-_KINDS: Final = {"map": MAP, "reduce": REDUCE}
-_OTHER: Final = 2
+_KINDS: Final = {name: kind for kind, name in enumerate(model.KINDS)}
 _NOTHING_WRONG: Final = "NotStarted"
 """A reason for which an attempt is lost that nobody needs to understand."""
 
@@ -137,24 +136,21 @@ class Fold:
 
     def _ended(self, attempt: AttemptId) -> int | None:
         """Return the row of an attempt that does not run, if it is the one that counts for its task."""
-        rows, row = self._rows, self._newest.get(_KINDS.get(attempt.task.kind, _OTHER), attempt.task.index)
-        if row is None or (rows.epoch[row], rows.number[row]) != (attempt.epoch, attempt.number):
-            return None
-        return row
+        rows, row = self._rows, self._newest.get(_KINDS[attempt.task.kind], attempt.task.index)
+        return None if row is None or (rows.epoch[row], rows.number[row]) != (attempt.epoch, attempt.number) else row
 
     def _append(self, event: HistoryEvent, attempt: AttemptId, at: int) -> int:
         if len(self._rows) >= self._bound[0]:
             self._drop()
-        kind, index = _KINDS.get(attempt.task.kind, _OTHER), attempt.task.index
+        kind, index = _KINDS[attempt.task.kind], attempt.task.index
         row = self._rows.append(kind, index, attempt.epoch, attempt.number, at)
         self._rows.worker[row] = self._crew.row(event.worker, event.worker_uid, at)
-        if kind != _OTHER:
-            backup = event.reason == "Speculative"
-            again = self._newest.get(kind, index) is not None and not backup
-            early = model.EARLY if event.reason == "Early" else 0
-            self._rows.flags[row] = early | (model.BACKUP if backup else 0) | (model.RETRY if again else 0)
-            self._newest.put(kind, index, row)
-            self._totals.gave(kind, again=again, backup=backup)
+        backup = event.reason == "Speculative"
+        again = self._newest.get(kind, index) is not None and not backup
+        early = model.EARLY if event.reason == "Early" else 0
+        self._rows.flags[row] = early | (model.BACKUP if backup else 0) | (model.RETRY if again else 0)
+        self._newest.put(kind, index, row)
+        self._totals.gave(kind, again=again, backup=backup)
         self._open[attempt] = row
         self._changes.note(row)
         return row
@@ -167,7 +163,7 @@ class Fold:
 
     def _lose_older(self, attempt: AttemptId, at: int) -> None:
         """A master gives out a task that an attempt of an older one seems to run: nobody knows that one any more."""
-        rows, row = self._rows, self._newest.get(_KINDS.get(attempt.task.kind, _OTHER), attempt.task.index)
+        rows, row = self._rows, self._newest.get(_KINDS[attempt.task.kind], attempt.task.index)
         if row is not None and rows.outcome[row] == model.RUNS and rows.epoch[row] < attempt.epoch:
             self._open.pop(AttemptId(attempt.task, rows.epoch[row], rows.number[row]), None)
             self._end_row(row, model.LOST, at)
@@ -177,7 +173,7 @@ class Fold:
         if event.message:
             # A later master has taken it over.
             self._rows.flags[row] |= model.TAKEN_OVER
-        else:
+        elif attempt in self._open or attempt in self._cancelling:
             self._rows.began[row] = at
         self._note_use(row, event)
         self._changes.note(row)
@@ -200,7 +196,7 @@ class Fold:
         self._changes.note(row)
         if attempt.task.kind == "stage":
             self._totals.staged(index, at)
-        elif kind != _OTHER:
+        elif kind <= REDUCE:
             self._newest.put(kind, index, row)
             self._totals.finished(kind, index, event, at)
 
@@ -210,6 +206,13 @@ class Fold:
             self._totals.finished(MAP, attempt.task.index, event, at)
         else:
             self._totals.staged(attempt.task.index, at, event)
+        stage = TaskId(attempt.task.step, "stage", attempt.task.index)
+        row, rows = self._newest.get(_KINDS["stage"], stage.index), self._rows
+        # Nothing else tells of the end of the attempt that staged it.
+        if row is not None and rows.outcome[row] == model.RUNS:
+            self._open.pop(AttemptId(stage, rows.epoch[row], rows.number[row]), None)
+            rows.made(row, event.rows, event.size)
+            self._end_row(row, model.FINISHED, at)
         self._changes.note()
 
     def _failed(self, event: HistoryEvent, attempt: AttemptId, at: int) -> int | None:
@@ -294,7 +297,7 @@ class Fold:
     def _task_left_out(self, event: HistoryEvent, at: int) -> None:
         if event.task is None:
             return
-        kind = _KINDS.get(event.task.kind, _OTHER)
+        kind = _KINDS[event.task.kind]
         if len(self._head.left_out) < bounds.ENTRIES:
             self._head.left_out.append(str(event.task))
         self._totals.left_out(kind, at)
@@ -357,7 +360,7 @@ class Fold:
 
     def _told_head(self, now: int) -> model.Head:
         tasks = {
-            (kind, self._rows.index[row]) for row in self._open.values() if (kind := self._rows.kind[row]) < _OTHER
+            (kind, self._rows.index[row]) for row in self._open.values() if (kind := self._rows.kind[row]) <= REDUCE
         }
         active = sum(1 for kind, _ in tasks if kind == MAP)
         self._head.phase = self._phase or self._totals.phase

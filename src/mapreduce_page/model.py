@@ -8,9 +8,11 @@ these shapes is `page/src/model.ts`.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
+
+from mapreduce.ids import Kind
 
 VERSION: Final = 1
 """Of these messages. A reader refuses a higher one."""
@@ -18,8 +20,8 @@ VERSION: Final = 1
 NEVER: Final = -1
 """A time that has not come; a duration of what still runs; a group of what did not fail."""
 
-KINDS: Final = ("map", "reduce", "other")
-"""The names of `Attempts.kind`; other: load, open, plan, stage, publish and clean."""
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
+"""The names of `Attempts.kind`: those of maps and reduces first."""
 
 # Attempts.outcome
 RUNS: Final = 0

@@ -126,8 +126,9 @@ class Totals:
 
     def gave(self, kind: int, *, again: bool, backup: bool) -> None:
         """Note that an attempt was given to a worker."""
-        self._kinds[kind].retried += again
-        self._kinds[kind].backups += backup
+        if kind < len(self._kinds):
+            self._kinds[kind].retried += again
+            self._kinds[kind].backups += backup
 
     def took(self, kind: int, milliseconds: int) -> None:
         """Note how long an attempt took that has finished."""

@@ -15,6 +15,7 @@ from mapreduce.ids import AttemptId, TaskId
 from mapreduce.plan import FileRange, ListedFile, PlanHeader, Split
 from mapreduce.program import Program
 from mapreduce.spec import JobSpec
+from mapreduce_page import model
 from mapreduce_page.fold import Fold
 from tests.support.page_reader import Reader
 
@@ -110,11 +111,11 @@ class Story:
 
     def row(self, of: str) -> dict[str, int]:
         """Return the newest row of a task or attempt."""
-        name, kinds = attempt(of), {"map": 0, "reduce": 1}
+        name = attempt(of)
         found = [
             row
             for row in self.page().rows.values()
-            if (row["kind"], row["index"]) == (kinds.get(name.task.kind, 2), name.task.index)
+            if (row["kind"], row["index"]) == (model.KINDS.index(name.task.kind), name.task.index)
             and ("." not in of or (row["epoch"], row["number"]) == (name.epoch, name.number))
         ]
         return found[-1]

@@ -62,6 +62,21 @@ def test_a_reduce_counts_once_its_part_is_durable():
     assert (phase.done, phase.records, phase.size) == (1, 3, 50)
 
 
+@pytest.mark.parametrize("of", ["map-2", "reduce-2"])
+def test_the_attempt_that_staged_an_output_ends_when_that_is_durable(of):
+    story = Story(maps=3).ran(of).event("Assigned", "stage-2").event("Started", "stage-2")
+    story.event("Staged", of, after=2, rows=3, size=50, worker="", worker_uid="")
+    row = story.row("stage-2")
+    assert (row["outcome"], row["took"], row["records"], row["size"]) == (model.FINISHED, 2000, 3, 50)
+
+
+def test_a_staging_that_is_heard_of_after_it_ended_gets_no_second_row():
+    story = Story(maps=1).ran("reduce-0").event("Assigned", "stage-0")
+    story.event("Staged", "reduce-0", worker="", worker_uid="").event("Started", "stage-0")
+    stages = [row for row in story.page().rows.values() if model.KINDS[row["kind"]] == "stage"]
+    assert [(row["outcome"], row["took"]) for row in stages] == [(model.FINISHED, 1000)]
+
+
 def test_phases_follow_one_another():
     story = Story()
     seen = [story.page().head.phase]

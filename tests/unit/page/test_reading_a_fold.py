@@ -120,9 +120,6 @@ def test_histories_of_jobs_that_met_faults(seed, monkeypatch):
 
 
 def _names(reader):
-    kinds = {0: ("map",), 1: ("reduce",), 2: ("load", "open", "plan", "stage", "publish", "clean")}
     return {
-        f"{kind}-{row['index']}.e{row['epoch']}.{row['number']}"
-        for row in reader.rows.values()
-        for kind in kinds[row["kind"]]
+        f"{model.KINDS[row['kind']]}-{row['index']}.e{row['epoch']}.{row['number']}" for row in reader.rows.values()
     }
