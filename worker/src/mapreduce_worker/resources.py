@@ -6,6 +6,7 @@ Reads /proc, the control group's files and the disk. Neighbours: `metrics.py`, `
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from pathlib import Path
@@ -39,7 +40,8 @@ def _of(who: int) -> float:
 def cpu_of(pid: int) -> float:
     """Return the processor time of a process, and of those below it that it waited for; 0 if it is gone."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # In bytes: user code names its processes, and a long name may be cut within a character.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return 0.0
     # utime, stime, and the same of its children.
@@ -69,15 +71,15 @@ def room(path: Path) -> Room:
 def size_below(path: str) -> int:
     """Return the bytes of the files below a folder; what goes away meanwhile is left out, links are not followed."""
     total = 0
-    try:
-        with os.scandir(path) as entries:
+    # One folder is open at a time: user code may have made them deeper than calls, or open files, can be.
+    folders = [path]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    total += size_below(entry.path)
+                    folders.append(entry.path)
                 else:
                     total += _size_of(entry)
-    except OSError:
-        return total
     return total
 
 

@@ -53,7 +53,7 @@ def descendants(pid: int) -> list[int]:
 def has_ended(pid: int) -> bool:
     """Tell whether a process is gone, or only waits for its parent to ask how it ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in b"ZX"
     except OSError:
         return True
 
