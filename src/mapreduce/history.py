@@ -277,5 +277,9 @@ def parse(text: bytes) -> list[dict[str, object]]:
         match = _LINE.fullmatch(row)
         if match is None or zlib.crc32(match[1] + b"}") != int(match[2]):
             raise CorruptionError(f"line {number} of the history is damaged")
-        events.append(msgspec.json.decode(match[1] + b"}", type=dict[str, object]))
+        try:
+            events.append(msgspec.json.decode(match[1] + b"}", type=dict[str, object]))
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+            # Whoever may write to a volume can make the sum right.
+            raise CorruptionError(f"line {number} of the history is damaged") from error
     return events

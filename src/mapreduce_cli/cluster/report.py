@@ -73,6 +73,9 @@ def _of_job(asked: Asked, name: str, image: str, timeout: float) -> tuple[str, b
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        # A pipe, say, in which nothing ever comes.
+        raise Broken("the report is no file", hint="the events beside it may be")
     try:
         with path.open("rb") as file:
             return file.read(LARGEST + 1)

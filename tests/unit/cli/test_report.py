@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import tempfile
 import webbrowser
 from pathlib import Path
@@ -108,6 +109,16 @@ def test_what_is_no_report_is_told_and_not_opened(tmp_path, opened, content):
     assert done.exit_code == 1
     assert "is no report that can be shown" in done.stderr
     assert opened == []
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path):
+    kept(tmp_path / "out")
+    path = tmp_path / "out" / "_history" / "report.html"
+    path.unlink()
+    os.mkfifo(path)
+    done = run("report", f"{tmp_path}/out", "--no-open")
+    assert done.exit_code == 1
+    assert "the report is no file" in done.stderr
 
 
 def test_raw_writes_what_is_there_and_opens_nothing(tmp_path, opened):

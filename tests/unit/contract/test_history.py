@@ -53,6 +53,12 @@ def test_a_changed_character_of_a_history_line_is_noticed(data):
         history.parse(bytes(text))
 
 
+@pytest.mark.parametrize("body", [b"x}", b"[1}", b'{"a":1}x}', b'{"a":' + b"[" * 100_000 + b"}", b'{"a":"\xff"}'])
+def test_a_line_whose_sum_is_right_and_that_is_no_object_is_damaged(body):
+    with pytest.raises(CorruptionError, match="line 1 of the history is damaged"):
+        history.parse(history.checked(body))
+
+
 def test_sizes_of_partitions_are_written_out():
     packed = partition_sizes.pack([7, 5000])
     event = HistoryEvent(event="Sizes", wall=1.0, sizes=packed, heavy=(HeavyKey(1, "'a'", 9, 4000),))

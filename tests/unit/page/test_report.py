@@ -27,13 +27,20 @@ def rendered(story):
     return report.render(story.fold, now=story.wall)
 
 
+DEEP = b'{"v":1,"update":{},"later":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
 def block(data):
     return assets.frozen(base64.b64encode(data).decode()).encode()
 
 
 def packed(value):
+    return deflated(msgspec.json.encode(value))
+
+
+def deflated(data):
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return packer.compress(msgspec.json.encode(value)) + packer.flush()
+    return packer.compress(data) + packer.flush()
 
 
 def test_a_report_tells_what_a_page_would_be_told():
@@ -116,6 +123,7 @@ def test_few_failures_keep_all_of_their_texts():
         (block(b"\0\1\2"), "cannot be read"),
         (block(packed([1])), "cannot be read"),
         (block(packed({"v": 1, "update": {"attempts": {"row": "x"}}})), "cannot be read"),
+        (block(deflated(DEEP)), "cannot be read"),
         (block(packed({"v": 2, "later": True})), "newer version"),
         (b"x" * (64 << 20) + b"x", "more than"),
     ],
