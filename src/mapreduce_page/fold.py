@@ -230,7 +230,7 @@ class Fold:
         if self._open.pop(attempt, None) is not None:
             self._end_row(row, model.LOST, at)
             return None if event.reason == _NOTHING_WRONG else row
-        if rows.outcome[row] == model.FINISHED:
+        if rows.outcome[row] == model.FINISHED and rows.kind[row] <= REDUCE:
             rows.outcome[row] = model.OUTPUT_LOST
             self._totals.lost(rows.kind[row], attempt.task.index, rows.records[row], at)
             self._changes.note(row)

@@ -251,3 +251,9 @@ def test_a_clock_that_goes_back_makes_no_time_before_the_beginning():
     assert row["took"] == 0
     assert story.page().head.began == 0
     assert story.fold.update(now=T0 - 50).now == 0
+
+
+def test_the_part_of_a_stage_that_is_lost_after_it_is_there_still():
+    story = Story(maps=1).ran("map-0").ran("reduce-1").event("Assigned", "stage-1").event("Staged", "reduce-1")
+    story.event("Lost", "stage-1", reason="WorkerLost")
+    assert story.fold.update(now=story.wall).attempts.outcome[-1] == model.FINISHED
