@@ -221,6 +221,7 @@ def _where_more_is(spec: JobSpec, output: str) -> tuple[str, ...]:
     folder = output if "/" in output else f"./{output}"
     return (
         f"more: mapreduce logs {shlex.quote(folder)} shows each failed attempt with its traceback",
+        f"page: mapreduce report {shlex.quote(folder)} shows the whole run in the browser",
         f"again: mapreduce replay {shlex.quote(folder)} --task map-0, or another map, runs it here under pdb",
     )
 

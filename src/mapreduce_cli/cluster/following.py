@@ -87,6 +87,7 @@ def failure(found: Json) -> JobFailed | None:
         notes=(
             *failures.last_words(about),
             f"more: mapreduce describe {jobs.name(found)}",
+            f"page: mapreduce report {jobs.name(found)}",
             *_where_its_log_is(found, str(about.get("task") or "")),
         ),
     )
