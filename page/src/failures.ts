@@ -74,6 +74,7 @@ export class Failures implements View {
 }
 
 function when(group: Group): string {
-  const span = group.last > group.first ? `${clock(group.first)} – ${clock(group.last)}` : clock(group.first);
+  const [first, last] = [clock(group.first), clock(group.last)];
+  const span = first === last ? first : `${first} – ${last}`;
   return `${plural(group.tasks.length, "task")}${group.tasks.length >= 20 ? " or more" : ""} · ${span}`;
 }

@@ -2,6 +2,7 @@
 //
 // Where a slot is not known, an attempt takes the first row of its worker that is free when it begins.
 
+import { KINDS } from "./model.ts";
 import type { Store } from "./store.ts";
 
 export interface Lanes {
@@ -10,7 +11,7 @@ export interface Lanes {
   /** The worker of each lane, and the number of the lane among those of its worker. */
   worker: number[];
   slot: number[];
-  /** Whether a slot was not known, so that a place was found for it. */
+  /** Whether the slot of a map or a reduce was not known, so that a place was found for it. */
   guessed: boolean;
 }
 
@@ -18,7 +19,7 @@ const MOST_SLOTS = 256;
 
 /** Find the lane of every attempt. */
 export function lanes(store: Store): Lanes {
-  const { began, worker, slot, row } = store.column;
+  const { began, kind, worker, slot, row } = store.column;
   const of = new Int32Array(store.count).fill(-1);
   const free = new Map<number, number[]>();
   let guessed = false;
@@ -29,7 +30,7 @@ export function lanes(store: Store): Lanes {
     if (!slots) free.set(place, (slots = []));
     let taken = slot[at] ?? -1;
     if (taken < 0) {
-      guessed = true;
+      guessed ||= (kind[at] ?? 0) <= KINDS.indexOf("reduce");
       taken = slots.findIndex((until) => until <= (began[at] ?? 0));
       if (taken < 0) taken = slots.length;
     }

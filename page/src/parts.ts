@@ -64,7 +64,12 @@ export function failureText(text: Text): HTMLElement {
   if (text.where) put(box, h("p", { class: "where" }, h("span", { class: "muted" }, "at "), h("code", {}, oneLine(text.where))));
   if (text.traceback) put(box, h("h4", {}, "Traceback"), block(text.traceback, 16_384, "Traceback"));
   else if (text.message) put(box, h("h4", {}, "Message"), block(text.message, 4096, "Message"));
-  if (text.log) put(box, h("h4", {}, "Last lines that it printed"), block(text.log, 8192, "Log"));
+  if (text.log) {
+    const log = block(text.log, 8192, "Log");
+    put(box, h("h4", {}, "Last lines that it printed"), log);
+    // What it printed last says most; where it stands is known once the box is in the document.
+    requestAnimationFrame(() => log.scrollTo(0, log.scrollHeight));
+  }
   return box;
 }
 

@@ -3,7 +3,7 @@
 import { type Chart, line } from "./chart.ts";
 import { fill, h, put } from "./dom.ts";
 import { bytes, duration, plural, share, short, whole } from "./format.ts";
-import type { Group, Phase, Text } from "./model.ts";
+import type { Group, Phase, Text, Worker } from "./model.ts";
 import { decisive, differences } from "./pace.ts";
 import { failureText, meter, nothing, tile } from "./parts.ts";
 import type { Context, View } from "./view.ts";
@@ -51,15 +51,16 @@ export class Progress implements View {
     const known = phases.some((phase) => phase.left_s >= 0);
     const retried = phases.reduce((sum, phase) => sum + phase.retried, 0);
     const maps = phases.find((phase) => phase.kind === "map");
-    const living = [...store.workers.values()].filter((worker) => worker.gone < 0).length;
+    const workers = atWork(store.workers.values());
+    const living = workers.filter((worker) => worker.gone < 0).length;
     const over = (store.head?.ended ?? -1) >= 0;
     return [
       tile("Time", duration(store.elapsed()), over || !known ? "" : `about ${duration(left * 1000)} left`),
       tile("Input", bytes(maps?.size ?? 0), `${short(maps?.records ?? 0)} records`),
       tile("Retries", whole(retried), store.groups.length ? plural(store.groups.length, "cause") : "", retried ? "warn" : ""),
       over
-        ? tile("Workers", whole(store.workers.size), lost(store.workers.size - living, true))
-        : tile("Workers", whole(living), lost(store.workers.size - living, false)),
+        ? tile("Workers", whole(workers.length))
+        : tile("Workers", whole(living), lost(workers.length - living)),
     ];
   }
 
@@ -92,9 +93,15 @@ export class Progress implements View {
   }
 }
 
-function lost(count: number, over: boolean): string {
-  if (count === 0) return "";
-  return over ? "" : `${whole(count)} gone`;
+/** Those that have slots: gateways have none. */
+function atWork(all: Iterable<Worker>): Worker[] {
+  const workers = [...all];
+  const able = workers.filter((worker) => worker.slots > 0);
+  return able.length > 0 ? able : workers;
+}
+
+function lost(count: number): string {
+  return count === 0 ? "" : `${whole(count)} gone`;
 }
 
 /** The end of a long traceback: what went wrong stands there. */

@@ -37,7 +37,7 @@ export class Workers implements View {
     const body = h("tbody");
     for (const worker of rows.slice(0, MOST_ROWS)) put(body, this.line(worker, sums.get(worker.row) ?? new Int32Array(6)));
     const names = ["Worker", "State", "Node", "Slots", "Finished", "Failed", "Lost", "Running", "CPU", "Memory", "Most memory"];
-    fill(this.table, h("h3", {}, `Workers (${whole(rows.length)})`),
+    fill(this.table, h("h3", {}, `Workers and gateways (${whole(rows.length)})`),
       h("div", { class: "scroll", tabindex: 0, role: "group", aria: { label: "Workers" } },
         h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name, at) =>
           h("th", { scope: "col", class: at > 2 ? "number" : "" }, name)))), body)));
@@ -50,8 +50,9 @@ export class Workers implements View {
   private line(worker: Worker, sums: Int32Array): HTMLElement {
     const used = this.context.store.usage.get(worker.row);
     const cpu = used?.cpu.at(-1);
+    const over = (this.context.store.head?.ended ?? -1) >= 0;
     const state = worker.gone < 0
-      ? chip(worker.joined < 0 ? "coming" : "ready", "good")
+      ? chip(over ? "until the end" : worker.joined < 0 ? "coming" : "ready", over ? "quiet" : "good")
       : chip(worker.reason ? `gone: ${oneLine(worker.reason, 40)}` : "gone", worker.reason ? "bad" : "quiet");
     if (worker.gone >= 0) state.title = `after ${clock(worker.gone)}`;
     const name = oneLine(worker.name, 80);
@@ -79,7 +80,9 @@ export class Workers implements View {
     const most = (row: number) => Math.max(0, ...(store.usage.get(row)?.mem.slice(-600) ?? []));
     const rows = [...store.usage.keys()].sort((a, b) => most(b) - most(a)).slice(0, MOST_LINES).sort((a, b) => a - b);
     if (rows.length === 0) {
-      fill(this.charts, nothing("No worker has told yet how much processor and memory it uses."));
+      fill(this.charts, nothing(store.head && store.head.ended >= 0
+        ? "The job was over before workers told how much processor and memory they use."
+        : "No worker has told yet how much processor and memory it uses."));
       return;
     }
     const cpu = aligned(store, rows, "cpu");

@@ -41,6 +41,7 @@ test("where the slot is not known, an attempt stands in the first row that is fr
 
   assert.deepEqual(laneOf(rows), [0, 1, 0]);
   assert.equal(lanes(stored(rows)).guessed, true);
+  assert.equal(lanes(stored(rows.map((row) => ({ ...row, kind: 5 })))).guessed, false, "gateways have no slots");
 });
 
 test("attempts of nobody have no row", () => {
