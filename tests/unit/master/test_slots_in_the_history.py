@@ -1,6 +1,7 @@
 """Who ran what, where: the history names workers with their slots, and the slot of each attempt."""
 
 from mapreduce.protocol import Progress
+from mapreduce_operator.core import policies
 from tests.support.master_builder import JobUnderTest
 
 
@@ -101,3 +102,12 @@ def test_a_cancelled_attempt_has_its_slot_until_its_worker_says_otherwise():
     worker.cannot_kill = False
     job.pass_time(10)
     assert [(event.attempt, event.worker) for event in job.history("Ended")] == [(attempt, worker.name)]
+
+
+def test_who_registers_again_and_again_does_not_fill_the_journal():
+    job = JobUnderTest(maps=2).until_mapping()
+    worker = job.workers[0]
+    for number in range(2 * policies.BEGINNINGS_TOLD):
+        job.register(worker, boot=f"another-{number}")
+    told = [event for event in job.history("WorkerReady") if event.worker == worker.name]
+    assert len(told) == policies.BEGINNINGS_TOLD

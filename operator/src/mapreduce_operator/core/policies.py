@@ -24,6 +24,8 @@ DEFECTS: Final = 5
 """Times in a row that a gateway may meet an error that nobody expected: more often it is a defect, and stays one."""
 STUCK_LEASES: Final = 4
 """Leases that a worker has to end an attempt which was cancelled; one that can be killed is gone within a second."""
+BEGINNINGS_TOLD: Final = 100
+"""Processes of one worker that the history tells of: whoever registers again and again does not fill the journal."""
 USAGE_SECONDS: Final = 10.0
 """Between two samples of what workers use, at first."""
 STUCK_TOLD_LEASES: Final = 1

@@ -10,7 +10,7 @@ import msgspec
 
 from mapreduce.program import Program
 from mapreduce.protocol import VERSION, JobContext, Register, Registered
-from mapreduce_operator.core import adoption, failures, fleet, naming, storage, suspension, usage
+from mapreduce_operator.core import adoption, failures, fleet, naming, policies, storage, suspension, usage
 from mapreduce_operator.core.book import Book
 from mapreduce_operator.core.entries import Failure
 from mapreduce_operator.core.events import Refuse, Welcome, WorkerRegistered
@@ -113,7 +113,7 @@ def _begin_session(book: Book, worker: Worker, event: WorkerRegistered) -> None:
     adoption.begin(book, worker, body)
     worker.discard = dict.fromkeys(worker.discard, 0)
     _compare_running(book, worker, body)
-    if begins:
+    if begins and worker.begun <= policies.BEGINNINGS_TOLD:
         book.record("WorkerReady", worker=worker, node=worker.node, number=worker.number, slots=worker.slots)
 
 
@@ -131,6 +131,7 @@ def _compare_running(book: Book, worker: Worker, body: Register) -> None:
 def _new_process(book: Book, worker: Worker) -> None:
     """The worker's process was started again: reports count anew, and a gateway must open again."""
     worker.applied = 0
+    worker.begun += 1
     usage.begin(worker)
     if worker.role != "gateway":
         return

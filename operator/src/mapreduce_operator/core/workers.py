@@ -98,6 +98,8 @@ class Worker:
         """The highest epoch that it named, if that was a newer one than the master's."""
         self.kept_back = False
         """It reported what could not be applied yet."""
+        self.begun = 0
+        """Processes that have begun under its name."""
         self.usage: Usage | None = None
         """What it said last of its processor time and memory."""
         self.sampled = Usage()
