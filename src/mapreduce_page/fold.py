@@ -162,9 +162,10 @@ class Fold:
         self._row(event, attempt, at)
 
     def _lose_older(self, attempt: AttemptId, at: int) -> None:
-        """A master gives out a task that an attempt of an older one seems to run: nobody knows that one any more."""
-        rows, row = self._rows, self._newest.get(_KINDS[attempt.task.kind], attempt.task.index)
-        if row is not None and rows.outcome[row] == model.RUNS and rows.epoch[row] < attempt.epoch:
+        """Nobody knows any more of what an older master gave out, nor of a gateway's attempt that has a successor."""
+        rows, kind = self._rows, _KINDS[attempt.task.kind]
+        row, now = self._newest.get(kind, attempt.task.index), (attempt.epoch, attempt.number if kind > REDUCE else 0)
+        if row is not None and rows.outcome[row] == model.RUNS and (rows.epoch[row], rows.number[row]) < now:
             self._open.pop(AttemptId(attempt.task, rows.epoch[row], rows.number[row]), None)
             self._end_row(row, model.LOST, at)
 

@@ -77,6 +77,12 @@ def test_a_staging_that_is_heard_of_after_it_ended_gets_no_second_row():
     assert [(row["outcome"], row["took"]) for row in stages] == [(model.FINISHED, 1000)]
 
 
+def test_what_a_gateway_began_and_another_was_given_is_lost():
+    story = Story(maps=1).event("Assigned", "open-0").event("Assigned", "open-0.e1.1")
+    assert (story.row("open-0.e1.0")["outcome"], story.row("open-0.e1.0")["took"]) == (model.LOST, 1000)
+    assert story.row("open-0.e1.1")["outcome"] == model.RUNS
+
+
 def test_phases_follow_one_another():
     story = Story()
     seen = [story.page().head.phase]
