@@ -282,6 +282,18 @@ def test_a_long_traceback_is_cut_in_the_middle():
     assert len(info.traceback) < failure.MAX_TEXT + 10
 
 
+def test_what_an_exception_says_never_displaces_where_it_was_raised():
+    def raises(_: Any) -> None:
+        raise ValueError("beginning" + "z" * 100_000)
+
+    with pytest.raises(ValueError, match="beginning") as caught:
+        raises(None)
+    text = failure.trace(caught.value)
+    assert "in raises" in text
+    assert "ValueError: beginningz" in text
+    assert len(text) < failure.MAX_TEXT
+
+
 def test_memory_and_defects_are_told_apart():
     assert (describe(MemoryError()).kind, describe(MemoryError()).reason) == ("user", "SlotOverMemory")
     info = describe(ZeroDivisionError("x"))

@@ -43,6 +43,8 @@ PROGRAM_FOLDER: Final = "program-"
 MAX_FRAMES: Final = 20
 MAX_TEXT: Final = 8000
 """Characters of a message or traceback that are kept."""
+_MAX_SAID: Final = 2000
+"""Those of what an exception says below its frames, which are what one looks for."""
 
 _YIELDING: Final = {"map": "a record", "combine": "a key and its values", "reduce": "a key and its values"}
 """What yields pairs, and what it is called with."""
@@ -233,7 +235,8 @@ def trace(error: BaseException) -> str:
     if len(frames) > MAX_FRAMES:
         lines.append(f"  … {len(frames) - MAX_FRAMES} frames left out\n")
     lines += traceback.format_list(shown)
-    lines += traceback.format_exception_only(error)
+    said = "".join(traceback.format_exception_only(error))
+    lines.append(said if len(said) <= _MAX_SAID else f"{said[:_MAX_SAID]}…\n")
     text = "".join(lines)
     return text if len(text) <= MAX_TEXT else f"…{text[-MAX_TEXT:]}"
 
