@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -160,6 +161,8 @@ async def browser(*arguments: str) -> AsyncIterator[Tab]:
             *("--no-first-run", "--disable-dev-shm-usage", "--hide-scrollbars", *rights, *arguments, "about:blank"),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
+            # What is found may be a script, whose end is not that of the browser which it started.
+            start_new_session=True,
         )
         try:
             port = await _port(Path(profile) / "DevToolsActivePort")
@@ -171,7 +174,7 @@ async def browser(*arguments: str) -> AsyncIterator[Tab]:
                     yield tab
         finally:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
 
