@@ -1,17 +1,14 @@
 """`mapreduce logs` of attempts whose Pods are gone: from the history on a claim, a folder here, or the job's status."""
 
-import contextlib
 import json
 
 import pytest
 
 from mapreduce.history import Frame, HistoryEvent, render
 from mapreduce.ids import AttemptId, TaskId
-from mapreduce_cli.cluster import past_logs
 from mapreduce_worker.gateway import sealed
 from tests.support import hostile
 from tests.support.fake_cluster import over, run, run_json
-from tests.support.transfer_pipe import LocalPipe
 
 
 def attempt(index, number=0):
@@ -49,19 +46,6 @@ def kept(folder, *events):
     path = folder / "_history" / "events.ndjson"
     path.write_bytes(history(*events))
     return path
-
-
-@pytest.fixture
-def volume(cluster, monkeypatch, tmp_path):
-    """The claim that the jobs write to, as a folder of this machine."""
-    cluster.put("persistentvolumeclaims", {"metadata": {"name": "results"}, "spec": {}})
-
-    @contextlib.contextmanager
-    def pod(*_):
-        yield type("Pod", (), {"start": staticmethod(lambda **task: LocalPipe(tmp_path, **task))})
-
-    monkeypatch.setattr(past_logs, "helper_pod", pod)
-    return tmp_path
 
 
 def failed_job(cluster, volume, *events):

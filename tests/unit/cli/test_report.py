@@ -1,6 +1,5 @@
 """`mapreduce report`: the data of a report in our own page, from a folder here or a claim; never what came with it."""
 
-import contextlib
 import json
 import os
 import tempfile
@@ -9,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mapreduce_cli.cluster import past_logs
 from mapreduce_page import report as reports
 from mapreduce_worker.gateway import sealed
 from tests.support.fake_cluster import over, run, run_json
 from tests.support.page_events import Story
-from tests.support.transfer_pipe import LocalPipe
 
 PLANTED = b"<script>steal()</script>"
 
@@ -30,19 +27,6 @@ def opened(monkeypatch):
 
     monkeypatch.setattr(webbrowser, "open", shown)
     return told
-
-
-@pytest.fixture
-def volume(cluster, monkeypatch, tmp_path):
-    """The claim that the jobs write to, as a folder of this machine."""
-    cluster.put("persistentvolumeclaims", {"metadata": {"name": "results"}, "spec": {}})
-
-    @contextlib.contextmanager
-    def pod(*_):
-        yield type("Pod", (), {"start": staticmethod(lambda **task: LocalPipe(tmp_path, **task))})
-
-    monkeypatch.setattr(past_logs, "helper_pod", pod)
-    return tmp_path
 
 
 def kept(folder, content=None):
